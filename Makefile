@@ -1,0 +1,31 @@
+.PHONY: install lint types test test-slow test-network test-gpu bench demo
+
+install:
+	pip install -e '.[dev]'
+
+# a link by which the type checker sees the four folders as one namespace
+.ns/crosscade:
+	mkdir -p .ns && ln -sfn .. .ns/crosscade
+
+lint: .ns/crosscade
+	ruff check .
+	ruff format --check .
+	mypy
+
+test:
+	python -m pytest
+
+test-slow:
+	python -m pytest -m slow --timeout 7200
+
+test-network:
+	python -m pytest -m network
+
+test-gpu:
+	python -m pytest -m gpu
+
+bench:
+	python -m pytest -m benchmark
+
+demo:
+	crosscade demo

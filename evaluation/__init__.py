@@ -1,0 +1,1 @@
+"""What tells whether shape was translated: samples, metrics, judges, reports."""

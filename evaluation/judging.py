@@ -1,0 +1,112 @@
+"""From a trained bundle and its dataset to judged tables: both directions, every candidate, the usual controls."""
+
+# N test images, H W space
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from attrs import frozen
+
+from ..framework.bundle import Bundle
+from ..framework.data import Dataset, Domain
+from ..framework.spec import DIRECTIONS, Pair
+from ..framework.store import to_images, to_tensor
+from ..framework.translate import Translation
+from .evaluate import Progress, compare
+from .samples import Images, Memo, Samples, Truth, cropped, truth_in_crop
+from .table import Table
+
+TRAIN_LIMIT = 1500
+TEST_LIMIT = 400
+CASCADE, WITHOUT_REFINE, NO_TRANSLATOR = "cascade", "without refine", "no translator"
+
+
+@frozen
+class Judged:
+    """One direction: its table and the pictures that it was made from."""
+
+    direction: str
+    samples: Samples
+    candidates: Mapping[str, Images]
+    strips: tuple[Images, ...]
+    """The columns source, deepest, …, final of the bundle, each (N, H, W, 3)."""
+    table: Table
+
+
+def no_translator(bundle: Bundle, direction: str, images: Images) -> Images:
+    """The control: source features renormalised to the target's statistics and inverted, nothing translated."""
+    cascade = bundle.cascade(direction)
+    level = cascade.levels[-1]
+    made = []
+    with torch.inference_mode():
+        for start in range(0, len(images), 50):
+            raw = cascade.encoder(to_tensor(images[start : start + 50]), [level])
+            made.append(to_images(cascade.inverter(cascade.source.one(level, raw[level]))))
+    return np.concatenate(made)
+
+
+def real_images(dataset: Dataset, size: int, load: int) -> dict[str, Pair[Images]]:
+    """`train` and `test` centre crops of both domains."""
+
+    def cut(domain: Domain, split: str) -> Images:
+        images = domain.train if split == "train" else domain.test
+        return cropped(images, load, size, TRAIN_LIMIT if split == "train" else TEST_LIMIT)
+
+    return {split: dataset.domains.map(lambda d, s=split: cut(d, s)) for split in ("train", "test")}
+
+
+def samples_of(bundle: Bundle, dataset: Dataset, real: Mapping[str, Pair[Images]], direction: str) -> Samples:
+    """One direction's samples, with the untranslated source in the translations' place."""
+    source, target = dataset.domains if direction == "a2b" else dataset.domains.swap()
+    train, test = (p if direction == "a2b" else p.swap() for p in (real["train"], real["test"]))
+    size, load = bundle.image.size, load_size(bundle)
+
+    def truth(domain: Domain, split: str, count: int) -> Truth | None:
+        known = (domain.train if split == "train" else domain.test).truth
+        return truth_in_crop({k: v[:count] for k, v in known.items()}, load, size) if known else None
+
+    return Samples(
+        source=test.a,
+        translated=test.a,
+        source_train=train.a,
+        target_train=train.b,
+        target_test=test.b,
+        source_name=source.name,
+        target_name=target.name,
+        source_truth=truth(source, "test", len(test.a)),
+        target_train_truth=truth(target, "train", len(train.b)),
+        target_test_truth=truth(target, "test", len(test.b)),
+        dataset=dataset.name,
+        load=load,
+        shared=Memo(),
+    )
+
+
+def load_size(bundle: Bundle) -> int:
+    """The short side at which the bundle's images were loaded before the crop."""
+    return bundle.recipe.image.load or round(bundle.image.size * 9 / 8)
+
+
+def judge(
+    bundle: Bundle, dataset: Dataset, without_refine: Bundle | None = None, progress: Progress | None = None
+) -> list[Judged]:
+    """Judges both directions on the dataset's test images."""
+    if progress:
+        progress("loading the test images")
+    real = real_images(dataset, bundle.image.size, load_size(bundle))
+    found = []
+    for direction in DIRECTIONS:
+        samples = samples_of(bundle, dataset, real, direction)
+        if progress:
+            progress(f"translating {samples.source_name} to {samples.target_name}")
+        strips = tuple(Translation(bundle, direction, batch=50).strip(list(samples.source)))
+        candidates = {CASCADE: strips[-1]}
+        if without_refine is not None:
+            candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(samples.source))
+        candidates[NO_TRANSLATOR] = no_translator(bundle, direction, samples.source)
+        table = compare(samples, candidates, progress=progress, catalogue=bundle.catalogue)
+        found.append(Judged(direction, samples, candidates, strips, table))
+    return found

@@ -1,0 +1,16 @@
+"""The plugin of the built-in metrics: everything that the metric modules offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..framework.hooks import hookimpl
+from ..framework.offers import MetricOffer
+from . import basic, frechet, judges, structure
+
+
+@hookimpl
+def metrics() -> Iterator[MetricOffer]:
+    """All built-in metrics."""
+    for module in (frechet, judges, structure, basic):
+        yield from module.metrics()

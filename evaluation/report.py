@@ -1,0 +1,136 @@
+"""One self-contained page: pictures first, then how training went, then the scores and how they were measured."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from attrs import Factory, field, frozen
+from markupsafe import Markup
+from PIL import Image as Pillow
+
+from ..framework import atomic
+from ..framework.data import Image
+from ..framework.errors import InputError
+from . import charts
+from .charts import Chart, Curve
+from .table import MISSING, Table, shown
+
+TEMPLATE = Path(__file__).with_name("report.html")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@frozen
+class Strip:
+    """Pictures of one direction: each row is one source image, each column a step on its way or a method."""
+
+    title: str
+    columns: tuple[str, ...] = field(converter=tuple)
+    rows: tuple[tuple[bytes, ...], ...] = field(converter=lambda rows: tuple(tuple(row) for row in rows))
+    note: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns) or not all(cell.startswith(PNG) for cell in row):
+                raise InputError(
+                    f"picture strip '{self.title}'",
+                    found=f"a row of {len(row)} pictures",
+                    expected=f"{len(self.columns)} PNG pictures, one a column",
+                )
+
+
+@frozen(kw_only=True)
+class ReportData:
+    """Everything on the page; what is empty is left out."""
+
+    title: str
+    command: str = ""
+    """The command line that made this result."""
+    summary: str = ""
+    """A sentence or two under the title."""
+    recipe: str = ""
+    hardware: str = ""
+    durations: tuple[tuple[str, float], ...] = ()
+    """(stage, seconds)."""
+    strips: tuple[Strip, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    tables: tuple[Table, ...] = ()
+    protocol: tuple[str, ...] = ()
+    """Lines about how the numbers were made, beside each table's own."""
+    warnings: tuple[str, ...] = Factory(tuple)
+    """Health warnings of training; the tables' own are added."""
+
+
+def png(image: Image) -> bytes:
+    """A uint8 (H, W, 3) image as a PNG file's bytes."""
+    stream = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(image)).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def render(data: ReportData) -> str:
+    """The page as HTML text: nothing in it is fetched from anywhere."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"data_uri": data_uri, "seconds": spoken}
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    warnings = [*data.warnings, *(line for table in data.tables for line in table.warnings())]
+    return template.render(
+        data=data,
+        warnings=list(dict.fromkeys(warnings)),
+        charts=[Chart.of(curve) for curve in data.curves],
+        frame=charts,
+        tables=[_laid_out(table) for table in data.tables],
+        total=sum(seconds for _, seconds in data.durations),
+        longest=max((seconds for _, seconds in data.durations), default=1) or 1,
+    )
+
+
+def write(data: ReportData, path: Path) -> Path:
+    """Writes the page to `path`, wholly or not at all."""
+    atomic.write_bytes(path, render(data).encode("utf-8"))
+    return path
+
+
+def data_uri(picture: bytes) -> Markup:
+    """A PNG for an `src` attribute."""
+    return Markup("data:image/png;base64," + base64.b64encode(picture).decode("ascii"))
+
+
+def spoken(seconds: float) -> str:
+    """75 -> 1 min 15 s."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _laid_out(table: Table) -> dict[str, Any]:
+    """A page is taller than wide: a line for each score, a column for each candidate."""
+    lines = []
+    protocols = dict(table.protocols())
+    for name, heading in zip(table.shown, table.headings()):
+        cells = []
+        for row, scores in table.rows.items():
+            score = scores.get(name)
+            kind = "control" if row in table.controls else "best" if table.best(name) == row else ""
+            cells.append(
+                {"text": shown(score) if score else MISSING, "kind": kind, "hint": score.warning if score else ""}
+            )
+        lines.append({"name": heading, "label": table.label(name), "cells": cells, "protocol": protocols[name]})
+    return {
+        "title": table.title,
+        "rows": list(table.rows),
+        "controls": table.controls,
+        "lines": lines,
+        "absent": table.absent(),
+        "notes": table.notes,
+    }

@@ -1,0 +1,1 @@
+"""Compilers of a trained bundle into something deployable."""

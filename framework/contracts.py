@@ -1,0 +1,109 @@
+"""What components must be: the abstract encoder, translator pair and loss, and the views that losses read.
+
+Shapes: B batch, C channels, H W space; i level. Images are (B, 3, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .spec import Pair, PyramidSpec
+
+
+class Encoder(nn.Module, ABC):
+    """A frozen network whose feature maps are tapped at several levels.
+
+    `pyramid` lists the levels, shallow to deep. `normalised` says that the features are already in [-1, 1] and
+    need no statistics (the image itself). Parameters carry no gradient and the module stays in eval mode.
+    """
+
+    pyramid: PyramidSpec
+    normalised: bool = False
+
+    @abstractmethod
+    def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """Raw features by level number: images (B, 3, H, W) in [-1, 1] -> {i: (B, C_i, H / stride_i, W / stride_i)}.
+
+        Runs no deeper than the deepest of `levels`.
+        """
+
+    def train(self, mode: bool = True) -> Encoder:
+        """Stays in eval mode whatever is asked: batch statistics of a frozen encoder must never move."""
+        del mode
+        return super().train(False)
+
+
+class TranslatorPair(nn.Module, ABC):
+    """The two translators of one stage. `into.a` translates b -> a and `into.b` translates a -> b.
+
+    Each is called as `net(features, deeper)`: this level's normalised source features (B, C_i, H_i, W_i) and the
+    next deeper level's features of the *target* domain (B, C_i+1, H_i+1, W_i+1), or None at the deepest stage
+    (Sec. 3); it returns the target domain's features of this level, in [-1, 1].
+    """
+
+    offers: frozenset[str] = frozenset({"fake", "cycled", "same"})
+    """What this pair's view can give to losses."""
+
+    @property
+    @abstractmethod
+    def into(self) -> Pair[nn.Module]:
+        """The translator into each domain."""
+
+
+class Loss(nn.Module, ABC):
+    """A training objective. `terms` returns named, unweighted scalars; the stage weights and sums them."""
+
+    needs: frozenset[str] = frozenset()
+    """Attributes of the view that this loss reads; a recipe whose stage does not offer them is refused."""
+    encodes: tuple[int, ...] = ()
+    """Encoder levels that this loss reads from `encoded_*`; the view encodes once for all losses of a stage."""
+
+    @abstractmethod
+    def terms(self, view: Any) -> Mapping[str, Tensor]:
+        """Scalars to minimise, by name, each summed over both domains."""
+
+
+class AdversarialLoss(Loss):
+    """A loss that owns its opponents: one critic a domain, trained on `critic_terms`.
+
+    `critics` are the modules that `terms` and `critic_terms` call. `learning_rate` and `betas` are the critics' own,
+    `steps` is how many critic updates come before each translator update.
+    """
+
+    critics: Pair[nn.Module]
+    learning_rate: float
+    betas: tuple[float, float]
+    steps: int = 1
+
+    @abstractmethod
+    def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
+        """Scalars that the critics minimise; `view` carries no gradient to the translators.
+
+        `step` counts critic updates (for a cadence). A loss may call backward itself for a part of its gradient
+        (accumulating into the critics' .grad) and return that part detached.
+        """
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference in float32; the paper's L1 "norm" read as a mean (lambda 100 is only sensible so)."""
+    return (x.float() - y.float()).abs().mean()
+
+
+def freeze(module: nn.Module) -> nn.Module:
+    """No gradients into the parameters and eval mode."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    return module.eval()
+
+
+def parameters_of(*modules: nn.Module) -> list[nn.Parameter]:
+    """All trainable parameters, in a stable order."""
+    return [p for m in modules for p in m.parameters() if p.requires_grad]
+
+
+__all__ = ["AdversarialLoss", "Encoder", "Loss", "TranslatorPair", "freeze", "l1", "parameters_of", "torch"]

@@ -1,0 +1,40 @@
+"""Errors that people can act on: each names where, what was found, what was expected and the cure."""
+
+from __future__ import annotations
+
+
+class CrosscadeError(Exception):
+    """A failure with a one-line explanation. The command line prints it and exits with `exit_code`."""
+
+    exit_code = 1
+
+    def __init__(self, where: str, *, found: str = "", expected: str = "", cure: str = "") -> None:
+        self.where, self.found, self.expected, self.cure = where, found, expected, cure
+        parts = [where]
+        if found:
+            parts.append(f"found {found}")
+        if expected:
+            parts.append(f"expected {expected}")
+        line = ": ".join(parts[:2]) + ("; " + parts[2] if len(parts) > 2 else "")
+        super().__init__(f"{line}. {cure}" if cure else line)
+
+
+class InputError(CrosscadeError):
+    """What the user gave (arguments, recipe, data, files) cannot be used: exit code 2."""
+
+    exit_code = 2
+
+
+class RunError(CrosscadeError):
+    """Something failed while working on sound input (disk full, non-finite loss): exit code 1."""
+
+
+def did_you_mean(word: str, known: object) -> str:
+    """`"did you mean 'width'? "` for a near miss among `known` (an iterable of names), else the list of all."""
+    from difflib import get_close_matches
+
+    names = sorted(str(k) for k in known)  # type: ignore[attr-defined]
+    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names)}" if names else "there are none"

@@ -1,0 +1,80 @@
+"""Signs of collapse that need no picture: per level and direction, and of the final images."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+from torch import Tensor
+
+DIVERSITY = 0.7
+DISTINCT = 0.25
+PARTICIPATION = 5.0
+BLACK = 0.05
+
+
+@frozen
+class Health:
+    """How varied a level's translations are. `warnings` is empty when all is well."""
+
+    diversity: float
+    distinct: float
+    warnings: tuple[str, ...]
+
+
+def check_features(translated: Tensor, real: Tensor, where: str) -> Health:
+    """Compares (N, C, H, W) translations with real target features.
+
+    `diversity`: mean distance between two translations over that between two real ones. `distinct`: the share of
+    different nearest real neighbours among the translations, over what as many real ones would have at best.
+    """
+    fake, target = translated.flatten(1).float(), real.flatten(1).float()
+    n = min(len(fake), len(target), 300)
+    fake, target = fake[:n], target[:n]
+    diversity = float(_spread(fake) / _spread(target).clamp_min(1e-12))
+    nearest = torch.cdist(fake, target).argmin(1)
+    distinct = len(nearest.unique()) / n
+    warnings = []
+    if diversity < DIVERSITY:
+        warnings.append(
+            f"{where}: collapse? translations vary {diversity:.2f} times as much as real features (expected >= {DIVERSITY})"
+        )
+    if distinct < DISTINCT:
+        warnings.append(
+            f"{where}: collapse? only {distinct:.0%} distinct nearest neighbours (expected >= {DISTINCT:.0%})"
+        )
+    return Health(diversity, distinct, tuple(warnings))
+
+
+def _spread(values: Tensor) -> Tensor:
+    distances = torch.cdist(values, values)
+    n = len(values)
+    return distances.sum() / max(1, n * (n - 1))
+
+
+def check_participation(ratios: dict[int, float], domain: str) -> list[str]:
+    """Warnings for levels whose features use few directions."""
+    return [
+        f"level {i} of {domain}: participation ratio {r:.1f} is below {PARTICIPATION:.0f}; "
+        "use a residual deepest translator (a literal Table S1 collapses on such features)"
+        for i, r in ratios.items()
+        if r < PARTICIPATION
+    ]
+
+
+def black_share(images: NDArray[np.uint8]) -> float:
+    """The share of (N, H, W, 3) images that are (nearly) one flat dark tone."""
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    return float(((flat.max(1) < 8) | (flat.std(1) < 2)).mean())
+
+
+def check_images(images: NDArray[np.uint8], where: str) -> list[str]:
+    """Warnings for black or identical outputs."""
+    share = black_share(images)
+    warnings = []
+    if share > BLACK:
+        warnings.append(f"{where}: {share:.0%} of the images are black or flat: the inverter collapsed")
+    if len(images) > 2 and float(images.astype(np.float32).std(0).mean()) < 2.0:
+        warnings.append(f"{where}: all images are alike: the translation collapsed")
+    return warnings

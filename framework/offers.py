@@ -1,0 +1,108 @@
+"""What plugins offer: one frozen record per component. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from attrs import field, frozen, validators
+
+
+@frozen
+class NoOptions:
+    """A component without options."""
+
+
+@frozen(kw_only=True)
+class Offer:
+    """A named component. `options` is an attrs class; `build(options, **facts)` makes the component.
+
+    The facts that `build` gets as keyword arguments depend on the kind and are listed in each kind's docstring.
+    """
+
+    kind: ClassVar[str] = ""
+    name: str = field(validator=validators.matches_re(r"[a-z0-9][a-z0-9-]*"))
+    build: Callable[..., Any]
+    summary: str = field(validator=validators.min_len(1))
+    options: type = NoOptions
+    source: str = ""
+
+
+@frozen(kw_only=True)
+class EncoderOffer(Offer):
+    """`build(options) -> framework.contracts.Encoder`."""
+
+    kind = "encoder"
+
+
+@frozen(kw_only=True)
+class TranslatorOffer(Offer):
+    """`build(options, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> TranslatorPair`."""
+
+    kind = "translator"
+
+
+@frozen(kw_only=True)
+class InverterOffer(Offer):
+    """`build(options, *, level: LevelSpec, image: ImageSpec) -> nn.Module` (features -> images in [-1, 1])."""
+
+    kind = "inverter"
+
+
+@frozen(kw_only=True)
+class LossOffer(Offer):
+    """`build(options, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> Loss`."""
+
+    kind = "loss"
+
+
+@frozen(kw_only=True)
+class DatasetOffer(Offer):
+    """`build(options) -> framework.data.Dataset`; `options` has at least `a` and `b`, the domains' names."""
+
+    kind = "dataset"
+
+
+@frozen(kw_only=True)
+class MetricOffer(Offer):
+    """`build(options) -> evaluation.samples.Metric`."""
+
+    kind = "metric"
+
+
+@frozen(kw_only=True)
+class ExporterOffer(Offer):
+    """`build(options) -> an object with export(bundle, out)`."""
+
+    kind = "exporter"
+
+
+@frozen(kw_only=True)
+class RecipeOffer(Offer):
+    """`build() -> str`, the recipe's TOML text."""
+
+    kind = "recipe"
+
+
+@frozen(kw_only=True)
+class CommandOffer(Offer):
+    """A subcommand: `arguments(parser)` declares its arguments, `build(arguments, catalogue) -> int` runs it."""
+
+    kind = "command"
+    arguments: Callable[[Any], None]
+
+
+KINDS: dict[str, type[Offer]] = {
+    cls.kind: cls
+    for cls in (
+        EncoderOffer,
+        TranslatorOffer,
+        InverterOffer,
+        LossOffer,
+        DatasetOffer,
+        MetricOffer,
+        ExporterOffer,
+        RecipeOffer,
+        CommandOffer,
+    )
+}

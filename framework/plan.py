@@ -1,0 +1,95 @@
+"""How long a run will take here, and how many images fit into some minutes: measured, not guessed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from attrs import evolve, frozen
+
+from .progress import Reporter
+from .recipe import Recipe
+from .stages import Materials, Stage, build_stage, stage_names
+from .training import Trainee, train_step
+
+TIMED_STEPS = 5
+LONG = 10_000
+MARGIN = 1.06  # samples, checkpoints and translating the stores
+
+
+@frozen
+class Plan:
+    """Seconds a step of every stage, for each span of the stage between the points where losses begin."""
+
+    spans: tuple[tuple[tuple[float, float], ...], ...]  # a stage: ((share of the stage, seconds a step), …)
+
+    @classmethod
+    def measured(cls, materials: Materials, report: Reporter) -> Plan:
+        """Times a few real steps of every stage, with fresh networks and real features in place of translations."""
+        stages = len(stage_names(materials.recipe))
+        made = []
+        with report.stage("measure this machine", stages) as bar:
+            for index in range(stages):
+                stage = build_stage(_Rehearsal.of(materials), index, {})
+                starts = sorted({0.0, *(use.start for use, _ in stage.losses if use.start < 1)})
+                made.append(
+                    tuple(
+                        (end - start, _seconds(stage, (start + end) / 2, materials))
+                        for start, end in zip(starts, [*starts[1:], 1.0])
+                    )
+                )
+                bar.advance()
+        return cls(tuple(made))
+
+    def seconds(self, recipe: Recipe) -> list[float]:
+        """Expected seconds of each stage of `recipe`."""
+        steps = _schedules(recipe)
+        return [sum(share * cost for share, cost in spans) * s.steps * MARGIN for spans, s in zip(self.spans, steps)]
+
+    def scaled_to(self, recipe: Recipe, minutes: float) -> Recipe:
+        """`recipe` with every stage's images scaled so that the whole takes about `minutes`."""
+        factor = minutes * 60 / sum(self.seconds(recipe))
+
+        def scaled(stage: Any) -> Any:
+            return evolve(
+                stage,
+                schedule=evolve(
+                    stage.schedule, images=max(stage.schedule.batch, round(stage.schedule.images * factor))
+                ),
+            )
+
+        return evolve(
+            recipe,
+            inversions=tuple(map(scaled, recipe.inversions)),
+            stages=tuple(map(scaled, recipe.stages)),
+            refine=scaled(recipe.refine) if recipe.refine else None,
+        )
+
+
+class _Rehearsal(Materials):
+    """Materials whose translations are the target domain's own features: none exist yet."""
+
+    @classmethod
+    def of(cls, m: Materials) -> _Rehearsal:
+        return cls(m.recipe, m.catalogue, m.image, m.encoder, m.normalise, m.train, m.test, m.device, m.autocast)
+
+    def translated(self, number: int, rows: Any) -> Any:
+        return self.features(number, rows.swap())
+
+
+def _schedules(recipe: Recipe) -> list[Any]:
+    stages: list[Any] = [*recipe.inversions, *recipe.stages, *([recipe.refine] if recipe.refine else [])]
+    return [s.schedule for s in stages]
+
+
+def _seconds(stage: Stage, done: float, materials: Materials) -> float:
+    """Seconds of one step when the fraction `done` of the stage is behind it: the median of a few after a warm-up."""
+    stage.schedule = evolve(stage.schedule, images=LONG * stage.schedule.batch)
+    trainee = Trainee.of(stage)
+    trainee.step = round(done * LONG)
+    times = []
+    for _ in range(TIMED_STEPS + 2):
+        start = time.perf_counter()
+        train_step(trainee, materials.train.map(len), materials.recipe.training.seed, materials.autocast)
+        times.append(time.perf_counter() - start)
+    return sorted(times[2:])[TIMED_STEPS // 2]

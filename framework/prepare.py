@@ -1,0 +1,89 @@
+"""From a dataset to what training reads: cut views, encode once, take statistics (Sec. 3, Pre-processing)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import store
+from .catalogue import Catalogue
+from .checkpoint import read, write_tensors
+from .contracts import Encoder, freeze
+from .data import Dataset, Domain
+from .health import check_participation
+from .normalise import Normalise, from_tensors
+from .recipe import Recipe
+from .spec import ImageSpec, Pair
+from .stages import Materials
+from .store import Store
+
+
+def total_steps(dataset: Dataset, recipe: Recipe) -> int:
+    """Images to cut and encode, for a progress bar."""
+    return sum(len(d.train) * (1 + recipe.image.views) + 2 * len(d.test) for d in dataset.domains)
+
+
+def build_encoder(recipe: Recipe, catalogue: Catalogue, device: torch.device) -> Encoder:
+    """The recipe's encoder, frozen; a level that the size does not serve is refused here."""
+    encoder: Encoder = catalogue.get("encoder", recipe.encoder.use).build(recipe.encoder.options)
+    for level in {s.level for s in recipe.stages} | {s.level for s in recipe.inversions}:
+        encoder.pyramid[level].size(recipe.image.size)
+    freeze(encoder)
+    return encoder.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def materials(
+    recipe: Recipe,
+    catalogue: Catalogue,
+    dataset: Dataset,
+    folder: Path,
+    device: torch.device,
+    autocast: Any,
+    progress: Callable[[int], None],
+) -> tuple[Materials, list[str]]:
+    """Stores of both domains and splits (made, or as they are when whole), and warnings about the features."""
+    encoder = build_encoder(recipe, catalogue, device)
+    levels = sorted({s.level for s in recipe.stages} | {s.level for s in recipe.inversions})
+    warnings: list[str] = []
+
+    def domain(side: str, d: Domain) -> tuple[Store, Store, Normalise]:
+        train, test = Store(folder / f"{side}-train"), Store(folder / f"{side}-test")
+        statistics = folder / f"{side}.safetensors"
+        if train.done and test.done and statistics.exists():
+            tensors = read(statistics)
+            return train, test, from_tensors(tensors, recipe.training.clip_sigma)
+        for target, images in ((train, d.train), (test, d.test)):
+            shutil.rmtree(target.folder, ignore_errors=True)
+            store.cut(
+                images,
+                target.folder / "images.npy",
+                recipe.image,
+                train=images is d.train,
+                seed=recipe.training.seed,
+                progress=progress,
+            )
+        clip = recipe.training.clip_sigma
+        train, normalise, ratios = store.build(train.folder, encoder, levels, autocast, None, clip, progress)
+        test, _, _ = store.build(test.folder, encoder, levels, autocast, normalise, clip, progress)
+        deepest = recipe.stages[0].level
+        if not encoder.normalised:
+            warnings.extend(check_participation({deepest: ratios[deepest]}, d.name))
+        write_tensors(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
+        return train, test, normalise
+
+    made = Pair("a", "b").zip(domain, dataset.domains)
+    return Materials(
+        recipe,
+        catalogue,
+        ImageSpec(recipe.image.size),
+        encoder,
+        made.map(lambda m: m[2].to(device)),
+        made.map(lambda m: m[0]),
+        made.map(lambda m: m[1]),
+        device,
+        autocast,
+    ), warnings

@@ -1,0 +1,270 @@
+"""A training run, from recipe to bundle: prepare the data once, train each stage, write the bundle. Resumable.
+
+out/run.json  recipe.json  events.jsonl  store/…  stages/<name>.safetensors  samples/…  checkpoint…  bundle/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import evolve
+from torch import nn
+
+from . import atomic, bundle, checkpoint, health, precision, prepare, samples
+from .catalogue import Catalogue
+from .data import Dataset
+from .errors import InputError
+from .events import Events
+from .plan import Plan
+from .progress import Reporter
+from .recipe import Recipe
+from .resolve import resolve
+from .stages import Materials, Stage, build_stage, stage_names
+from .store import BATCH
+from .training import Trainee, train_stage
+from .watch import RunWatcher
+
+FORMAT = "crosscade.run/1"
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    catalogue: Catalogue | None = None,
+    dataset: Dataset | None = None,
+    resume: bool = False,
+    force: bool = False,
+    minutes: float | None = None,
+    report: Reporter | None = None,
+    command: str = "",
+) -> Path:
+    """Trains `recipe` into folder `out` and returns the bundle's folder.
+
+    `minutes` scales every stage's images so that training takes about that long on this machine (measured first).
+    `resume` goes on with the run in `out`, bit for bit as if it had not stopped; `force` clears the folder.
+    """
+    out, catalogue, report = Path(out), catalogue or Catalogue.discover(), report or Reporter()
+    state = _open(out, recipe, resume=resume, force=force, command=command, minutes=minutes)
+    if resume:
+        recipe = read_recipe(out, catalogue)
+    threads = precision.use_threads(recipe.training.threads)
+    device = precision.device()
+    # a run keeps the arithmetic and the threads it began with: others would give other bits
+    state.setdefault("precision", precision.choose(recipe.training.precision, device))
+    if state.setdefault("threads", threads) != threads:
+        precision.use_threads(int(state["threads"]))
+    autocast = precision.autocast(state["precision"], device)
+
+    dataset = dataset or catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    for line in dataset.set_aside:
+        report.warn(line)
+    if not recipe.image.size:
+        recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
+    with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
+        materials, warnings = prepare.materials(
+            recipe, catalogue, dataset, out / "store", device, autocast, bar.advance
+        )
+    _same_data(state, materials)
+    events = Events(out / "events.jsonl")
+
+    if not state.get("ready"):
+        if state["minutes"]:
+            plan = Plan.measured(materials, report)
+            recipe = plan.scaled_to(recipe, state["minutes"])
+            materials = evolve(materials, recipe=recipe)
+            state["seconds"] = plan.seconds(recipe)
+            report.say(
+                f"training will take about {state['minutes']:g} minutes here ({state['threads']} threads, "
+                f"{state['precision']})"
+            )
+        state.update(ready=True, warnings=sorted(warnings))
+        atomic.write_json(out / "recipe.json", recipe.plain())
+        atomic.write_json(out / "run.json", state)
+
+    finished: dict[str, nn.ModuleDict] = {}
+    names = stage_names(recipe)
+    with report.run([_steps(recipe, kind, k) for kind, k in names], state.get("seconds")):
+        for index in range(len(names)):
+            stage = build_stage(materials, index, finished)
+            weights = out / "stages" / f"{stage.name}.safetensors"
+            if not weights.exists():
+                _train(stage, materials, out, events, report, weights, finished)
+            stage.modules.load_state_dict(checkpoint.read(weights))
+            finished[stage.key] = stage.modules.eval()
+            if stage.kind == "translate":
+                state["warnings"] += _translate_stores(stage, materials, events)
+    facts = {
+        "warnings": sorted(set(state["warnings"])),
+        "command": state.get("command", command),
+        "precision": state["precision"],
+        "threads": state["threads"],
+        "data": state["data"],
+    }
+    path = out / "bundle"
+    for folder, refined in (("without-refine", False), ("bundle", True)):
+        if refined or recipe.refine:
+            bundle.write(
+                out / folder,
+                recipe,
+                catalogue,
+                dataset.domains.map(lambda d: d.name),
+                materials.encoder,
+                materials.normalise,
+                networks_of(recipe, finished, refined=refined),
+                facts,
+            )
+    state.update(done=True, warnings=sorted(set(state["warnings"])))
+    atomic.write_json(out / "run.json", state)
+    for line in state["warnings"]:
+        report.warn(line)
+    return path
+
+
+def read_recipe(out: str | Path, catalogue: Catalogue) -> Recipe:
+    """The resolved recipe of a run that was begun."""
+    path = Path(out) / "recipe.json"
+    if not path.exists():
+        raise InputError(
+            str(path), found="no such file", expected="the folder of a run that was begun", cure="Leave out --resume."
+        )
+    return resolve(json.loads(path.read_text(encoding="utf-8")), catalogue)
+
+
+def _open(
+    out: Path, recipe: Recipe, *, resume: bool, force: bool, command: str, minutes: float | None
+) -> dict[str, Any]:
+    if resume:
+        if not (out / "run.json").exists():
+            raise InputError(
+                str(out), found="no run.json", expected="the folder of a run that was begun", cure="Leave out --resume."
+            )
+        state = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        if state.get("format") != FORMAT:
+            raise InputError(str(out / "run.json"), found=f"format {state.get('format')!r}", expected=FORMAT)
+        return dict(state)
+    atomic.empty_folder(out, force=force, hint="Use --resume to go on with the run in it, or --force to clear it.")
+    state = {"format": FORMAT, "command": command, "minutes": minutes}
+    atomic.write_json(out / "recipe.json", recipe.plain())
+    atomic.write_json(out / "run.json", state)
+    return state
+
+
+def _same_data(state: dict[str, Any], materials: Materials) -> None:
+    content = {side: store.content for side, store in zip("ab", materials.train)}
+    if state.setdefault("data", content) != content:
+        raise InputError(
+            "the training images",
+            found="other images than this run began with",
+            expected="the same data",
+            cure="Give the same data, or begin a new run.",
+        )
+
+
+def _steps(recipe: Recipe, kind: str, k: int) -> int:
+    if kind == "refine":
+        assert recipe.refine is not None
+        return recipe.refine.schedule.steps
+    return (recipe.inversions if kind == "invert" else recipe.stages)[k].schedule.steps
+
+
+def _train(
+    stage: Stage,
+    materials: Materials,
+    out: Path,
+    events: Events,
+    report: Reporter,
+    weights: Path,
+    finished: Mapping[str, nn.ModuleDict],
+) -> None:
+    trainee = Trainee.of(stage)
+    saved = checkpoint.load(out)
+    if saved and saved[1]["stage"] == stage.index:
+        trainee.restore(*saved)
+    events.rewind(stage.index, trainee.step)
+    training = materials.recipe.training
+    sizes = materials.train.map(len)
+    with report.training(stage.index, stage.title, stage.schedule.steps, trainee.step) as bar:
+        watcher = RunWatcher(out, events, bar, training, samples.Sampler(materials, stage, finished, out / "samples"))
+        with watcher:
+            train_stage(trainee, sizes, training.seed, materials.autocast, watcher)
+    checkpoint.write_tensors(weights, trainee.average.state_dict())
+    checkpoint.clear(out)
+
+
+@torch.inference_mode()
+def _translate_stores(stage: Stage, materials: Materials, events: Events) -> list[str]:
+    """Translates every stored view once, for the next level's condition, and checks the stage's health."""
+    k = [s.level for s in materials.recipe.stages].index(stage.level)
+    deeper = materials.recipe.stages[k - 1].level if k else None
+    pair: Any = stage.modules["translators"]
+    warnings: list[str] = []
+    name = f"translated{stage.level}"
+    for split in (materials.train, materials.test):
+        for net, source in zip(pair.into.swap(), split):
+            if not source.has(name):
+                source.put(
+                    name,
+                    source.array(f"level{stage.level}").shape,
+                    _batches(net, source, stage.level, deeper, materials),
+                )
+    for direction, source, target in (
+        ("a2b", materials.test.a, materials.test.b),
+        ("b2a", materials.test.b, materials.test.a),
+    ):
+        found = health.check_features(
+            source.features(name, slice(0, 300)),
+            target.features(f"level{stage.level}", slice(0, 300)),
+            f"level {stage.level} {direction}",
+        )
+        if not any(
+            e.get("event") == "health" and e["stage"] == stage.index and e["direction"] == direction
+            for e in events.read()
+        ):
+            events.add(
+                "health",
+                stage=stage.index,
+                level=stage.level,
+                direction=direction,
+                step=stage.schedule.steps,
+                diversity=round(found.diversity, 4),
+                distinct=round(found.distinct, 4),
+                warnings=list(found.warnings),
+            )
+        warnings += found.warnings
+    return warnings
+
+
+def _batches(net: Any, store: Any, level: int, deeper: int | None, m: Materials) -> Callable[[], Any]:
+    def run() -> Any:
+        for start in range(0, len(store), BATCH * 2):
+            rows = slice(start, start + BATCH * 2)
+            given = store.features(f"translated{deeper}", rows).to(m.device) if deeper is not None else None
+            with torch.inference_mode(), m.autocast():
+                yield net(store.features(f"level{level}", rows).to(m.device), given).float().cpu()
+
+    return run
+
+
+def networks_of(
+    recipe: Recipe, finished: Mapping[str, nn.ModuleDict], *, refined: bool = True
+) -> dict[str, dict[str, nn.Module]]:
+    """Each direction's `level<i>`, `inverter<i>` and final `inverter`, from the trained stages."""
+    shallowest = recipe.stages[-1].level
+    refined = refined and "refine" in finished
+    made: dict[str, dict[str, nn.Module]] = {}
+    for direction, side in (("a2b", "b"), ("b2a", "a")):
+        nets: dict[str, nn.Module] = {}
+        for stage in recipe.stages:
+            key = "refine" if refined and stage.level == shallowest else f"translate-{stage.level}"
+            pair: Any = finished[key]["translators"]
+            nets[f"level{stage.level}"] = getattr(pair.into, side)
+        for inversion in recipe.inversions:
+            nets[f"inverter{inversion.level}"] = finished[f"invert-{inversion.level}"][f"inverter_{side}"]
+        nets["inverter"] = finished["refine"][f"inverter_{side}"] if refined else nets[f"inverter{shallowest}"]
+        made[direction] = nets
+    return made

@@ -1,0 +1,256 @@
+"""A run's trainings: invert each level, translate deep to shallow, refine. Each knows its networks and makes its view.
+
+i level; a stage's `modules` are what it trains. Stores hold, by the domain that the *source* is in, `level<i>` and
+`translated<i>` (that source's level i translated into the other domain).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import define
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .catalogue import Catalogue
+from .contracts import AdversarialLoss, Encoder, Loss
+from .errors import InputError
+from .normalise import Normalise
+from .recipe import LossUse, Recipe, Schedule
+from .spec import ImageSpec, LevelSpec, Pair
+from .store import Store
+from .views import InversionView, RefineView, TranslationView
+
+Rows = Pair[NDArray[np.int64]]
+IMAGE_LEVEL = LevelSpec(0, "image", 3, 1)
+
+
+@define(frozen=True, slots=False)
+class Materials:
+    """What every stage works with."""
+
+    recipe: Recipe
+    catalogue: Catalogue
+    image: ImageSpec
+    encoder: Encoder
+    normalise: Pair[Normalise]
+    train: Pair[Store]
+    test: Pair[Store]
+    device: torch.device
+    autocast: Callable[[], AbstractContextManager[Any]]
+
+    def level(self, number: int) -> LevelSpec:
+        """The encoder's level `number`."""
+        return self.encoder.pyramid[number]
+
+    def features(self, number: int, rows: Rows) -> Pair[Tensor]:
+        """Real normalised features of both domains."""
+        return self.train.zip(lambda store, r: store.features(f"level{number}", r).to(self.device), rows)
+
+    def images(self, rows: Rows) -> Pair[Tensor]:
+        """Real images of both domains."""
+        return self.train.zip(lambda store, r: store.images(r).to(self.device), rows)
+
+    def translated(self, number: int, rows: Rows) -> Pair[Tensor]:
+        """Level `number`'s translations by the domain that they are in: .b from a's rows, .a from b's."""
+
+        def read(store: Store, r: NDArray[np.int64]) -> Tensor:
+            return store.features(f"translated{number}", r).to(self.device)
+
+        return self.train.zip(read, rows).swap()
+
+
+@define
+class Stage:
+    """One training: named networks, losses, a schedule, and a view of a batch."""
+
+    index: int
+    kind: str
+    level: int
+    modules: nn.ModuleDict
+    losses: list[tuple[LossUse, Loss]]
+    schedule: Schedule
+    view: Callable[[Rows], Any]
+
+    @property
+    def name(self) -> str:
+        """Like `2-translate-level5`, unique in a run."""
+        return f"{self.index}-{self.kind}" + (f"-level{self.level}" if self.kind != "refine" else "")
+
+    @property
+    def key(self) -> str:
+        """Like `translate-5`, or `refine`."""
+        return f"{self.kind}-{self.level}" if self.kind != "refine" else "refine"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.kind} level {self.level}" if self.kind != "refine" else "refine"
+
+    def active(self, done: float) -> list[tuple[LossUse, Loss]]:
+        """The losses that count when the fraction `done` of the stage is behind us."""
+        return [(use, loss) for use, loss in self.losses if done >= use.start and use.weight > 0]
+
+    @property
+    def adversaries(self) -> list[AdversarialLoss]:
+        """The losses that own critics."""
+        return [loss for _, loss in self.losses if isinstance(loss, AdversarialLoss)]
+
+
+def stage_names(recipe: Recipe) -> list[tuple[str, int]]:
+    """(kind, position in the recipe's list) of every stage in the order in which they are trained."""
+    names = [("invert", k) for k in range(len(recipe.inversions))]
+    names += [("translate", k) for k in range(len(recipe.stages))]
+    return names + ([("refine", 0)] if recipe.refine else [])
+
+
+def build_stage(materials: Materials, index: int, before: Mapping[str, nn.ModuleDict]) -> Stage:
+    """Stage `index` of the run with fresh networks; refine starts from the networks in `before` (by `kind-level`)."""
+    recipe = materials.recipe
+    kind, k = stage_names(recipe)[index]
+    torch.manual_seed(_mix(recipe.training.seed, index))
+    if kind == "invert":
+        return _invert(materials, index, k)
+    if kind == "translate":
+        return _translate(materials, index, k)
+    return _refine(materials, index, before)
+
+
+def _mix(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _losses(
+    materials: Materials, uses: tuple[LossUse, ...], here: LevelSpec, gives: frozenset[str], where: str, giver: str
+) -> list[tuple[LossUse, Loss]]:
+    made = []
+    for k, use in enumerate(uses):
+        offer = materials.catalogue.get("loss", use.use)
+        loss: Loss = offer.build(use.options, here=here, image=materials.image, encoder=materials.encoder)
+        lacking = sorted(loss.needs - gives)
+        if lacking:
+            raise InputError(
+                f"loss '{use.use}' @ $.{where}.losses[{k}]",
+                found=f"it needs {', '.join(lacking)}, which {giver} does not give",
+                expected=f"a loss that needs only {', '.join(sorted(gives))}",
+                cure="Remove it or use another component.",
+            )
+        made.append((use, loss.to(materials.device)))
+    return made
+
+
+def _encode_levels(losses: list[tuple[LossUse, Loss]]) -> tuple[int, ...]:
+    return tuple(sorted({i for _, loss in losses for i in loss.encodes}))
+
+
+def _inverters(materials: Materials, k: int) -> nn.ModuleDict:
+    stage = materials.recipe.inversions[k]
+    offer, level = materials.catalogue.get("inverter", stage.inverter.use), materials.level(stage.level)
+    made = [offer.build(stage.inverter.options, level=level, image=materials.image) for _ in "ab"]
+    return nn.ModuleDict({"inverter_a": made[0], "inverter_b": made[1]})
+
+
+def _translators(materials: Materials, k: int) -> nn.ModuleDict:
+    stages = materials.recipe.stages
+    offer = materials.catalogue.get("translator", stages[k].translator.use)
+    deeper = materials.level(stages[k - 1].level) if k else None
+    pair = offer.build(
+        stages[k].translator.options, here=materials.level(stages[k].level), deeper=deeper, image=materials.image
+    )
+    return nn.ModuleDict({"translators": pair})
+
+
+def _place(modules: nn.ModuleDict, device: torch.device) -> nn.ModuleDict:
+    return modules.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _invert(m: Materials, index: int, k: int) -> Stage:
+    recipe = m.recipe.inversions[k]
+    modules = _place(_inverters(m, k), m.device)
+    gives = frozenset(
+        {"real", "fake", "images", "features", "reconstructed", "encoded_real", "encoded_fake", "encoded_reconstructed"}
+    )
+    losses = _losses(m, recipe.losses, IMAGE_LEVEL, gives, f"inversions[{k}]", "inversion")
+    encode = _encode_levels(losses)
+    inverters = Pair(modules["inverter_a"], modules["inverter_b"])
+
+    def view(rows: Rows) -> InversionView:
+        return InversionView(inverters, m.images(rows), m.features(recipe.level, rows), m.encoder, encode)
+
+    return Stage(index, "invert", recipe.level, modules, losses, recipe.schedule, view)
+
+
+def _condition(m: Materials, k: int, rows: Rows) -> Pair[Tensor | None]:
+    return m.features(m.recipe.stages[k - 1].level, rows) if k else Pair(None, None)  # type: ignore[return-value]
+
+
+def _translate(m: Materials, index: int, k: int) -> Stage:
+    recipe = m.recipe.stages[k]
+    modules = _place(_translators(m, k), m.device)
+    pair: Any = modules["translators"]
+    gives = frozenset({"real", "features", *pair.offers})
+    losses = _losses(
+        m, recipe.losses, m.level(recipe.level), gives, f"stages[{k}]", f"translator '{recipe.translator.use}'"
+    )
+
+    def view(rows: Rows) -> TranslationView:
+        translated: Pair[Any] = m.translated(m.recipe.stages[k - 1].level, rows) if k else Pair(None, None)
+        return TranslationView(pair.into, m.features(recipe.level, rows), _condition(m, k, rows), translated)
+
+    return Stage(index, "translate", recipe.level, modules, losses, recipe.schedule, view)
+
+
+def _refine(m: Materials, index: int, before: Mapping[str, nn.ModuleDict]) -> Stage:
+    recipe, k = m.recipe.refine, len(m.recipe.stages) - 1
+    assert recipe is not None
+    level = m.recipe.stages[k].level
+    inversion = [s.level for s in m.recipe.inversions].index(level)
+    modules = nn.ModuleDict({**_translators(m, k), **_inverters(m, inversion)})
+    for part in (f"translate-{level}", f"invert-{level}"):
+        if part in before:
+            modules.load_state_dict(before[part].state_dict(), strict=False)
+    modules = _place(modules, m.device)
+    gives = frozenset(
+        {
+            "real",
+            "fake",
+            "same",
+            "images",
+            "features",
+            "reconstructed",
+            "encoded_real",
+            "encoded_fake",
+            "encoded_reconstructed",
+            "translations",
+            "normalise",
+            "fake_features",
+        }
+    )
+    deeper = [s.level for s in m.recipe.stages[:k]]
+    losses = _losses(m, recipe.losses, IMAGE_LEVEL, gives, "refine", "refinement")
+    encode = tuple(
+        sorted({*_encode_levels(losses), *(deeper if any("translations" in v.needs for _, v in losses) else ())})
+    )
+    pair: Any = modules["translators"]
+    inverters = Pair(modules["inverter_a"], modules["inverter_b"])
+
+    def view(rows: Rows) -> RefineView:
+        by_level = {i: m.translated(i, rows) for i in deeper}
+        translations: Pair[Any] = Pair({i: p.a for i, p in by_level.items()}, {i: p.b for i, p in by_level.items()})
+        return RefineView(
+            pair.into,
+            inverters,
+            m.images(rows),
+            m.features(level, rows),
+            _condition(m, k, rows),
+            translations,
+            m.normalise,
+            m.encoder,
+            encode,
+        )
+
+    return Stage(index, "refine", level, modules, losses, recipe.schedule, view)

@@ -1,0 +1,28 @@
+"""The packaged recipes: every `recipe_*.toml` beside this file. Torch-free."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from ..framework.hooks import hookimpl
+from ..framework.offers import RecipeOffer
+
+PREFIX = "recipe_"
+
+
+def packaged() -> dict[str, str]:
+    """The packaged recipes' TOML texts by name: `recipe_paper.toml` is `paper`."""
+    # Not importlib.resources: it cannot list a namespace package that is installed editable.
+    files = sorted(Path(__file__).parent.glob(f"{PREFIX}*.toml"))
+    return {file.stem.removeprefix(PREFIX).replace("_", "-"): file.read_text(encoding="utf-8") for file in files}
+
+
+@hookimpl
+def recipes() -> Iterator[RecipeOffer]:
+    """One for each file, with the summary that stands in it."""
+    for name, text in packaged().items():
+        summary = tomllib.loads(text).get("summary", f"the recipe {name}")
+        yield RecipeOffer(name=name, summary=summary, build=partial(str, text))

@@ -1,0 +1,92 @@
+"""Who may import whom: framework <- plugins, exporters <- evaluation; and the torch-free half stays torch-free."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "framework": {"framework"},
+    "plugins": {"framework", "plugins"},
+    "exporters": {"framework", "exporters"},
+    "evaluation": {"framework", "exporters", "evaluation"},
+}
+TORCH_FREE = [
+    "framework", "framework.atomic", "framework.catalogue", "framework.cli", "framework.data", "framework.errors",
+    "framework.events", "framework.fetch", "framework.hooks", "framework.offers", "framework.pictures",
+    "framework.progress", "framework.spec", "plugins.plugin_commands", "plugins.train_command",
+    "plugins.translate_command",
+]  # fmt: skip
+
+
+def imported_floors(path: Path) -> set[str]:
+    """The top-level folders that a module's relative imports reach, and `absolute` for an absolute import of us."""
+    floor = path.parent.name
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found.add(floor)
+        elif isinstance(node, ast.ImportFrom) and node.level == 2:
+            found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("crosscade"):
+            found.add("absolute")
+        elif isinstance(node, ast.Import) and any(a.name.startswith("crosscade") for a in node.names):
+            found.add("absolute")
+    return found
+
+
+@pytest.mark.parametrize("floor", MAY_IMPORT)
+def test_nothing_imports_upward_or_sideways(floor):
+    for path in sorted((ROOT / floor).glob("*.py")):
+        assert imported_floors(path) <= MAY_IMPORT[floor], path
+
+
+def test_the_floors_test_sees_a_forbidden_import(tmp_path):
+    (tmp_path / "framework").mkdir()
+    bad = tmp_path / "framework" / "bad.py"
+    bad.write_text("from ..plugins.vgg import build\nfrom .. import evaluation\nimport crosscade.plugins\n")
+    assert imported_floors(bad) == {"plugins", "evaluation", "absolute"}
+
+
+def test_folders_are_flat():
+    for floor in MAY_IMPORT:
+        assert not [p for p in (ROOT / floor).iterdir() if p.is_dir() and p.name != "__pycache__"]
+
+
+BLOCK = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "torchvision", "onnx", "onnxscript", "cattrs", "safetensors"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name.split(".")[0])
+
+sys.meta_path.insert(0, Block())
+"""
+
+
+def without_torch(code: str) -> subprocess.CompletedProcess[str]:
+    """Runs `code` in a process in which the training extra cannot be imported."""
+    return subprocess.run([sys.executable, "-c", BLOCK + code], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_imports_without_torch(module):
+    done = without_torch(f"import crosscade.{module}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_line_works_without_torch_and_says_what_is_missing():
+    done = without_torch("from crosscade.framework.cli import main; sys.exit(main(['plugins', 'encoder']))")
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'crosscade[train]'" in done.stdout
+
+
+def test_training_without_torch_says_how_to_install_it():
+    done = without_torch("from crosscade.framework.cli import main; sys.exit(main(['train', '--recipe', 'demo', '--out', 'x']))")
+    assert done.returncode == 2
+    assert "crosscade[train]" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,10 @@
+"""A plugin whose encoder has the name of a built-in one."""
+
+from crosscade.framework.hooks import hookimpl
+from crosscade.framework.offers import EncoderOffer
+from crosscade.plugins.pixels import Pixels
+
+
+@hookimpl
+def encoders():
+    yield EncoderOffer(name="vgg19", build=lambda options: Pixels(), summary="not the VGG that you think of")

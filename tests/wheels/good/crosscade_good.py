@@ -1,0 +1,41 @@
+"""An encoder that folds pixels into channels, and a loss on channel means: a whole plugin in one file."""
+
+from attrs import field, frozen
+from crosscade.framework.contracts import Encoder, Loss, l1
+from crosscade.framework.hooks import hookimpl
+from crosscade.framework.offers import EncoderOffer, LossOffer
+from crosscade.framework.spec import LevelSpec, PyramidSpec
+from torch.nn.functional import pixel_unshuffle
+
+
+@frozen
+class FoldOptions:
+    depth: int = field(default=3, metadata={"help": "how many levels"})
+
+
+class Fold(Encoder):
+    def __init__(self, options):
+        super().__init__()
+        levels = range(1, options.depth + 1)
+        self.pyramid = PyramidSpec(tuple(LevelSpec(i, f"fold{i}", 3 * 4**i, 2**i) for i in levels))
+
+    def forward(self, images, levels):
+        return {i: pixel_unshuffle(images, self.pyramid[i].stride) for i in levels}
+
+
+class Means(Loss):
+    needs = frozenset({"fake", "real"})
+
+    def terms(self, view):
+        apart = view.fake.zip(lambda x, y: l1(x.mean((0, 2, 3)), y.mean((0, 2, 3))), view.real)
+        return {"means": apart.a + apart.b}
+
+
+@hookimpl
+def encoders():
+    yield EncoderOffer(name="fold", options=FoldOptions, build=Fold, summary="pixels folded into channels")
+
+
+@hookimpl
+def losses():
+    yield LossOffer(name="means", build=lambda options, **facts: Means(), summary="channel means apart")
