@@ -27,6 +27,7 @@ BUILT_IN = (
     "crosscade.plugins.vgg",
     "crosscade.plugins.timm_encoder",
     "crosscade.plugins.deepest",
+    "crosscade.plugins.resnet",
     "crosscade.plugins.adain",
     "crosscade.plugins.dosovitskiy_brox",
     "crosscade.plugins.adversarial",

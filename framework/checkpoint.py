@@ -6,6 +6,7 @@ kill at any moment leaves the last whole checkpoint.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +75,16 @@ def read(path: Path) -> Tensors:
 def _pointer(folder: Path) -> dict[str, Any] | None:
     path = folder / "checkpoint.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def digest(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> str:
+    """SHA-256 of a whole training state: every weight, moment and counter. Equal runs have equal digests."""
+    found = hashlib.sha256(json.dumps(dict(meta), sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> Tensors:

@@ -38,7 +38,7 @@ def check_features(translated: Tensor, real: Tensor, where: str) -> Health:
     warnings = []
     if diversity < DIVERSITY:
         warnings.append(
-            f"{where}: collapse? translations vary {diversity:.2f} times as much as real features (expected >= {DIVERSITY})"
+            f"{where}: collapse? translations vary {diversity:.2f} times as much as real ones (expected >= {DIVERSITY})"
         )
     if distinct < DISTINCT:
         warnings.append(

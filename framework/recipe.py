@@ -62,6 +62,7 @@ class Schedule:
         validators.ge(0),
         validators.lt(1),
     )
+    ramp_steps: int = _option(0, "steps in which the rate rises to its value (0: none, the paper)", validators.ge(0))
     warm_up: float = _option(
         0.0,
         "fraction of the stage with `warm_up_rate`, before losses that `start` later begin",
@@ -128,6 +129,11 @@ class RefineStage:
 
     losses: tuple[LossUse, ...]
     schedule: Schedule = Schedule()
+    levels: int = _option(1, "how many of the shallowest stages' translators learn", validators.ge(1))
+    deeper_rate: float = _option(1.0, "rate of all but the shallowest of them, as a share", validators.ge(0))
+    reconstruct: float = _option(
+        1.0, "share of each batch that is also reconstructed", validators.gt(0), validators.le(1)
+    )
 
 
 @frozen

@@ -82,6 +82,10 @@ def _stage(kind: type, table: Any, path: str, catalogue: Catalogue, **slots: str
         _loss(t, f"{path}.losses[{i}]", catalogue)
         for i, t in enumerate(_list(table.get("losses", []), f"{path}.losses"))
     )
+    if kind is RefineStage:
+        extras = {k: v for k, v in table.items() if k not in ("losses", "schedule")}
+        checked = structure({**extras, "losses": ()}, RefineStage, path)
+        values |= {k: getattr(checked, k) for k in extras}
     values["schedule"] = structure(_table(table.get("schedule", {}), f"{path}.schedule"), Schedule, f"{path}.schedule")
     return kind(**values)
 

@@ -201,7 +201,7 @@ def _translate_stores(stage: Stage, materials: Materials, events: Events) -> lis
     """Translates every stored view once, for the next level's condition, and checks the stage's health."""
     k = [s.level for s in materials.recipe.stages].index(stage.level)
     deeper = materials.recipe.stages[k - 1].level if k else None
-    pair: Any = stage.modules["translators"]
+    pair: Any = stage.modules[f"translators{stage.level}"]
     warnings: list[str] = []
     name = f"translated{stage.level}"
     for split in (materials.train, materials.test):
@@ -260,11 +260,16 @@ def networks_of(
     for direction, side in (("a2b", "b"), ("b2a", "a")):
         nets: dict[str, nn.Module] = {}
         for stage in recipe.stages:
-            key = "refine" if refined and stage.level == shallowest else f"translate-{stage.level}"
-            pair: Any = finished[key]["translators"]
+            name = f"translators{stage.level}"
+            learnt = refined and name in finished["refine"]
+            pair: Any = finished["refine" if learnt else f"translate-{stage.level}"][name]
             nets[f"level{stage.level}"] = getattr(pair.into, side)
         for inversion in recipe.inversions:
-            nets[f"inverter{inversion.level}"] = finished[f"invert-{inversion.level}"][f"inverter_{side}"]
-        nets["inverter"] = finished["refine"][f"inverter_{side}"] if refined else nets[f"inverter{shallowest}"]
+            nets[f"inverter{inversion.level}"] = finished[f"invert-{inversion.level}"][
+                f"inverter{inversion.level}_{side}"
+            ]
+        nets["inverter"] = (
+            finished["refine"][f"inverter{shallowest}_{side}"] if refined else nets[f"inverter{shallowest}"]
+        )
         made[direction] = nets
     return made

@@ -39,7 +39,7 @@ class Sampler:
         columns = [np.asarray(source.array("images")[shown])]
         with m.autocast():
             if stage.kind == "invert":
-                columns.append(to_images(average[f"inverter_{side}"](self._real(source, stage.level))))
+                columns.append(to_images(average[f"inverter{stage.level}_{side}"](self._real(source, stage.level))))
             else:
                 columns += self._translations(source, other, average)
         return [[column[n] for column in columns] for n in range(len(columns[0]))]
@@ -48,18 +48,17 @@ class Sampler:
         columns = []
         deeper = None
         for s in self.materials.recipe.stages:
-            current = s.level == self.stage.level
-            if current:
-                pair: Any = average["translators"]
-                features = getattr(pair.into, other)(self._real(source, s.level), deeper)
+            name, inverter = f"translators{s.level}", f"inverter{s.level}_{other}"
+            if name in average:
+                pair: Any = average[name]
+                deeper = getattr(pair.into, other)(self._real(source, s.level), deeper)
             else:
-                features = source.features(f"translated{s.level}", slice(0, SHOWN)).to(self.materials.device)
-            nets = average if current and self.stage.kind == "refine" else self.finished.get(f"invert-{s.level}")
-            if nets is not None:
-                columns.append(to_images(nets[f"inverter_{other}"](features)))
-            if current:
+                deeper = source.features(f"translated{s.level}", slice(0, SHOWN)).to(self.materials.device)
+            nets = average if inverter in average else self.finished.get(f"invert-{s.level}", nn.ModuleDict())
+            if inverter in nets:
+                columns.append(to_images(nets[inverter](deeper)))
+            if s.level == self.stage.level:
                 break
-            deeper = features
         return columns
 
     def _real(self, source: Any, level: int) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from attrs import define
+from attrs import define, field
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -75,6 +75,8 @@ class Stage:
     losses: list[tuple[LossUse, Loss]]
     schedule: Schedule
     view: Callable[[Rows], Any]
+    rates: Mapping[str, float] = field(factory=dict)
+    """Of modules that learn slower or faster than the schedule's rate, by name."""
 
     @property
     def name(self) -> str:
@@ -91,9 +93,14 @@ class Stage:
         """For people."""
         return f"{self.kind} level {self.level}" if self.kind != "refine" else "refine"
 
-    def active(self, done: float) -> list[tuple[LossUse, Loss]]:
-        """The losses that count when the fraction `done` of the stage is behind us."""
-        return [(use, loss) for use, loss in self.losses if done >= use.start and use.weight > 0]
+    def active(self, done: float) -> dict[str, tuple[LossUse, Loss]]:
+        """The losses that count when the fraction `done` of the stage is behind us, each by a name of its own."""
+        found: dict[str, tuple[LossUse, Loss]] = {}
+        for use, loss in self.losses:
+            if done >= use.start and use.weight > 0:
+                again = sum(1 for name in found if name.split("#")[0] == use.use)
+                found[use.use + (f"#{again + 1}" if again else "")] = (use, loss)
+        return found
 
     @property
     def adversaries(self) -> list[AdversarialLoss]:
@@ -151,7 +158,7 @@ def _inverters(materials: Materials, k: int) -> nn.ModuleDict:
     stage = materials.recipe.inversions[k]
     offer, level = materials.catalogue.get("inverter", stage.inverter.use), materials.level(stage.level)
     made = [offer.build(stage.inverter.options, level=level, image=materials.image) for _ in "ab"]
-    return nn.ModuleDict({"inverter_a": made[0], "inverter_b": made[1]})
+    return nn.ModuleDict({f"inverter{stage.level}_a": made[0], f"inverter{stage.level}_b": made[1]})
 
 
 def _translators(materials: Materials, k: int) -> nn.ModuleDict:
@@ -161,7 +168,7 @@ def _translators(materials: Materials, k: int) -> nn.ModuleDict:
     pair = offer.build(
         stages[k].translator.options, here=materials.level(stages[k].level), deeper=deeper, image=materials.image
     )
-    return nn.ModuleDict({"translators": pair})
+    return nn.ModuleDict({f"translators{stages[k].level}": pair})
 
 
 def _place(modules: nn.ModuleDict, device: torch.device) -> nn.ModuleDict:
@@ -176,7 +183,7 @@ def _invert(m: Materials, index: int, k: int) -> Stage:
     )
     losses = _losses(m, recipe.losses, IMAGE_LEVEL, gives, f"inversions[{k}]", "inversion")
     encode = _encode_levels(losses)
-    inverters = Pair(modules["inverter_a"], modules["inverter_b"])
+    inverters = inverters_of(modules, recipe.level)
 
     def view(rows: Rows) -> InversionView:
         return InversionView(inverters, m.images(rows), m.features(recipe.level, rows), m.encoder, encode)
@@ -191,7 +198,7 @@ def _condition(m: Materials, k: int, rows: Rows) -> Pair[Tensor | None]:
 def _translate(m: Materials, index: int, k: int) -> Stage:
     recipe = m.recipe.stages[k]
     modules = _place(_translators(m, k), m.device)
-    pair: Any = modules["translators"]
+    pair: Any = modules[f"translators{recipe.level}"]
     gives = frozenset({"real", "features", *pair.offers})
     losses = _losses(
         m, recipe.losses, m.level(recipe.level), gives, f"stages[{k}]", f"translator '{recipe.translator.use}'"
@@ -205,52 +212,53 @@ def _translate(m: Materials, index: int, k: int) -> Stage:
 
 
 def _refine(m: Materials, index: int, before: Mapping[str, nn.ModuleDict]) -> Stage:
-    recipe, k = m.recipe.refine, len(m.recipe.stages) - 1
+    recipe, stages = m.recipe.refine, m.recipe.stages
     assert recipe is not None
-    level = m.recipe.stages[k].level
-    inversion = [s.level for s in m.recipe.inversions].index(level)
-    modules = nn.ModuleDict({**_translators(m, k), **_inverters(m, inversion)})
-    for part in (f"translate-{level}", f"invert-{level}"):
+    first = max(0, len(stages) - recipe.levels)
+    learning, deeper = [s.level for s in stages[first:]], [s.level for s in stages[:first]]
+    shallowest = learning[-1]
+    modules = nn.ModuleDict()
+    for k in range(first, len(stages)):
+        modules.update(dict(_translators(m, k).items()))
+    modules.update(dict(_inverters(m, [s.level for s in m.recipe.inversions].index(shallowest)).items()))
+    for part in (*(f"translate-{i}" for i in learning), f"invert-{shallowest}"):
         if part in before:
             modules.load_state_dict(before[part].state_dict(), strict=False)
     modules = _place(modules, m.device)
     gives = frozenset(
         {
-            "real",
-            "fake",
-            "same",
-            "images",
-            "features",
-            "reconstructed",
-            "encoded_real",
-            "encoded_fake",
-            "encoded_reconstructed",
-            "translations",
-            "normalise",
-            "fake_features",
+            "real", "fake", "same", "images", "features", "reconstructed", "encoded_real", "encoded_fake",
+            "encoded_reconstructed", "translations", "normalise", "fake_features",
         }
-    )
-    deeper = [s.level for s in m.recipe.stages[:k]]
+    )  # fmt: skip
     losses = _losses(m, recipe.losses, IMAGE_LEVEL, gives, "refine", "refinement")
-    encode = tuple(
-        sorted({*_encode_levels(losses), *(deeper if any("translations" in v.needs for _, v in losses) else ())})
-    )
-    pair: Any = modules["translators"]
-    inverters = Pair(modules["inverter_a"], modules["inverter_b"])
+    consistent = [s.level for s in stages[:-1]] if any("translations" in loss.needs for _, loss in losses) else []
+    encode = tuple(sorted({*_encode_levels(losses), *consistent}))
+    pairs: dict[int, Any] = {i: modules[f"translators{i}"] for i in learning}
+    into = {i: pair.into for i, pair in pairs.items()}
+    inverters = inverters_of(modules, shallowest)
 
     def view(rows: Rows) -> RefineView:
-        by_level = {i: m.translated(i, rows) for i in deeper}
-        translations: Pair[Any] = Pair({i: p.a for i, p in by_level.items()}, {i: p.b for i, p in by_level.items()})
+        frozen = {i: m.translated(i, rows) for i in deeper}
         return RefineView(
-            pair.into,
+            into,
             inverters,
             m.images(rows),
-            m.features(level, rows),
-            _condition(m, k, rows),
-            translations,
+            {i: m.features(i, rows) for i in learning},
+            _condition(m, first, rows),
+            frozen[deeper[-1]] if deeper else Pair(None, None),
+            Pair({i: p.a for i, p in frozen.items()}, {i: p.b for i, p in frozen.items()}),
             m.normalise,
             m.encoder,
             encode,
+            recipe.reconstruct,
         )
 
-    return Stage(index, "refine", level, modules, losses, recipe.schedule, view)
+    stage = Stage(index, "refine", shallowest, modules, losses, recipe.schedule, view)
+    stage.rates = {f"translators{i}": recipe.deeper_rate for i in learning[:-1]}
+    return stage
+
+
+def inverters_of(modules: nn.ModuleDict, level: int) -> Pair[nn.Module]:
+    """Both domains' inverters of a level."""
+    return Pair(modules[f"inverter{level}_a"], modules[f"inverter{level}_b"])

@@ -153,7 +153,7 @@ def check_loss(
         view, networks = example_view(on, here, image, encoder, made.encodes)
     taught = list(networks or ())
     lacking = sorted(name for name in made.needs if not hasattr(view, name))
-    require(not lacking, f"{what} needs {', '.join(lacking)}, which the view of a {on} does not give")
+    require(not lacking, f"{what} needs {', '.join(lacking)}, which the view on {on} does not give")
 
     if isinstance(made, AdversarialLoss):
         _check_critics(made, view, taught, what)

@@ -73,5 +73,9 @@ def example_view(
     )
     normalise = Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0))
     wanted = tuple(sorted({*encodes, *numbers}))
-    view = RefineView(into, inverters, images, features, NOTHING, translations, normalise, encoder, wanted)
+    given = translations.map(lambda t: t[min(t)] if t else None)
+    number = level.number
+    view = RefineView(
+        {number: into}, inverters, images, {number: features}, NOTHING, given, translations, normalise, encoder, wanted
+    )
     return view, into.zip(lambda *nets: nn.ModuleList(nets), inverters)

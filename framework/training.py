@@ -46,8 +46,12 @@ class Trainee:
     def of(cls, stage: Stage) -> Trainee:
         """Fresh optimisers and average."""
         s = stage.schedule
-        optimiser = _adam(parameters_of(stage.modules), s.learning_rate, s.betas)
-        critics = [_adam(parameters_of(*a.critics), a.learning_rate, a.betas) for a in stage.adversaries]
+        groups = [
+            {"params": parameters_of(module), "scale": stage.rates.get(name, 1.0)}
+            for name, module in stage.modules.items()
+        ]
+        optimiser = _adam(groups, s.learning_rate, s.betas)
+        critics = [_adam([{"params": parameters_of(*a.critics)}], a.learning_rate, a.betas) for a in stage.adversaries]
         return cls(stage, optimiser, critics, copy.deepcopy(stage.modules).eval())
 
     def tensors(self) -> dict[str, Tensor]:
@@ -97,7 +101,7 @@ def train_step(trainee: Trainee, sizes: Pair[int], seed: int, autocast: Autocast
 
     # the critics' turns; the last one's batch also serves the translators
     active = stage.active(done)
-    adversaries = [loss for _, loss in active if isinstance(loss, AdversarialLoss)]
+    adversaries = [loss for _, loss in active.values() if isinstance(loss, AdversarialLoss)]
     for turn in range(1, max((a.steps for a in adversaries), default=0)):
         with torch.no_grad(), autocast():
             view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, turn))
@@ -111,7 +115,7 @@ def train_step(trainee: Trainee, sizes: Pair[int], seed: int, autocast: Autocast
 
     # the translators' turn
     with autocast(), frozen(*(a.critics for a in adversaries)):
-        terms = {use.use: use.weight * total(loss.terms(view)) for use, loss in active}
+        terms = {name: use.weight * total(loss.terms(view)) for name, (use, loss) in active.items()}
     trainee.optimiser.zero_grad(set_to_none=True)
     total(terms).backward()
     trainee.optimiser.step()
@@ -141,7 +145,7 @@ def update_critics(
         if loss_now.requires_grad:  # a loss may have called backward itself
             loss_now.backward()
         optimiser.step()
-        values.update({f"critic/{name}": v for name, v in terms.items()})
+        values.update({f"critic{everyone.index(loss) or ''}/{name}": v for name, v in terms.items()})
     trainee.critic_step += 1
 
 
@@ -157,11 +161,15 @@ def seed_step(seed: int, stage: int, step: int) -> None:
 
 
 def set_rates(trainee: Trainee, done: float) -> None:
-    """Warm-up rate, constant rate, then linear decay to 5 %."""
+    """A short ramp, the warm-up rate, the constant rate, then linear decay to 5 %."""
     s = trainee.stage.schedule
-    fall = 1.0 if done < s.decay_from or s.decay_from == 1 else 1.0 - 0.95 * (done - s.decay_from) / (1 - s.decay_from)
+    rise = min(1.0, (trainee.step + 1) / s.ramp_steps) if s.ramp_steps else 1.0
+    fall = (
+        rise if done < s.decay_from or s.decay_from == 1 else rise - 0.95 * (done - s.decay_from) / (1 - s.decay_from)
+    )
     rate = s.warm_up_rate if done < s.warm_up else s.learning_rate
-    trainee.optimiser.param_groups[0]["lr"] = rate * fall
+    for group in trainee.optimiser.param_groups:
+        group["lr"] = rate * fall * group["scale"]
     for loss, optimiser in zip(trainee.stage.adversaries, trainee.critic_optimisers):
         optimiser.param_groups[0]["lr"] = loss.learning_rate * fall
 
@@ -210,5 +218,5 @@ def total(terms: Mapping[str, Tensor]) -> Tensor:
     return torch.stack([v.float() for v in values]).sum() if values else torch.zeros(())
 
 
-def _adam(parameters: list[nn.Parameter], rate: float, betas: Any) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, rate, betas=(betas[0], betas[1]), fused=True)
+def _adam(groups: list[dict[str, Any]], rate: float, betas: Any) -> torch.optim.Optimizer:
+    return torch.optim.Adam(groups, rate, betas=(betas[0], betas[1]), fused=True)

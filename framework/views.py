@@ -59,6 +59,8 @@ class TranslationView:
 class InversionView:
     """One level's inverters at work: `images` (B, 3, H, W) in [-1, 1] and their normalised `features`.
 
+    `reconstructed` may hold only the first rows of `images`.
+
     `encode_levels` are the encoder levels that the stage's losses together want of the images.
     """
 
@@ -70,8 +72,13 @@ class InversionView:
         encoder: Encoder,
         encode_levels: tuple[int, ...],
     ) -> None:
-        self.inverters, self.images, self.features = inverters, images, features
+        self.inverters, self.images, self._features = inverters, images, features
         self._encoder, self._levels = encoder, encode_levels
+
+    @property
+    def features(self) -> Pair[Tensor]:
+        """Real normalised features of the level."""
+        return self._features
 
     @property
     def real(self) -> Pair[Tensor]:
@@ -105,54 +112,89 @@ class InversionView:
         return self.encoded_reconstructed
 
     def _encode(self, images: Pair[Tensor]) -> Pair[Features]:
-        both = self._encoder(torch.cat([images.a, images.b]), self._levels)  # one pass for both domains
         n = len(images.a)
+        # one pass for both domains; in float32, which is quicker than bfloat16 for depthwise gradients on a CPU
+        with torch.autocast(images.a.device.type, enabled=False):
+            both = self._encoder(torch.cat([images.a, images.b]).float(), self._levels)
         return Pair({i: f[:n] for i, f in both.items()}, {i: f[n:] for i, f in both.items()})
 
 
 class RefineView(InversionView):
     """The shallowest translators and the inverters together, judged in pixel space.
 
-    `translations` holds the frozen deeper translations by level (`translations.b[i]` = b~_i) and `normalise` turns raw
-    encoder features into the same normalised form, by domain.
+    `into` are the translators that learn, by level, deep to shallow, and `levels` their domains' real features. The
+    first of them is given `condition` or `translated` from the frozen deeper level, each next one what the one before
+    it made. `frozen` holds the frozen deeper translations by level. `normalise` turns raw encoder features into the
+    same normalised form, by domain. `share` of the rows are also reconstructed: there the networks see real features.
     """
 
     def __init__(
         self,
-        into: Pair[nn.Module],
+        into: Mapping[int, Pair[nn.Module]],
         inverters: Pair[nn.Module],
         images: Pair[Tensor],
-        features: Pair[Tensor],
+        levels: Mapping[int, Pair[Tensor]],
         condition: Pair[Any],
-        translations: Pair[Features],
+        translated: Pair[Any],
+        frozen: Pair[Features],
         normalise: Pair[Any],
         encoder: Encoder,
         encode_levels: tuple[int, ...],
+        share: float = 1.0,
     ) -> None:
-        super().__init__(inverters, images, features, encoder, encode_levels)
-        self.translations, self.normalise = translations, normalise
-        deepest_given = translations.map(lambda t: t[min(t)] if t else None)
-        self._level = TranslationView(into, features, condition, deepest_given)
+        super().__init__(inverters, images, levels[min(levels)], encoder, encode_levels)
+        self._into, self._real, self._condition, self._translated = into, levels, condition, translated
+        self._frozen, self.normalise = frozen, normalise
+        self._rows = max(1, round(share * len(images.a)))
 
-    @property
-    def same(self) -> Pair[Tensor]:
-        """Translators on their own domain's features, to be like `features`."""
-        return self._level.same
+    def _chain(self, sources: Mapping[int, Pair[Tensor]], deeper: Pair[Any]) -> Pair[Features]:
+        made: dict[int, Pair[Tensor]] = {}
+        for i, into in self._into.items():
+            deeper = made[i] = into.zip(_translate, sources[i], deeper)
+        return Pair({i: p.a for i, p in made.items()}, {i: p.b for i, p in made.items()})
 
-    @property
-    def fake_features(self) -> Pair[Tensor]:
-        """The shallowest level's translations."""
-        return self._level.fake
+    @cached_property
+    def features(self) -> Pair[Features]:  # type: ignore[override]
+        """Real features of the rows that are reconstructed, by level."""
+        rows = {i: p.map(self._some) for i, p in self._real.items()}
+        return Pair({i: p.a for i, p in rows.items()}, {i: p.b for i, p in rows.items()})
+
+    @cached_property
+    def same(self) -> Pair[Features]:
+        """Translators on their own domain's features, by level, to be like `features`."""
+        return self._chain({i: p.map(self._some) for i, p in self._real.items()}, self._condition.map(self._some))
+
+    @cached_property
+    def fake_features(self) -> Pair[Features]:
+        """The learning levels' translations."""
+        return self._chain({i: p.swap() for i, p in self._real.items()}, self._translated)
 
     @cached_property
     def fake(self) -> Pair[Tensor]:
         """Translated images."""
-        return self.inverters.zip(lambda net, x: net(x), self.fake_features)
+        return self.inverters.zip(lambda net, made: net(made[min(made)]), self.fake_features)
+
+    @cached_property
+    def reconstructed(self) -> Pair[Tensor]:
+        """The first rows' images, through their own domain's translators and inverter."""
+        return self.inverters.zip(lambda net, made: net(made[min(made)]), self.same)
+
+    @cached_property
+    def translations(self) -> Pair[Features]:
+        """What the translated image's deeper levels must be: the frozen translations and this view's own, cut off."""
+
+        def deeper(frozen: Features, made: Features) -> Features:
+            return {**frozen, **{i: f.detach() for i, f in made.items() if i != min(made)}}
+
+        return self._frozen.zip(deeper, self.fake_features)
 
     @cached_property
     def encoded_fake(self) -> Pair[Features]:
         """Raw encoder features of the translated images."""
         return self._encode(self.fake)
+
+    def _some(self, rows: Any) -> Any:
+        return rows if rows is None else rows[: self._rows]
 
 
 class Detached:

@@ -81,6 +81,7 @@ class RunWatcher:
                 title=trainee.stage.title,
                 step=step,
                 seconds=round(time.monotonic() - self._began, 2),
+                state_sha256=checkpoint.digest(trainee.tensors(), trainee.meta()),
             )
         if self._stopped:
             raise InterruptedRunError(

@@ -53,8 +53,15 @@ class Identity(Loss):
 
     def terms(self, view: Any) -> Mapping[str, Tensor]:
         """`identity`: mean absolute difference, summed over both domains."""
-        a, b = view.same.zip(l1, view.features)
+        a, b = view.same.zip(_difference, view.features)
         return {"identity": a + b}
+
+
+def _difference(made: Any, real: Any) -> Tensor:
+    """Of one level's features, or the sum over several levels (refinement)."""
+    if isinstance(made, Mapping):
+        return torch.stack([l1(made[i], real[i]) for i in made]).sum()
+    return l1(made, real)
 
 
 class FeatureConsistency(Loss):

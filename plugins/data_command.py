@@ -20,7 +20,6 @@ from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
 from ..framework.offers import CommandOffer
 from ..framework.pictures import write_png
-from ..framework.settings import dataset_from
 
 FOLDERS = ("trainA", "trainB", "testA", "testB")
 DONE = "dataset.json"
@@ -93,6 +92,13 @@ def run(args: Namespace, catalogue: Catalogue) -> int:
     """Writes the dataset; `dataset.json` comes last, so that a folder with it is whole."""
     if args.size and args.size < 8:
         raise InputError(f"--size {args.size}", expected="at least 8 pixels")
+    # Options are checked with a package that only training installs; this command must load without it.
+    try:
+        from ..framework.settings import dataset_from
+    except ModuleNotFoundError as missing:
+        raise InputError(
+            "crosscade data", found=f"no module '{missing.name}'", cure="Install it: pip install 'crosscade[train]'."
+        ) from None
     dataset = dataset_from(catalogue, args.data, args.settings)
     size = args.size or dataset.preferred_size
     console = Console(stderr=True)

@@ -34,9 +34,11 @@ class DeepestOptions:
     )
     downs: int = option(
         2,
-        "strided convolutions (Table S1: 2); with 1 the second pair keeps the size, for small maps",
-        validators.in_((1, 2)),
+        "strided convolutions (Table S1: 2); with 1 the second pair keeps the size, for small maps; with 0 there are "
+        "residual `blocks` at the full size instead, which keep what is where best on small maps",
+        validators.in_((0, 1, 2)),
     )
+    blocks: int = option(2, "residual blocks where downs = 0 (Table S1 has none)", validators.ge(1))
     groups: int = option(
         32, "groups of the group norms at most, of at least 4 channels each (gaps table, row 9: 32)", validators.ge(1)
     )
@@ -59,8 +61,21 @@ class GroupNorm(nn.GroupNorm):
         return F.group_norm(x.float(), self.num_groups, self.weight, self.bias, self.eps).to(x.dtype)
 
 
+class Block(nn.Module):
+    """x + conv(relu(norm(conv(relu(norm(x)))))), near the identity at first: (B, width, H, W) -> the same shape."""
+
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        first, self.second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.layers = nn.Sequential(GroupNorm(width, groups), nn.ReLU(), first, GroupNorm(width, groups), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Adds what the block has learnt."""
+        return x + self.second(self.layers(x))
+
+
 class Deepest(nn.Module):
-    """Table S1. Each convolution but the first and last is followed by group norm and ReLU.
+    """Table S1: each convolution but the first and last is followed by group norm and ReLU. Or blocks in its place.
 
     The output padding of each transposed convolution is derived from the sizes on the way down: 14 -> 7 -> 4 needs
     (0, 1) (gaps table, row 8).
@@ -68,7 +83,24 @@ class Deepest(nn.Module):
 
     def __init__(self, channels: int, size: int, options: DeepestOptions) -> None:
         super().__init__()
-        wide, half, self.residual = options.width, options.width // 2, options.residual
+        self.residual = options.residual
+        self.layers = self._strided(channels, size, options) if options.downs else self._blocks(channels, options)
+        self.last = nn.Conv2d(options.width, channels, 3, padding=1)
+        initialise(self, options.init, slope=0.0)
+        shrink(self.last, 0.1 if self.residual else 0.5)
+        for module in self.modules():
+            if isinstance(module, Block):
+                shrink(module.second, 0.4)
+
+    @staticmethod
+    def _blocks(channels: int, options: DeepestOptions) -> nn.Sequential:
+        blocks = [Block(options.width, options.groups) for _ in range(options.blocks)]
+        first = nn.Conv2d(channels, options.width, 3, padding=1)
+        return nn.Sequential(first, *blocks, GroupNorm(options.width, options.groups), nn.ReLU())
+
+    @staticmethod
+    def _strided(channels: int, size: int, options: DeepestOptions) -> nn.Sequential:
+        wide, half = options.width, options.width // 2
         sizes = [size, (size + 1) // 2]
         sizes.append((sizes[1] + 1) // 2 if options.downs == 2 else sizes[1])
 
@@ -80,8 +112,7 @@ class Deepest(nn.Module):
         def normed(layer: nn.Module, outs: int) -> list[nn.Module]:
             return [layer, GroupNorm(outs, options.groups), nn.ReLU()]
 
-        self.last = nn.Conv2d(wide, channels, 3, padding=1)
-        self.layers = nn.Sequential(
+        return nn.Sequential(
             nn.Conv2d(channels, wide, 3, padding=1),
             *normed(nn.Conv2d(wide, half, 3, 2, 1), half),
             *normed(nn.Conv2d(half, wide, 3, options.downs, 1), wide),
@@ -89,8 +120,6 @@ class Deepest(nn.Module):
             *normed(up(half, half, sizes[1], sizes[0]), half),
             *normed(nn.Conv2d(half, wide, 3, padding=1), wide),
         )
-        initialise(self, options.init, slope=0.0)
-        shrink(self.last, 0.1 if self.residual else 0.5)
 
     def forward(self, features: Tensor, deeper: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> the same shape, float32, in [-1, 1]. There is nothing deeper."""
@@ -105,7 +134,7 @@ def build(options: DeepestOptions, *, here: LevelSpec, deeper: LevelSpec | None,
     size, where = here.size(image.size), f"translator deepest at level {here.number}"
     if options.width % 2:
         raise InputError(where, found=f"width = {options.width}", expected="an even number", cure="Half of it is used.")
-    cure = f"Use a larger image.size{' or downs = 1' if size >= 2 else ''}, or start at a shallower level."
+    cure = f"Use a larger image.size{' or downs = {1 if size > 1 else 0}' if options.downs else ''}, or start at a shallower level."
     check_half(size, options.downs, where, cure)
     return Twins(lambda: Deepest(here.channels, size, options))
 

@@ -101,7 +101,8 @@ class ImageReconstruction(Loss):
 
     def terms(self, view: Any) -> Mapping[str, Tensor]:
         """`image`: the mean difference, summed over both domains."""
-        a, b = view.reconstructed.zip(self.difference, view.images)
+        # a view may reconstruct only the first rows
+        a, b = view.reconstructed.zip(lambda made, real: self.difference(made, real[: len(made)]), view.images)
         return {"image": a + b}
 
 
@@ -122,7 +123,9 @@ class FeatureReconstruction(Loss):
         return {"feature": a + b}
 
     def _difference(self, made: Mapping[int, Tensor], real: Mapping[int, Tensor]) -> Tensor:
-        return torch.stack([w * self.metric(made[i], real[i]) for i, w in zip(self.encodes, self.weights)]).sum()
+        return torch.stack(
+            [w * self.metric(made[i], real[i][: len(made[i])]) for i, w in zip(self.encodes, self.weights)]
+        ).sum()
 
 
 def build_image(options: ImageOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> ImageReconstruction:

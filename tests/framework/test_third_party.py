@@ -41,6 +41,35 @@ check_encoder(catalogue.get("encoder", "fold"), image_size=32)
 check_loss(catalogue.get("loss", "means"))
 """
 
+MAIN = "from crosscade.framework.cli import main; raise SystemExit(main())"
+
+RECIPE = """
+name = "strangers"
+summary = "a third party's encoder and loss"
+[data]
+use = "safari"
+train = 8
+test = 4
+[image]
+size = 32
+[encoder]
+use = "fold"
+depth = 2
+[training]
+precision = "float32"
+threads = 1
+[[inversions]]
+level = 2
+inverter = { use = "dosovitskiy-brox", width = 16 }
+losses = [ { use = "image-reconstruction" } ]
+schedule = { images = 8, batch = 4 }
+[[stages]]
+level = 2
+translator = { use = "deepest", width = 32 }
+losses = [ { use = "means" }, { use = "identity" } ]
+schedule = { images = 8, batch = 4 }
+"""
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
@@ -98,7 +127,18 @@ def test_a_name_taken_twice_is_ambiguous_only_when_it_is_used(answers):
 
 
 def test_the_command_line_shows_the_failure_and_goes_on(site):
-    done = run(site, "-c", "from crosscade.framework.cli import main; raise SystemExit(main())", "plugins")
+    done = run(site, "-c", MAIN, "plugins")
     assert done.returncode == 0, done.stderr
     assert "fold" in done.stdout
     assert "the licence server is asleep" in done.stdout + done.stderr
+
+
+def test_a_recipe_trains_with_a_strangers_encoder_and_loss(site, tmp_path):
+    recipe = tmp_path / "strangers.toml"
+    recipe.write_text(RECIPE)
+    done = run(site, "-c", MAIN, "train", "--recipe", str(recipe), "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    bundle = tmp_path / "run" / "bundle" / "bundle.json"
+    assert "1.2.3" in bundle.read_text(), "the bundle names the plugin's version"
+    steps = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert any("means" in json.dumps(step) for step in steps)
