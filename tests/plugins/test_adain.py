@@ -1,13 +1,12 @@
 import pytest
 import torch
-from torch.nn import functional as F
-
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import ImageSpec, LevelSpec
 from crosscade.framework.testing import check_translator
 from crosscade.framework.testing_tools import require_exports, uniform
 from crosscade.plugins import adain as module
 from crosscade.plugins.adain import Adain, AdainOptions, adain, build
+from torch.nn import functional as F
 
 LITERAL = AdainOptions(width=0, style_width=512, hidden=1000)
 SMALL = AdainOptions(width=16, style_width=8, hidden=16)
@@ -28,11 +27,18 @@ def test_adain_gives_each_instance_the_asked_mean_and_deviation():
 def test_adain_by_hand():
     x = torch.tensor([[[[1.0, 3.0]]]])  # mean 2, biased deviation 1
     expected = torch.tensor([[[[5.0 - 2, 5.0 + 2]]]])
-    torch.testing.assert_close(adain(x, torch.tensor([[[[2.0]]]]), torch.tensor([[[[5.0]]]])), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        adain(x, torch.tensor([[[[2.0]]]]), torch.tensor([[[[5.0]]]])), expected, atol=1e-4, rtol=0
+    )
 
 
 def test_the_written_gradient_is_autograds():
-    x, scale, shift, w = torch.randn(2, 3, 5, 4), torch.randn(2, 3, 1, 1), torch.randn(2, 3, 1, 1), torch.randn(2, 3, 5, 4)
+    x, scale, shift, w = (
+        torch.randn(2, 3, 5, 4),
+        torch.randn(2, 3, 1, 1),
+        torch.randn(2, 3, 1, 1),
+        torch.randn(2, 3, 5, 4),
+    )
     results = []
     for function in (adain, lambda x, g, b: F.instance_norm(x, eps=1e-5) * g + b):
         given = [t.clone().requires_grad_(True) for t in (x, scale, shift)]

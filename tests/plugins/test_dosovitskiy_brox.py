@@ -1,8 +1,5 @@
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional as F
-
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import ImageSpec, LevelSpec
 from crosscade.framework.testing import check_inverter
@@ -10,13 +7,17 @@ from crosscade.framework.testing_tools import require_exports, uniform
 from crosscade.plugins import dosovitskiy_brox as module
 from crosscade.plugins.blocks import Resize, Shuffle, initialise
 from crosscade.plugins.dosovitskiy_brox import InverterOptions, build
+from torch import nn
+from torch.nn import functional as F
 
 
 def made(options, channels, stride, image):
     return build(options, level=LevelSpec(3, "", channels, stride), image=ImageSpec(image))
 
 
-@pytest.mark.parametrize(("image", "stride", "size"), [(224, 16, 14), (224, 8, 28), (224, 4, 56), (96, 8, 12), (64, 4, 16)])
+@pytest.mark.parametrize(
+    ("image", "stride", "size"), [(224, 16, 14), (224, 8, 28), (224, 4, 56), (96, 8, 12), (64, 4, 16)]
+)
 def test_doubles_up_to_the_image(image, stride, size):
     y = made(InverterOptions(width=8), 8, stride, image)(uniform(1, 8, size, size))
     assert y.shape == (1, 3, image, image)

@@ -2,13 +2,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
-
 from crosscade.framework.spec import Pair
 from crosscade.framework.testing import check_loss
 from crosscade.plugins import wgan_gp as module
 from crosscade.plugins.critics import FeatureCritic, PatchCritic
 from crosscade.plugins.wgan_gp import WganGp, WganGpOptions, double_backward_penalty, straight, tangent_penalty
+from torch import nn
 
 CRITICS = [
     lambda: FeatureCritic(16, 6, 24),
@@ -43,8 +42,10 @@ def test_by_hand_for_a_linear_critic():
     critic = nn.Sequential(nn.Flatten(), nn.Linear(2, 1))
     with torch.no_grad():
         critic[1].weight.copy_(torch.tensor([[3.0, 4.0]]))
-    for penalty in (tangent_penalty(straight(critic), torch.randn(3, 2, 1, 1)),
-                    double_backward_penalty(critic, torch.randn(3, 2, 1, 1))):
+    for penalty in (
+        tangent_penalty(straight(critic), torch.randn(3, 2, 1, 1)),
+        double_backward_penalty(critic, torch.randn(3, 2, 1, 1)),
+    ):
         torch.testing.assert_close(penalty, torch.tensor(16.0))
         torch.testing.assert_close(gradients(critic, penalty)[0], torch.tensor([[4.8, 6.4]]))
 
@@ -68,8 +69,10 @@ def test_only_straight_critics_take_the_tangent_pass():
 
 def view(seed=0):
     torch.manual_seed(seed)
-    return SimpleNamespace(real=Pair(torch.randn(3, 4, 6, 6), torch.randn(3, 4, 6, 6)),
-                           fake=Pair(torch.randn(3, 4, 6, 6), torch.randn(3, 4, 6, 6)))
+    return SimpleNamespace(
+        real=Pair(torch.randn(3, 4, 6, 6), torch.randn(3, 4, 6, 6)),
+        fake=Pair(torch.randn(3, 4, 6, 6), torch.randn(3, 4, 6, 6)),
+    )
 
 
 def test_eq_1_by_its_terms():

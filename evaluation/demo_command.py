@@ -1,0 +1,80 @@
+"""`crosscade demo`: data, training, translation, judging and a page to look at, without an argument."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..framework.arguments import recipe_arguments, recipe_table
+from ..framework.catalogue import Catalogue
+from ..framework.errors import InputError
+from ..framework.hooks import hookimpl
+from ..framework.offers import CommandOffer
+
+MINUTES = 15.0
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    recipe_arguments(parser, recipe="demo")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"of training (default: {MINUTES:g})")
+    parser.add_argument("--out", default="demo", help="folder for the results (default: demo)")
+    parser.add_argument("--resume", action="store_true", help="go on with the demo in the folder")
+    parser.add_argument("--force", action="store_true", help="clear the folder first")
+
+
+def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    if not arguments.minutes > 0:
+        raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
+    from ..framework import atomic, bundle
+    from ..framework.progress import Reporter
+    from ..framework.resolve import resolve
+    from ..framework.run import read_recipe, train
+    from .demo import write_page
+    from .judging import judge
+
+    out, report = Path(arguments.out), Reporter()
+    run = out / "run"
+    if arguments.resume:
+        recipe = read_recipe(run, catalogue)
+    else:
+        recipe = resolve(recipe_table(arguments, catalogue), catalogue)
+        atomic.empty_folder(out, force=arguments.force, hint="Use --resume to go on with it, or --force to clear it.")
+    report.say(
+        f"About {arguments.minutes:g} minutes of training, and a few more for the data before it and judging after it. "
+        "Ctrl-C saves; --resume goes on."
+    )
+    command = "crosscade " + shlex.join(sys.argv[1:])
+    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    train(
+        recipe,
+        run,
+        catalogue=catalogue,
+        dataset=dataset,
+        resume=arguments.resume,
+        minutes=arguments.minutes,
+        report=report,
+        command=command,
+    )
+    before = run / "without-refine"
+    trained = bundle.load(run, catalogue)
+    judged = judge(trained, dataset, bundle.load(before, catalogue) if before.exists() else None, report.say)
+    page = write_page(out, run, trained, judged, command)
+    for line in page.warnings:
+        report.warn(line)
+    print("\n".join(j.table.markdown() for j in judged))
+    print(f"{page.path}: open it in a browser. The bundle is {run / 'bundle'}.")
+    return 0
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="demo",
+        arguments=_arguments,
+        build=_demo,
+        summary="Make data, train, translate, judge and show: everything in one go",
+    )
