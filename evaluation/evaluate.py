@@ -33,10 +33,10 @@ def evaluate(
     A metric that cannot run (its weights or its plugin are missing) gives a score without a value that says why.
     Raises `InputError` for an unknown metric.
     """
-    catalogue = samples.shared.once("catalogue", lambda: catalogue or Catalogue.discover())
+    catalogue = samples.common.once("catalogue", lambda: catalogue or Catalogue.discover())
     found: dict[str, Score] = {}
     if progress:
-        samples.shared["progress"] = progress
+        samples.common["progress"] = progress
     for offer, metric in _metrics(samples, metrics, catalogue):
         if progress:
             progress(f"scoring {offer.name}")

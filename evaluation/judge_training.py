@@ -131,7 +131,8 @@ def fit(
     `dress(views, random)` changes their appearance; `loss(outputs, indices, view)` knows the labels by index.
     """
     random = torch.Generator().manual_seed(training.seed)
-    batch = min(training.batch, len(images))
+    # a short training takes smaller steps, of which it then has enough for batch norm to settle
+    batch = min(training.batch, len(images), max(8, training.images_seen // 100))
     steps = max(training.images_seen // batch, 2)
     optimiser = torch.optim.AdamW(net.parameters(), weight_decay=training.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=steps)

@@ -1,7 +1,7 @@
-"""Two judges of class: one that sees everything, and one that is blind to texture.
+"""The judge of class: which domain does a linear classifier of deep features take a translation for?
 
-The share of outputs that a classifier takes for the target is worth little alone: recolouring earns it. The shape
-judge was trained so that texture cannot help.
+The share of outputs taken for the target is worth little alone, since recolouring earns it: read it beside the judge
+that is blind to texture (`shape_judge`).
 """
 
 # N images, D dimensions
@@ -12,28 +12,18 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from attrs import field, frozen, validators
+from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer, NoOptions
-from . import shape_data
 from .basic import POOLED, black
 from .extractors import Extractor, Features
 from .judge_training import (
     GOOD,
-    JUDGE_SIZE,
-    VERSION,
-    JudgeNet,
-    Training,
-    cached,
-    fast_bfloat16,
-    fingerprint,
-    fit,
-    predict,
 )
-from .samples import Images, Metric, Samples, Score
+from .samples import Metric, Samples, Score
 
 
 @frozen
@@ -94,102 +84,6 @@ class ClassShare(Metric):
         }
 
 
-@frozen
-class ShapeOptions:
-    """How the shape judge is trained."""
-
-    images_seen: int = field(
-        default=14_000, validator=validators.ge(2), metadata={"help": "views of images that the judge learns from"}
-    )
-    rendered: int = field(
-        default=330, validator=validators.ge(8), metadata={"help": "texture-swapped images a shape (safari only)"}
-    )
-    width: int = field(default=24, validator=validators.ge(2), metadata={"help": "channels of the first layers"})
-    seed: int = field(default=0, metadata={"help": "of initial weights and random views"})
-
-
-@frozen
-class ShapeShare(Metric):
-    """The share of translations that a judge blind to texture takes for the target.
-
-    On `safari` a grey-level network that has learnt from texture-swapped animals (a zebra's body with a giraffe's
-    patches and the reverse); elsewhere a network that sees binary silhouettes only.
-    """
-
-    options: ShapeOptions = ShapeOptions()
-
-    def measure(self, samples: Samples) -> dict[str, Score]:
-        """`target-shape`."""
-        swapped = shape_data.has_swapped_textures(samples)
-        prepare = shape_data.grey if swapped else shape_data.silhouettes
-        size = min(samples.size, JUDGE_SIZE)
-        judge, facts = samples.shared.once(("shape", self.options), lambda: self._judge(samples, swapped, size))
-        outputs = predict(judge, prepare(samples.translated, size))[:, 0]
-        how = (
-            "network on grey levels, trained on plain and texture-swapped animals with random channel mix, blur, "
-            "contrast and inversion"
-            if swapped
-            else "network on binary silhouettes (Otsu on the difference from the border's grey, holes closed), "
-            "trained on the real training images"
-        )
-        how += f"; {self.options.images_seen} views at {size} px"
-        return {"target-shape": judged((outputs > 0).numpy(), facts, how, samples)}
-
-    def _judge(self, samples: Samples, swapped: bool, size: int) -> tuple[JudgeNet, dict[str, float]]:
-        training = Training(images_seen=self.options.images_seen, width=self.options.width, seed=self.options.seed)
-        extra = shape_data.Swapped(samples, self.options.rendered) if swapped else None
-        key = fingerprint(
-            VERSION,
-            training,
-            fast_bfloat16(),
-            size,
-            self.options.rendered,
-            samples.source_train,
-            samples.target_train,
-            *(extra.probe() if extra else ()),
-        )
-        return cached(
-            "shape",
-            key,
-            lambda: JudgeNet(1, 1, size, training.width),
-            lambda net: self._train(net, samples, extra, training, size),
-        )
-
-    def _train(
-        self, net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, training: Training, size: int
-    ) -> dict[str, float]:
-        prepare = shape_data.colour if extra else shape_data.silhouettes
-        dress = shape_data.blind_to_texture if extra else shape_data.roughened
-        count = self.options.rendered if extra else None
-        sets = [samples.source_train[:count], samples.target_train[:count], *(extra.train() if extra else ())]
-        labels = torch.cat([torch.full((len(s),), float(k % 2)) for k, s in enumerate(sets)])
-
-        def loss(outputs: Tensor, chosen: Tensor, view: object) -> Tensor:
-            return torch.nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], labels[chosen])
-
-        fit(torch.cat([prepare(s, size) for s in sets]), net, training, dress, loss, samples.shared.get("progress"))
-        return self._held_out(net, samples, extra, size)
-
-    @staticmethod
-    def _held_out(net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, size: int) -> dict[str, float]:
-        look = shape_data.grey if extra else shape_data.silhouettes
-
-        def share(images: Images) -> float:
-            return float((predict(net, look(images, size))[:, 0] > 0).float().mean())
-
-        source, target = share(samples.source), share(samples.target_test)
-        facts = {"untranslated source": source, "real target": target}
-        own = (1 - source + target) / 2
-        if extra is None:
-            return facts | {"held-out accuracy": own}
-        a, b = (share(images) for images in extra.test())
-        return facts | {
-            "held-out accuracy": (own + (1 - a + b) / 2) / 2,
-            "held-out, own texture": own,
-            "held-out, swapped texture": (1 - a + b) / 2,
-        }
-
-
 def judged(taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples: Samples) -> Score:
     """The share taken for the target, with the judge's own accuracy beside it; flagged when the judge is poor.
 
@@ -206,16 +100,10 @@ def judged(taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples:
 
 @hookimpl
 def metrics() -> Iterator[MetricOffer]:
-    """The judges of class and of shape."""
+    """The judge of class."""
     yield MetricOffer(
         name="target-class",
         options=NoOptions,
         build=lambda options: ClassShare(),
         summary="How many translations does a classifier take for the target?",
-    )
-    yield MetricOffer(
-        name="target-shape",
-        options=ShapeOptions,
-        build=ShapeShare,
-        summary="How many translations does a judge blind to texture take for the target?",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ TEMPLATE = Path(__file__).with_name("report.html")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
+def _rows(rows: Iterable[Iterable[bytes]]) -> tuple[tuple[bytes, ...], ...]:
+    return tuple(tuple(row) for row in rows)
+
+
 @frozen
 class Strip:
     """Pictures of one direction: each row is one source image, each column a step on its way or a method."""
 
     title: str
     columns: tuple[str, ...] = field(converter=tuple)
-    rows: tuple[tuple[bytes, ...], ...] = field(converter=lambda rows: tuple(tuple(row) for row in rows))
+    rows: tuple[tuple[bytes, ...], ...] = field(converter=_rows)
     note: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -118,6 +123,7 @@ def _laid_out(table: Table) -> dict[str, Any]:
     lines = []
     protocols = dict(table.protocols())
     for name, heading in zip(table.shown, table.headings()):
+        unbroken = heading.replace(" ", "\u00a0")
         cells = []
         for row, scores in table.rows.items():
             score = scores.get(name)
@@ -125,7 +131,14 @@ def _laid_out(table: Table) -> dict[str, Any]:
             cells.append(
                 {"text": shown(score) if score else MISSING, "kind": kind, "hint": score.warning if score else ""}
             )
-        lines.append({"name": heading, "label": table.label(name), "cells": cells, "protocol": protocols[name]})
+        lines.append(
+            {
+                "name": unbroken,
+                "label": table.label(name),
+                "cells": cells,
+                "protocol": protocols[name],
+            }
+        )
     return {
         "title": table.title,
         "rows": list(table.rows),

@@ -31,7 +31,7 @@ class Swapped:
     count: int
 
     def _sets(self, part: str, limit: int) -> tuple[Images, Images]:
-        dataset = self.samples.shared.once(("swapped", self.count), self._dataset)
+        dataset = self.samples.common.once(("swapped", self.count), self._dataset)
         load = self.samples.load or self.samples.size
         first, second = (cropped(getattr(domain, part), load, self.samples.size, limit) for domain in dataset.domains)
         return first, second

@@ -177,7 +177,7 @@ class Structure(Metric):
                 training,
                 worn,
                 lambda outputs, chosen, view: heads.loss(outputs, {k: v[chosen] for k, v in labels.items()}, view),
-                samples.shared.get("progress"),
+                samples.common.get("progress"),
             )
             return {}
 

@@ -149,15 +149,8 @@ def number(value: float) -> str:
     """Three significant digits, and never more than three decimals."""
     if math.isnan(value):
         return MISSING
-    return (
-        f"{value:.0f}"
-        if abs(value) >= 100
-        else f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.2f}"
-        if abs(value) >= 1
-        else f"{value:.3f}"
-    )
+    decimals = next((d for limit, d in ((100, 0), (10, 1), (1, 2)) if abs(value) >= limit), 3)
+    return f"{value:.{decimals}f}"
 
 
 def shown(score: Score) -> str:

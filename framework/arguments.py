@@ -35,8 +35,8 @@ def recipe_table(arguments: argparse.Namespace, catalogue: Catalogue) -> dict[st
             )
         settings = [
             "data.use=folder",
-            f"data.a={json.dumps(arguments.a)}",
-            f"data.b={json.dumps(arguments.b)}",
+            f"data.a={json.dumps(arguments.a, ensure_ascii=False)}",
+            f"data.b={json.dumps(arguments.b, ensure_ascii=False)}",
             *settings,
         ]
     elif arguments.data:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ from .errors import InputError, RunError
 
 def write(path: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` write a temporary file beside `path`, then rename it into place (fsync file and folder)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         fill(temporary)
         with temporary.open("rb+") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # its own failure must not hide the first
+            temporary.unlink(missing_ok=True)
         raise disk_error(path, error) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -56,14 +58,40 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""The codes of a full disk and of a used-up quota."""
+
+
 def disk_error(path: Path, error: OSError) -> RunError:
     """An OSError while writing, as a line that says what to do."""
-    if error.errno == errno.ENOSPC:
+    if error.errno in FULL:
         free = shutil.disk_usage(path.parent if path.parent.exists() else Path.cwd()).free
         return RunError(
-            str(path), found=f"disk full ({free / 2**20:.0f} MiB free)", cure="Free some space, then --resume."
+            str(path),
+            found=f"disk full ({free / 2**20:.0f} MiB free)",
+            cure="Free some space, then go on (a run: with --resume).",
         )
     return RunError(str(path), found=f"{error.strerror or error}", cure="Check that the folder can be written.")
+
+
+def reserve(path: Path) -> None:
+    """Takes the disk space of a file whose length is set but whose blocks are not.
+
+    Writing to a memory map of such a file on a full disk ends the process with a signal that nobody can catch;
+    this raises OSError instead, in time.
+    """
+    size = path.stat().st_size
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as handle:
+            os.posix_fallocate(handle.fileno(), 0, size)
+    elif shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def clear_parts(folder: Path) -> None:
+    """Removes what writes that were cut off left below a folder."""
+    for part in [*folder.rglob(".*.part"), *folder.rglob(".*.part.npy")]:
+        part.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -166,6 +166,20 @@ def check_file(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
         )
 
 
+def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuses a manifest in which something is missing or of another kind: it is the one file without a hash."""
+    texts = {"domains": ("a", "b"), "encoder": ("use", "weights_sha256"), "files": ()}
+    for key, names in texts.items():
+        table = manifest.get(key)
+        if not isinstance(table, dict) or not all(isinstance(table.get(n), str) for n in names or table):
+            raise InputError(
+                str(path),
+                found=f"'{key}' = {table!r:.60}" if key in manifest else f"no '{key}'",
+                expected="a whole manifest",
+                cure="Copy the bundle again.",
+            )
+
+
 def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
     """Reads a bundle (or the run folder that holds one). InputError names what is wrong with which file."""
     folder = Path(path)
@@ -187,6 +201,7 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
             expected=FORMAT,
             cure="Use the version of crosscade that wrote it.",
         )
+    _check_manifest(folder / "bundle.json", manifest)
     catalogue = catalogue or Catalogue.discover()
     check_file(folder, "recipe.json", manifest)
     recipe = resolve(json.loads((folder / "recipe.json").read_text(encoding="utf-8")), catalogue)

@@ -17,7 +17,7 @@ import pluggy
 from attrs import define, field, frozen
 
 from . import hooks
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, needs_extra
 from .offers import KINDS, Offer
 
 GROUP = "crosscade"
@@ -27,7 +27,6 @@ BUILT_IN = (
     "crosscade.plugins.vgg",
     "crosscade.plugins.timm_encoder",
     "crosscade.plugins.deepest",
-    "crosscade.plugins.resnet",
     "crosscade.plugins.adain",
     "crosscade.plugins.dosovitskiy_brox",
     "crosscade.plugins.adversarial",
@@ -169,6 +168,6 @@ def _version(distribution: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name in {"torch", "torchvision", "cattrs", "safetensors"}:
+    if isinstance(error, ModuleNotFoundError) and needs_extra(error):
         return f"needs {error.name}: pip install 'crosscade[train]'"
     return f"{type(error).__name__}: {error}"

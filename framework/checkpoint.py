@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -25,12 +27,10 @@ Tensors = dict[str, Tensor]
 
 def save(folder: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Writes a checkpoint and forgets the one before it."""
-    previous = _pointer(folder)
     name = f"checkpoint-{meta['stage']}-{meta['step']}.safetensors"
     write_tensors(folder / name, tensors)
     atomic.write_json(folder / "checkpoint.json", {"file": name, "sha256": atomic.sha256(folder / name), **meta})
-    if previous and previous["file"] != name:
-        (folder / previous["file"]).unlink(missing_ok=True)
+    _forget(folder, but=name)
 
 
 def load(folder: Path) -> tuple[Tensors, dict[str, Any]] | None:
@@ -52,15 +52,30 @@ def load(folder: Path) -> tuple[Tensors, dict[str, Any]] | None:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """A safetensors file, atomically."""
     whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    atomic.write(path, lambda part: save_file(whole, part))
+
+    def fill(part: Path) -> None:
+        try:
+            save_file(whole, part)
+        except SafetensorError as error:  # holds the system's code in its text only
+            code = re.search(r"os error (\d+)", str(error))
+            if code is None:
+                raise
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+
+    atomic.write(path, fill)
 
 
 def clear(folder: Path) -> None:
     """Forget the checkpoint: its stage is done."""
-    meta = _pointer(folder)
     (folder / "checkpoint.json").unlink(missing_ok=True)
-    if meta:
-        (folder / meta["file"]).unlink(missing_ok=True)
+    _forget(folder)
+
+
+def _forget(folder: Path, but: str = "") -> None:
+    # by pattern: a kill between the two files of a checkpoint leaves tensors that no pointer names
+    for path in folder.glob("checkpoint-*.safetensors"):
+        if path.name != but:
+            path.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Tensors:

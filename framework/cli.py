@@ -4,52 +4,85 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
 
+from .atomic import FULL, disk_error
 from .catalogue import Catalogue
-from .errors import CrosscadeError
+from .errors import CrosscadeError, InputError, needs_extra
 
 
 class _Parser(argparse.ArgumentParser):
-    """Usage errors in one line, exit code 2."""
+    """Usage errors as any other error: one line, exit code 2."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"crosscade: {message} (see {self.prog} --help)\n")
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message, cure=f"See {self.prog} --help.")
 
 
-def parser(catalogue: Catalogue) -> argparse.ArgumentParser:
-    """The whole command line: one subparser a command offer."""
+def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
+    """The command line: one subparser a command offer; of two with one name, both are `provider:name`.
+
+    Only the `chosen` command (all, without one) is asked for its arguments: a stranger's that fails costs only itself.
+    """
     made = _Parser(prog="crosscade", description="Translate images between domains whose shapes differ.")
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for offer in catalogue.offers("command"):
-        sub = commands.add_parser(offer.name, help=offer.summary, description=offer.summary)
+    entries = catalogue.of_kind("command")
+    times = Counter(entry.offer.name for entry in entries)
+    for entry in entries:
+        offer = entry.offer
+        name = offer.name if times[offer.name] == 1 else entry.qualified
+        sub = commands.add_parser(name, help=offer.summary, description=offer.summary)
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        offer.arguments(sub)  # type: ignore[attr-defined]
+        if not chosen or chosen == name:
+            offer.arguments(sub)  # type: ignore[attr-defined]
         sub.set_defaults(run=offer.build)
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns 0, 1 (failure), 2 (usage, recipe or data) or 130 (interrupted)."""
-    catalogue = Catalogue.discover()
-    given = parser(catalogue).parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
     try:
-        return int(given.run(given, catalogue) or 0)
-    except CrosscadeError as error:
-        if given.debug:
-            raise
-        print(f"crosscade: {error}", file=sys.stderr)
-        return error.exit_code
+        return _run(words)
     except KeyboardInterrupt:
-        print("crosscade: stopped", file=sys.stderr)
-        return 130
+        return _say("stopped", 130)
     except BrokenPipeError:
         return 0
     except Exception as error:
-        if given.debug:
+        if debug:
             raise
-        print(f"crosscade: unexpected {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
-        return 1
+        known = _known(error)
+        if known:
+            return _say(str(known), known.exit_code)
+        return _say(f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1)
+
+
+def _run(words: list[str]) -> int:
+    catalogue = Catalogue.discover()
+    if not words:
+        names = ", ".join(offer.name for offer in catalogue.offers("command"))
+        raise InputError("crosscade", found="no command", expected=f"one of {names}", cure="See crosscade --help.")
+    if not words[0].startswith("-"):
+        catalogue.entry("command", words[0])  # an unknown one is named with a near miss and with failed plugins
+    given = parser(catalogue, words[0]).parse_args(words)
+    return int(given.run(given, catalogue) or 0)
+
+
+def _known(error: Exception) -> CrosscadeError | None:
+    """An error that has a line of its own."""
+    if isinstance(error, CrosscadeError):
+        return error
+    if isinstance(error, OSError) and error.errno in FULL:
+        return disk_error(Path(error.filename or "."), error)
+    return needs_extra(error)
+
+
+def _say(text: str, code: int) -> int:
+    print(f"crosscade: {' '.join(text.splitlines())}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

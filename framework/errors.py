@@ -29,6 +29,20 @@ class RunError(CrosscadeError):
     """Something failed while working on sound input (disk full, non-finite loss): exit code 1."""
 
 
+TRAINING = frozenset({"torch", "torchvision", "cattrs", "safetensors", "onnx", "onnxscript", "jinja2"})
+"""Packages that only `crosscade[train]` installs."""
+
+
+def needs_extra(error: BaseException) -> InputError | None:
+    """What to say when an import failed because the base install is all there is; None for any other error."""
+    name = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if name not in TRAINING:
+        return None
+    return InputError(
+        f"no package '{name}'", expected="it: this needs crosscade[train]", cure="pip install 'crosscade[train]'"
+    )
+
+
 def did_you_mean(word: str, known: object) -> str:
     """`"did you mean 'width'? "` for a near miss among `known` (an iterable of names), else the list of all."""
     from difflib import get_close_matches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,14 @@ class Events:
 
     def add(self, event: str, **fields: Any) -> None:
         """One line: `event` and its fields."""
+        line = json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n"
         try:
-            with self.path.open("a", encoding="utf-8") as handle:
-                handle.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
+            with self.path.open("ab+") as handle:
+                if handle.tell():
+                    handle.seek(-1, os.SEEK_END)
+                    if handle.read(1) != b"\n":  # a line that a kill cut short must not swallow this one
+                        line = "\n" + line
+                handle.write(line.encode())
         except OSError as error:
             raise disk_error(self.path, error) from error
 
@@ -29,7 +35,7 @@ class Events:
         if not self.path.exists():
             return []
         events = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 events.append(json.loads(line))
             except json.JSONDecodeError:

@@ -12,6 +12,8 @@ DIVERSITY = 0.7
 DISTINCT = 0.25
 PARTICIPATION = 5.0
 BLACK = 0.05
+COLLAPSED = 0.3
+"""Diversity below which, or share of black images above which, there is nothing to ship."""
 
 
 @frozen
@@ -22,6 +24,11 @@ class Health:
     distinct: float
     warnings: tuple[str, ...]
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether the translations are (nearly) all the same."""
+        return self.diversity < COLLAPSED
+
 
 def check_features(translated: Tensor, real: Tensor, where: str) -> Health:
     """Compares (N, C, H, W) translations with real target features.
@@ -31,6 +38,8 @@ def check_features(translated: Tensor, real: Tensor, where: str) -> Health:
     """
     fake, target = translated.flatten(1).float(), real.flatten(1).float()
     n = min(len(fake), len(target), 300)
+    if n < 2:  # nothing to be varied
+        return Health(1.0, 1.0, ())
     fake, target = fake[:n], target[:n]
     diversity = float(_spread(fake) / _spread(target).clamp_min(1e-12))
     nearest = torch.cdist(fake, target).argmin(1)
@@ -70,11 +79,16 @@ def black_share(images: NDArray[np.uint8]) -> float:
 
 
 def check_images(images: NDArray[np.uint8], where: str) -> list[str]:
-    """Warnings for black or identical outputs."""
+    """Warnings for black or identical (N, H, W, 3) outputs."""
     share = black_share(images)
     warnings = []
     if share > BLACK:
         warnings.append(f"{where}: {share:.0%} of the images are black or flat: the inverter collapsed")
-    if len(images) > 2 and float(images.astype(np.float32).std(0).mean()) < 2.0:
+    if alike(images):
         warnings.append(f"{where}: all images are alike: the translation collapsed")
     return warnings
+
+
+def alike(images: NDArray[np.uint8]) -> bool:
+    """Whether (N, H, W, 3) images hardly differ from each other."""
+    return len(images) > 2 and float(images.astype(np.float32).std(0).mean()) < 2.0

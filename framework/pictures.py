@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
+from .atomic import disk_error
 from .data import Image
 from .errors import InputError
 
@@ -133,13 +134,19 @@ def centre_crop(image: Image, size: int) -> Image:
 def write_png(path: str | Path, image: Image) -> None:
     """Writes a PNG so that the path never holds half a file: under another name first, then renamed."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=".part")
+    except OSError as error:
+        raise disk_error(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             Pillow.fromarray(np.ascontiguousarray(image, dtype=np.uint8)).save(file, format="PNG")
         os.chmod(name, 0o644)  # mkstemp's files are the owner's alone
         os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise disk_error(path, error) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

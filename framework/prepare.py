@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from .catalogue import Catalogue
 from .checkpoint import read, write_tensors
 from .contracts import Encoder, freeze
 from .data import Dataset, Domain
+from .errors import InputError
 from .health import check_participation
 from .normalise import Normalise, from_tensors
 from .recipe import Recipe
 from .spec import ImageSpec, Pair
-from .stages import Materials
+from .stages import Materials, build_stage, stage_names
 from .store import Store
 
 
@@ -30,23 +32,47 @@ def total_steps(dataset: Dataset, recipe: Recipe) -> int:
 def build_encoder(recipe: Recipe, catalogue: Catalogue, device: torch.device) -> Encoder:
     """The recipe's encoder, frozen; a level that the size does not serve is refused here."""
     encoder: Encoder = catalogue.get("encoder", recipe.encoder.use).build(recipe.encoder.options)
-    for level in {s.level for s in recipe.stages} | {s.level for s in recipe.inversions}:
-        encoder.pyramid[level].size(recipe.image.size)
+    stages = [(f"$.{key}[{k}]", s) for key in ("inversions", "stages") for k, s in enumerate(getattr(recipe, key))]
+    for path, stage in stages:
+        try:
+            level = encoder.pyramid[stage.level]
+        except InputError as error:
+            where = f"{error.where} @ {path}"
+            raise InputError(where, found=error.found, expected=error.expected, cure="Use another level.") from None
+        level.size(recipe.image.size)
     freeze(encoder)
     return encoder.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def rehearse(recipe: Recipe, catalogue: Catalogue, encoder: Encoder) -> None:
+    """Builds every stage once: a component that does not fit, or a loss that needs what is not given, is refused."""
+    nothing: Any = Pair(None, None)
+    materials = Materials(
+        recipe,
+        catalogue,
+        ImageSpec(recipe.image.size),
+        encoder,
+        nothing,
+        nothing,
+        nothing,
+        torch.device("cpu"),
+        nullcontext,
+    )
+    for index in range(len(stage_names(recipe))):
+        build_stage(materials, index, {})
 
 
 def materials(
     recipe: Recipe,
     catalogue: Catalogue,
     dataset: Dataset,
+    encoder: Encoder,
     folder: Path,
     device: torch.device,
     autocast: Any,
     progress: Callable[[int], None],
 ) -> tuple[Materials, list[str]]:
     """Stores of both domains and splits (made, or as they are when whole), and warnings about the features."""
-    encoder = build_encoder(recipe, catalogue, device)
     levels = sorted({s.level for s in recipe.stages} | {s.level for s in recipe.inversions})
     warnings: list[str] = []
 

@@ -100,6 +100,7 @@ class Training:
         1.5, "features are clamped at this many standard deviations (paper: 1; gaps row 2)", validators.gt(0)
     )
     checkpoint_seconds: float = _option(60.0, "at most this long between checkpoints", validators.gt(0))
+    ship_collapsed: bool = _option(False, "make a bundle even of translations that have collapsed")
     samples_seconds: float = _option(60.0, "at most this long between sample strips", validators.gt(0))
 
 

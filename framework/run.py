@@ -6,29 +6,31 @@ out/run.json  recipe.json  events.jsonl  store/…  stages/<name>.safetensors  s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from attrs import evolve
 from torch import nn
 
-from . import atomic, bundle, checkpoint, health, precision, prepare, samples
+from . import atomic, bundle, checkpoint, precision, prepare, samples
+from .cascade import Cascade
 from .catalogue import Catalogue
 from .data import Dataset
-from .errors import InputError
+from .errors import InputError, RunError
 from .events import Events
 from .plan import Plan
 from .progress import Reporter
 from .recipe import Recipe
 from .resolve import resolve
 from .stages import Materials, Stage, build_stage, stage_names
-from .store import BATCH
+from .store import Store
 from .training import Trainee, train_stage
+from .translating import check_final, collapses, translate_stores
 from .watch import RunWatcher
 
 FORMAT = "crosscade.run/1"
+HINT = "Use --resume to go on with the run in it, or --force to clear it."
 
 
 def train(
@@ -49,9 +51,11 @@ def train(
     `resume` goes on with the run in `out`, bit for bit as if it had not stopped; `force` clears the folder.
     """
     out, catalogue, report = Path(out), catalogue or Catalogue.discover(), report or Reporter()
-    state = _open(out, recipe, resume=resume, force=force, command=command, minutes=minutes)
+    state: dict[str, Any] = {"format": FORMAT, "command": command, "minutes": minutes}
     if resume:
-        recipe = read_recipe(out, catalogue)
+        state, recipe = _begun(out), read_recipe(out, catalogue)
+    elif not force:
+        atomic.empty_folder(out, force=False, hint=HINT)
     threads = precision.use_threads(recipe.training.threads)
     device = precision.device()
     # a run keeps the arithmetic and the threads it began with: others would give other bits
@@ -65,9 +69,16 @@ def train(
         report.warn(line)
     if not recipe.image.size:
         recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
+    encoder = prepare.build_encoder(recipe, catalogue, device)
+    if not resume:
+        # whatever cannot work is refused before the folder is cleared and before hours are spent
+        prepare.rehearse(recipe, catalogue, encoder)
+        atomic.empty_folder(out, force=force, hint=HINT)
+        atomic.write_json(out / "recipe.json", recipe.plain())
+        atomic.write_json(out / "run.json", state)
     with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
         materials, warnings = prepare.materials(
-            recipe, catalogue, dataset, out / "store", device, autocast, bar.advance
+            recipe, catalogue, dataset, encoder, out / "store", device, autocast, bar.advance
         )
     _same_data(state, materials)
     events = Events(out / "events.jsonl")
@@ -97,7 +108,21 @@ def train(
             stage.modules.load_state_dict(checkpoint.read(weights))
             finished[stage.key] = stage.modules.eval()
             if stage.kind == "translate":
-                state["warnings"] += _translate_stores(stage, materials, events)
+                state["warnings"] += translate_stores(stage, materials, events)
+    networks = networks_of(recipe, finished)
+    collapsed = collapses(events)
+    for direction, nets in networks.items():
+        source, cascade = cascade_of(materials, direction, nets)
+        found, gone = check_final(cascade, source, direction)
+        state["warnings"] += found
+        collapsed += found if gone else []
+    if collapsed and not recipe.training.ship_collapsed:
+        raise RunError(
+            f"the translation collapsed ({'; '.join(collapsed)})",
+            found="nothing worth a bundle",
+            cure=f"Look at {out / 'samples'}; train longer or change the losses' weights, in a new run "
+            "(training.ship_collapsed=true makes a bundle all the same).",
+        )
     facts = {
         "warnings": sorted(set(state["warnings"])),
         "command": state.get("command", command),
@@ -135,23 +160,22 @@ def read_recipe(out: str | Path, catalogue: Catalogue) -> Recipe:
     return resolve(json.loads(path.read_text(encoding="utf-8")), catalogue)
 
 
-def _open(
-    out: Path, recipe: Recipe, *, resume: bool, force: bool, command: str, minutes: float | None
-) -> dict[str, Any]:
-    if resume:
-        if not (out / "run.json").exists():
-            raise InputError(
-                str(out), found="no run.json", expected="the folder of a run that was begun", cure="Leave out --resume."
-            )
-        state = json.loads((out / "run.json").read_text(encoding="utf-8"))
-        if state.get("format") != FORMAT:
-            raise InputError(str(out / "run.json"), found=f"format {state.get('format')!r}", expected=FORMAT)
-        return dict(state)
-    atomic.empty_folder(out, force=force, hint="Use --resume to go on with the run in it, or --force to clear it.")
-    state = {"format": FORMAT, "command": command, "minutes": minutes}
-    atomic.write_json(out / "recipe.json", recipe.plain())
-    atomic.write_json(out / "run.json", state)
-    return state
+def _begun(out: Path) -> dict[str, Any]:
+    """The state of the run in `out`, and what a cut-off write left there removed."""
+    if not (out / "run.json").exists():
+        raise InputError(
+            str(out), found="no run.json", expected="the folder of a run that was begun", cure="Leave out --resume."
+        )
+    state = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    if state.get("format") != FORMAT:
+        raise InputError(
+            str(out / "run.json"),
+            found=f"format {state.get('format')!r}",
+            expected=FORMAT,
+            cure="Use the version of crosscade that began it, or begin again with --force.",
+        )
+    atomic.clear_parts(out)
+    return dict(state)
 
 
 def _same_data(state: dict[str, Any], materials: Materials) -> None:
@@ -196,60 +220,6 @@ def _train(
     checkpoint.clear(out)
 
 
-@torch.inference_mode()
-def _translate_stores(stage: Stage, materials: Materials, events: Events) -> list[str]:
-    """Translates every stored view once, for the next level's condition, and checks the stage's health."""
-    k = [s.level for s in materials.recipe.stages].index(stage.level)
-    deeper = materials.recipe.stages[k - 1].level if k else None
-    pair: Any = stage.modules[f"translators{stage.level}"]
-    warnings: list[str] = []
-    name = f"translated{stage.level}"
-    for split in (materials.train, materials.test):
-        for net, source in zip(pair.into.swap(), split):
-            if not source.has(name):
-                source.put(
-                    name,
-                    source.array(f"level{stage.level}").shape,
-                    _batches(net, source, stage.level, deeper, materials),
-                )
-    for direction, source, target in (
-        ("a2b", materials.test.a, materials.test.b),
-        ("b2a", materials.test.b, materials.test.a),
-    ):
-        found = health.check_features(
-            source.features(name, slice(0, 300)),
-            target.features(f"level{stage.level}", slice(0, 300)),
-            f"level {stage.level} {direction}",
-        )
-        if not any(
-            e.get("event") == "health" and e["stage"] == stage.index and e["direction"] == direction
-            for e in events.read()
-        ):
-            events.add(
-                "health",
-                stage=stage.index,
-                level=stage.level,
-                direction=direction,
-                step=stage.schedule.steps,
-                diversity=round(found.diversity, 4),
-                distinct=round(found.distinct, 4),
-                warnings=list(found.warnings),
-            )
-        warnings += found.warnings
-    return warnings
-
-
-def _batches(net: Any, store: Any, level: int, deeper: int | None, m: Materials) -> Callable[[], Any]:
-    def run() -> Any:
-        for start in range(0, len(store), BATCH * 2):
-            rows = slice(start, start + BATCH * 2)
-            given = store.features(f"translated{deeper}", rows).to(m.device) if deeper is not None else None
-            with torch.inference_mode(), m.autocast():
-                yield net(store.features(f"level{level}", rows).to(m.device), given).float().cpu()
-
-    return run
-
-
 def networks_of(
     recipe: Recipe, finished: Mapping[str, nn.ModuleDict], *, refined: bool = True
 ) -> dict[str, dict[str, nn.Module]]:
@@ -273,3 +243,10 @@ def networks_of(
         )
         made[direction] = nets
     return made
+
+
+def cascade_of(m: Materials, direction: str, nets: Mapping[str, nn.Module]) -> tuple[Store, Cascade]:
+    """The source's test images and the cascade of a direction's trained networks."""
+    normalise, test = (m.normalise, m.test) if direction == "a2b" else (m.normalise.swap(), m.test.swap())
+    translators = {s.level: nets[f"level{s.level}"] for s in m.recipe.stages}
+    return test.a, Cascade(m.encoder, normalise.a, normalise.b, translators, nets["inverter"]).eval()

@@ -103,7 +103,7 @@ def data_settings(spec: str) -> list[str]:
                 found=f"domains {domains!r}",
                 expected="two different names, like safari:zebra,giraffe",
             )
-        settings += [f'data.a="{names[0]}"', f'data.b="{names[1]}"']
+        settings += [f"data.{side}={json.dumps(name, ensure_ascii=False)}" for side, name in zip("ab", names)]
     return settings
 
 

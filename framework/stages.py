@@ -232,7 +232,7 @@ def _refine(m: Materials, index: int, before: Mapping[str, nn.ModuleDict]) -> St
         }
     )  # fmt: skip
     losses = _losses(m, recipe.losses, IMAGE_LEVEL, gives, "refine", "refinement")
-    consistent = [s.level for s in stages[:-1]] if any("translations" in loss.needs for _, loss in losses) else []
+    consistent = _consistent_levels(m, losses)
     encode = tuple(sorted({*_encode_levels(losses), *consistent}))
     pairs: dict[int, Any] = {i: modules[f"translators{i}"] for i in learning}
     into = {i: pair.into for i, pair in pairs.items()}
@@ -257,6 +257,22 @@ def _refine(m: Materials, index: int, before: Mapping[str, nn.ModuleDict]) -> St
     stage = Stage(index, "refine", shallowest, modules, losses, recipe.schedule, view)
     stage.rates = {f"translators{i}": recipe.deeper_rate for i in learning[:-1]}
     return stage
+
+
+def _consistent_levels(m: Materials, losses: list[tuple[LossUse, Loss]]) -> list[int]:
+    """The deeper stages' levels when a loss compares with their translations; refuses one that wants other levels."""
+    given = [s.level for s in m.recipe.stages[:-1]]
+    comparing = [(k, use, loss) for k, (use, loss) in enumerate(losses) if "translations" in loss.needs]
+    for k, use, loss in comparing:
+        lacking = sorted(set(loss.encodes) - set(given))
+        if lacking or not given:
+            raise InputError(
+                f"loss '{use.use}' @ $.refine.losses[{k}]",
+                found=f"it needs translations of level {lacking[0]}" if lacking else "no deeper stage",
+                expected=f"levels of deeper stages: {given}",
+                cure="Give `levels` of deeper stages, or remove the loss.",
+            )
+    return given if comparing else []
 
 
 def inverters_of(modules: nn.ModuleDict, level: int) -> Pair[nn.Module]:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .atomic import disk_error, write_json
+from .atomic import disk_error, reserve, write_json
 from .contracts import Encoder
 from .data import ImageSet
 from .errors import RunError
@@ -104,7 +104,7 @@ class Store:
         """Array `name` of `shape` (N, H, W, C) int8 from `batches()` of (B, C, H, W) tensors in [-1, 1], atomically."""
         part = self.folder / f".{name}.part.npy"
         try:
-            array = np.lib.format.open_memmap(part, mode="w+", dtype=np.int8, shape=tuple(shape))
+            array = new_array(part, np.int8, tuple(shape))
             row = 0
             for batch in batches():
                 values = (batch.float() * 127.0).round().to(torch.int8).permute(0, 2, 3, 1).cpu().numpy()
@@ -118,6 +118,13 @@ class Store:
         self._open.pop(name, None)
 
 
+def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """A memory-mapped array in a new file whose disk space is there for certain; OSError when it is not."""
+    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    reserve(path)
+    return array
+
+
 def cut(
     images: ImageSet, path: Path, options: ImageOptions, *, train: bool, seed: int, progress: Progress
 ) -> NDArray[np.uint8]:
@@ -126,9 +133,7 @@ def cut(
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}")
     try:
-        array = np.lib.format.open_memmap(
-            part, mode="w+", dtype=np.uint8, shape=(len(images) * views, options.size, options.size, 3)
-        )
+        array = new_array(part, np.uint8, (len(images) * views, options.size, options.size, 3))
         for n in range(len(images)):
             image = images.load(n, load)
             made = cut_views(image, options, (seed, n)) if train else centre(image, options.size)[None]
@@ -165,15 +170,13 @@ def build(
     """
     store = Store(folder)
     images = store.array("images")
-    raw = {
-        i: np.lib.format.open_memmap(
-            folder / f"raw{i}.npy",
-            mode="w+",
-            dtype=np.float16,
-            shape=(len(images), *_shape(encoder, i, images.shape[1])),
-        )
-        for i in levels
-    }
+    try:
+        raw = {
+            i: new_array(folder / f"raw{i}.npy", np.float16, (len(images), *_shape(encoder, i, images.shape[1])))
+            for i in levels
+        }
+    except OSError as error:
+        raise disk_error(folder, error) from error
     statistics = {i: Statistics() for i in levels}
     for start in range(0, len(images), BATCH):
         with autocast():

@@ -43,19 +43,23 @@ class Resize(nn.Module):
     processor). The weights stay those of the 3x3 convolution, which is what cannot draw a checkerboard.
     """
 
-    fold: Tensor
-
     def __init__(self, ins: int, outs: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(ins, outs, 3, padding=1)
-        # Which of the three taps fall on the same source pixel, for each of the four places in the 4x4 kernel.
-        fold = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
-        self.register_buffer("fold", fold, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Doubles height and width."""
-        kernel = torch.einsum("oiyx,ay,bx->ioab", self.conv.weight, self.fold, self.fold)
+        kernel = _folded(_folded(self.conv.weight, 2), 3).transpose(0, 1)
         return F.conv_transpose2d(x, kernel, self.conv.bias, stride=2, padding=1)
+
+
+def _folded(kernel: Tensor, dim: int) -> Tensor:
+    """Three taps on doubled pixels as four of a transposed convolution: those that fall on one source pixel, summed.
+
+    Additions only, which autocast leaves in float32.
+    """
+    first, second, third = kernel.unbind(dim)
+    return torch.stack([third, second + third, first + second, first], dim)
 
 
 class Shuffle(nn.Module):

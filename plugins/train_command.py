@@ -23,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    if arguments.minutes is not None and arguments.minutes <= 0:
+    if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
     from ..framework.resolve import resolve
     from ..framework.run import read_recipe, train

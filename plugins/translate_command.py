@@ -53,12 +53,14 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ..framework.translate import Translation
 
     files = image_files(arguments.files)
-    bundle = load(arguments.bundle, catalogue)
     out = Path(arguments.out)
+    if out.is_file():
+        raise InputError(str(out), found="a file", expected="a folder to write to", cure="Give another --out.")
     if out.exists() and any(out.iterdir()) and not arguments.force:
         raise InputError(
             str(out), found="a folder that is not empty", expected="an empty or new one", cure="Use --force."
         )
+    bundle = load(arguments.bundle, catalogue)
     report, failed = Reporter(), 0
     translation = Translation(bundle, arguments.direction)
     names: set[str] = set()

@@ -38,6 +38,7 @@ def test_packaged_recipes_resolve_and_their_json_reads_back_to_the_same(catalogu
         ("encoder.use=\"vgg91\"", r"unknown encoder 'vgg91' @ \$\.encoder.*did you mean 'vgg19'"),
         ("stages[0].losses[0].use=\"wgan\"", r"unknown loss 'wgan' @ \$\.stages\[0\]\.losses\[0\]"),
         ("stages[0].losses[0].weight=-2", r"'weight' @ \$\.stages\[0\]\.losses\[0\].*-2.*a number from 0"),
+        ("image.size.deeper=1", r"wrong type @ \$\.image\.size.*'deeper': 1.*a whole number"),
         ("trainning.seed=1", r"unknown key 'trainning' @ \$.*did you mean 'training'"),
         ("training.precision=\"half\"", r"@ \$\.training"),
         ("stages[0].level=3", r"\$\.stages.*each level once, deep to shallow"),
@@ -66,7 +67,7 @@ def test_setting_another_component_drops_the_old_ones_options(table):
     assert loss == {"use": "lsgan"}
 
 
-@pytest.mark.parametrize("setting", ["image.size", "=3", "stages[9].level=1", "image.size.deeper=1"])
+@pytest.mark.parametrize("setting", ["image.size", "=3", "stages[9].level=1", "image.views.deeper=1"])
 def test_settings_that_cannot_be_applied(table, setting):
     with pytest.raises(InputError, match="--set"):
         override(table, [setting])

@@ -16,7 +16,7 @@ TABLE = {
     "data": {"use": "safari", "train": 6, "test": 4},
     "image": {"size": 64, "views": 2},
     "encoder": {"use": "efficientnet-lite0"},
-    "training": {"threads": 1, "precision": "float32", "clip_sigma": 2.0},
+    "training": {"threads": 1, "precision": "float32", "clip_sigma": 2.0, "ship_collapsed": True},
     "inversions": [
         {
             "level": 4,

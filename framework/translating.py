@@ -1,0 +1,86 @@
+"""Between two levels' trainings: every stored view translated once, and a look at whether that went well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from . import health
+from .cascade import Cascade
+from .events import Events
+from .stages import Materials, Stage
+from .store import BATCH, Store, to_images
+
+
+@torch.inference_mode()
+def translate_stores(stage: Stage, materials: Materials, events: Events) -> list[str]:
+    """Translates every stored view once, for the next level's condition, and checks the stage's health."""
+    k = [s.level for s in materials.recipe.stages].index(stage.level)
+    deeper = materials.recipe.stages[k - 1].level if k else None
+    pair: Any = stage.modules[f"translators{stage.level}"]
+    warnings: list[str] = []
+    name = f"translated{stage.level}"
+    for split in (materials.train, materials.test):
+        for net, source in zip(pair.into.swap(), split):
+            if not source.has(name):
+                source.put(
+                    name,
+                    source.array(f"level{stage.level}").shape,
+                    _batches(net, source, stage.level, deeper, materials),
+                )
+    for direction, source, target in (
+        ("a2b", materials.test.a, materials.test.b),
+        ("b2a", materials.test.b, materials.test.a),
+    ):
+        found = health.check_features(
+            source.features(name, slice(0, 300)),
+            target.features(f"level{stage.level}", slice(0, 300)),
+            f"level {stage.level} {direction}",
+        )
+        if not any(
+            e.get("event") == "health" and e["stage"] == stage.index and e["direction"] == direction
+            for e in events.read()
+        ):
+            events.add(
+                "health",
+                stage=stage.index,
+                level=stage.level,
+                direction=direction,
+                step=stage.schedule.steps,
+                diversity=round(found.diversity, 4),
+                distinct=round(found.distinct, 4),
+                collapsed=found.collapsed,
+                warnings=list(found.warnings),
+            )
+        warnings += found.warnings
+    return warnings
+
+
+def collapses(events: Events) -> list[str]:
+    """What is so far gone that no bundle should be made of it."""
+    return [
+        f"level {e['level']} {e['direction']}: translations vary {e['diversity']:.2f} times as much as real features"
+        for e in events.read()
+        if e["event"] == "health" and e["collapsed"]
+    ]
+
+
+@torch.inference_mode()
+def check_final(cascade: Cascade, source: Store, where: str) -> tuple[list[str], bool]:
+    """Warnings about the final images of some test images, and whether they have collapsed."""
+    images = to_images(cascade(source.images(slice(0, 60)).to(next(cascade.parameters()).device)))
+    collapsed = health.black_share(images) > health.COLLAPSED or health.alike(images)
+    return health.check_images(images, where), collapsed
+
+
+def _batches(net: Any, store: Any, level: int, deeper: int | None, m: Materials) -> Callable[[], Any]:
+    def run() -> Any:
+        for start in range(0, len(store), BATCH * 2):
+            rows = slice(start, start + BATCH * 2)
+            given = store.features(f"translated{deeper}", rows).to(m.device) if deeper is not None else None
+            with torch.inference_mode(), m.autocast():
+                yield net(store.features(f"level{level}", rows).to(m.device), given).float().cpu()
+
+    return run

@@ -1,0 +1,43 @@
+"""Small scenes of the embedded dataset, and a cache of one's own for judges."""
+
+import numpy as np
+import pytest
+from crosscade.evaluation import metrics
+from crosscade.evaluation.samples import Memo, Samples, cropped, truth_in_crop
+from crosscade.framework.catalogue import Catalogue
+from crosscade.plugins import efficientnet, safari
+
+LOAD, SIZE, TRAIN, TEST = 54, 48, 60, 24
+
+
+@pytest.fixture(scope="session")
+def scenes() -> Samples:
+    dataset = safari.Safari(safari.SafariOptions(train=TRAIN, test=TEST))
+    real = {}
+    for side, domain in zip("ab", dataset.domains):
+        for part in ("train", "test"):
+            images = getattr(domain, part)
+            numbers = {k: v for k, v in images.truth.items() if np.asarray(v).dtype.kind in "if"}
+            real[side + part] = cropped(images, LOAD, SIZE), truth_in_crop(numbers, LOAD, SIZE)
+    return Samples(
+        source=real["atest"][0],
+        translated=real["btest"][0],
+        source_train=real["atrain"][0],
+        target_train=real["btrain"][0],
+        target_test=real["btest"][0],
+        source_name="zebra",
+        target_name="giraffe",
+        source_truth=real["atest"][1],
+        source_train_truth=real["atrain"][1],
+        target_train_truth=real["btrain"][1],
+        target_test_truth=real["btest"][1],
+        dataset="safari",
+        load=LOAD,
+        common=Memo(catalogue=Catalogue.of(metrics, efficientnet, safari)),
+    )
+
+
+@pytest.fixture
+def judge_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSCADE_CACHE", str(tmp_path))
+    return tmp_path

@@ -1,0 +1,208 @@
+import numpy as np
+import pytest
+import torch
+from attrs import evolve
+from crosscade.evaluation import judge_training, shape_data, shape_judge, structure
+from crosscade.evaluation.judge_training import JudgeNet, Training, View, as_tensor, cached, fingerprint, fit, predict
+from crosscade.evaluation.samples import Memo
+from crosscade.evaluation.shape_judge import ShapeOptions, ShapeShare
+from crosscade.evaluation.structure import Heads, Structure, StructureOptions, agreement
+from crosscade.framework.errors import InputError
+from safetensors.numpy import load_file
+
+TINY = StructureOptions(images_seen=2400, width=8)
+TINY_SHAPE = ShapeOptions(images_seen=3200, rendered=40, width=8)
+
+
+def fresh(samples):
+    return evolve(samples, shared=Memo(), own=Memo())
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_labels_follow_the_view(axis):
+    """A bright dot lies in the view where `position` says that it does."""
+    size, random = 64, torch.Generator().manual_seed(0)
+    places = torch.rand(8, 2, generator=random) * 0.4 + 0.3
+    steps = (torch.arange(size) + 0.5) / size
+    x, y = places[:, 0, None, None], places[:, 1, None, None]
+    dots = torch.exp(-((steps[None, None] - x) ** 2 + (steps[None, :, None] - y) ** 2) / 0.002)[:, None]
+    view = View.draw(8, random)
+    assert set(view.mirror.tolist()) == {-1.0, 1.0}
+    seen = view.of(dots)[:, 0]
+    profile = seen.sum(1 if axis == "x" else 2)
+    found = (profile * steps).sum(1) / profile.sum(1)
+    wanted = view.position(places[:, 0 if axis == "x" else 1], axis)
+    assert torch.allclose(found, wanted, atol=0.01)
+
+
+def test_agreement_with_the_truth():
+    truth = {
+        "facing": np.array([1, -1, 0, 1]), "count": np.array([1, 1, 2, 1]), "torso_x": np.array([0.1, 0.4, 0.5, 0.9]),
+    }  # fmt: skip
+    same = {k: v.astype(float) for k, v in truth.items()}
+    assert {k: v for k, (v, _) in agreement(same, truth).items()} == pytest.approx(dict.fromkeys(truth, 1.0))
+    assert agreement(same, truth)["facing"][1] == 3  # the two that face each other have no facing
+    turned = {"facing": -same["facing"], "count": np.ones(4), "torso_x": np.full(4, 0.5)}
+    assert {k: v for k, (v, _) in agreement(turned, truth).items()} == {"facing": 0, "count": 0.5, "torso_x": 0}
+
+
+def test_heads_come_from_the_truth(scenes):
+    heads = Heads.of(scenes.target_train_truth)
+    assert heads.facing
+    assert heads.counts == (1, 2)
+    assert heads.quantities == ("torso_x", "torso_y", "size")
+    assert heads.outputs == 6
+    assert Heads.of({"count": np.ones(5)}).outputs == 0  # one count only: nothing to judge
+
+
+def test_structure_judge_learns_and_is_cached(scenes, judge_cache, monkeypatch):
+    scores = Structure(TINY).measure(fresh(scenes))
+    real = {k: s.beside["the judge on real target images"] for k, s in scores.items()}
+    assert set(scores) == {"facing", "count", "torso_x", "torso_y", "size"}
+    assert real["torso_x"] > 0.7
+    assert scores["facing"].beside["unrelated images"] == 0.5
+    assert all("poor judge" in s.protocol and s.warning for k, s in scores.items() if real[k] < 0.95)
+    # what is held against the source's truth is the translations, not the source
+    assert abs(scores["torso_x"].value) < real["torso_x"]
+    files = sorted(p.suffix for p in (judge_cache / "judges").iterdir())
+    assert files == [".json", ".safetensors"]
+    monkeypatch.setattr(structure, "fit", lambda *a, **k: pytest.fail("trained again"))
+    again = Structure(TINY).measure(fresh(scenes))
+    assert {k: s.value for k, s in again.items()} == {k: s.value for k, s in scores.items()}
+    with pytest.raises(pytest.fail.Exception):  # other pixels, another judge
+        Structure(TINY).measure(evolve(fresh(scenes), target_train=scenes.target_train ^ 1))
+
+
+def test_structure_needs_truth_and_pairs(scenes):
+    with pytest.raises(InputError, match="no truth"):
+        Structure(TINY).measure(evolve(fresh(scenes), source_truth=None))
+    with pytest.raises(InputError, match="one translation a source"):
+        Structure(TINY).measure(fresh(scenes).with_translated(scenes.target_test[:5]))
+
+
+def train_dots(net):
+    random = torch.Generator().manual_seed(3)
+    labels = (torch.arange(40) % 2).float()
+    images = labels[:, None, None, None] + 0.1 * torch.randn(40, 1, 16, 16, generator=random)
+    fit(images, net, Training(images_seen=1200, batch=20, width=4), lambda x, r: x,
+        lambda o, chosen, view: ((o[:, 0] - labels[chosen]) ** 2).mean())  # fmt: skip
+    outputs = predict(net, images)[:, 0]
+    return {"apart": float(outputs[labels == 1].mean() - outputs[labels == 0].mean())}
+
+
+def make():
+    return JudgeNet(1, 1, 16, 4)
+
+
+def test_judges_are_deterministic_and_leave_the_random_stream(judge_cache, monkeypatch):
+    torch.manual_seed(5)
+    before = torch.rand(1)
+    torch.manual_seed(5)
+    net, facts = cached("dots", fingerprint("key"), make, train_dots)
+    assert torch.equal(torch.rand(1), before)
+    assert facts["apart"] > 0.5
+    (path,) = (judge_cache / "judges").glob("*.safetensors")
+    first = path.read_bytes()
+    monkeypatch.setenv("CROSSCADE_CACHE", str(judge_cache / "other"))
+    cached("dots", fingerprint("key"), make, train_dots)
+    assert (judge_cache / "other" / "judges" / path.name).read_bytes() == first
+    assert set(load_file(path)) == set(net.state_dict())
+
+
+def test_a_damaged_cache_is_not_used(judge_cache):
+    _, facts = cached("dots", fingerprint("key"), make, train_dots)
+    (path,) = (judge_cache / "judges").glob("*.safetensors")
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 64  # safetensors alone would load this
+    path.write_bytes(data)
+    trained = []
+    cached("dots", fingerprint("key"), make, lambda net: trained.append(1) or facts)
+    assert trained
+    path.with_suffix(".json").write_text("[]")
+    cached("dots", fingerprint("key"), make, lambda net: trained.append(1) or facts)
+    assert len(trained) == 2
+
+
+def test_fingerprint_tells_apart():
+    x = np.arange(6, dtype=np.uint8)
+    prints = {fingerprint(x), fingerprint(x.reshape(2, 3)), fingerprint(x.astype(np.int8)), fingerprint(x, 1),
+              fingerprint(x, "1"), fingerprint(x + 1)}  # fmt: skip
+    assert len(prints) == 6
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_silhouettes_forget_texture(inverted):
+    rows, columns = np.mgrid[:64, :64]
+    inside = (rows - 32) ** 2 + (columns - 32) ** 2 < 18**2
+    plain, striped = np.zeros((2, 64, 64, 3), np.uint8)
+    plain[inside], striped[inside] = 220, 220
+    striped[inside & (columns % 6 < 3)] = 20
+    images = np.stack([plain, striped])
+    masks = shape_data.silhouettes(255 - images if inverted else images, 64)[:, 0]
+    assert ((masks[0] > 0).numpy() != inside).mean() < 0.03
+    assert (masks[0] != masks[1]).float().mean() < 0.03
+    grey = shape_data.grey(images, 64)
+    assert (grey[0] != grey[1]).float().mean() > 0.1
+
+
+def test_texture_blind_views_hide_colour():
+    """Two images that differ by colour only cannot be told apart by the mean of what the judge sees."""
+    random = torch.Generator().manual_seed(0)
+    red = torch.tensor([0.6, -0.6, -0.6]).view(1, 3, 1, 1).expand(400, 3, 16, 16)
+    blue = red.flip(1)
+    seen = [shape_data.blind_to_texture(x, random).mean((1, 2, 3)) for x in (red, blue)]
+    assert seen[0].std() > 0.2
+    assert abs(float(seen[0].mean() - seen[1].mean())) < 0.1
+
+
+def test_shape_judge_learns_from_swapped_textures(scenes, judge_cache, monkeypatch):
+    (score,) = ShapeShare(TINY_SHAPE).measure(fresh(scenes)).values()
+    assert {"held-out, own texture", "held-out, swapped texture"} <= set(score.beside)
+    assert "texture-swapped" in score.protocol
+    assert score.beside["held-out accuracy"] > 0.6
+    assert score.value == score.beside["real target"]  # the "translations" are the real target images
+    # the other direction has the same judge, seen the other way round
+    monkeypatch.setattr(shape_judge, "fit", lambda *a, **k: pytest.fail("trained again"))
+    (back,) = ShapeShare(TINY_SHAPE).measure(scenes.reversed(scenes.target_test)).values()
+    assert back.beside["untranslated source"] == pytest.approx(1 - score.beside["real target"])
+    assert back.value == pytest.approx(1 - score.value)
+
+
+def test_swapped_animals_have_the_right_bodies(scenes):
+    extra = shape_data.Swapped(scenes, 8)
+    zebra_shaped, giraffe_shaped = extra.train()
+    assert zebra_shaped.shape == giraffe_shaped.shape == (8, *scenes.source.shape[1:])
+    domains = extra._dataset().domains
+    assert (domains.a.name, domains.b.name) == ("zebra+giraffe-texture", "giraffe+zebra-texture")
+
+
+def test_shape_judge_of_other_datasets_sees_silhouettes(scenes, judge_cache):
+    rows, columns = np.mgrid[:32, :32]
+    random = np.random.default_rng(0)
+
+    def figures(count, wide):
+        images = np.zeros((count, 32, 32, 3), np.uint8)
+        for image in images:
+            x, y, r = *random.integers(12, 20, 2), random.integers(6, 10)
+            a, b = (r * 1.4, r * 0.6) if wide else (r * 0.6, r * 1.4)
+            image[((columns - x) / a) ** 2 + ((rows - y) / b) ** 2 < 1] = random.integers(120, 255)
+        return images
+
+    ovals = evolve(
+        fresh(scenes), source=figures(24, True), source_train=figures(80, True), target_train=figures(80, False),
+        target_test=figures(24, False), translated=figures(24, False), source_truth=None, source_train_truth=None,
+        target_train_truth=None, target_test_truth=None, dataset="ovals", load=0,
+    )  # fmt: skip
+    metric = ShapeShare(ShapeOptions(images_seen=1500, width=8))
+    (score,) = metric.measure(ovals).values()
+    assert "silhouettes" in score.protocol
+    assert score.beside["held-out accuracy"] > 0.9
+    assert score.value > 0.8
+    (black,) = metric.measure(ovals.with_translated(np.zeros_like(ovals.source))).values()
+    assert black.value == 0
+
+
+def test_large_images_are_judged_small():
+    x = as_tensor(np.full((1, 192, 192, 3), 255, np.uint8), judge_training.JUDGE_SIZE)
+    assert x.shape == (1, 3, 96, 96)
+    assert float(x.min()) == 1.0

@@ -1,0 +1,29 @@
+"""Minutes into images: the recipe is scaled by what its steps cost here."""
+
+import pytest
+
+from crosscade.framework.plan import MARGIN, Plan
+
+from .tiny import tiny_recipe
+
+PLAN = Plan((((0.5, 1.0), (0.5, 3.0)), ((1.0, 0.5),), ((1.0, 0.25),), ((1.0, 2.0),)))
+"""Four stages; the first one's second half costs three times its first."""
+
+
+def test_seconds_weigh_the_parts_of_a_stage():
+    assert PLAN.seconds(tiny_recipe()) == pytest.approx([4 * s * MARGIN for s in (2.0, 0.5, 0.25, 2.0)])
+
+
+@pytest.mark.parametrize("minutes", [3.0, 60.0])
+def test_every_stage_is_scaled_alike_so_that_the_whole_takes_the_minutes(minutes):
+    recipe = tiny_recipe()
+    scaled = PLAN.scaled_to(recipe, minutes)
+    assert sum(PLAN.seconds(scaled)) == pytest.approx(minutes * 60, rel=0.03)
+    schedules = [s.schedule for s in (*scaled.inversions, *scaled.stages, scaled.refine)]
+    assert len({s.images for s in schedules}) == 1, "they were equal and stay equal"
+    assert scaled.stages[0].losses == recipe.stages[0].losses
+
+
+def test_no_stage_vanishes():
+    scaled = PLAN.scaled_to(tiny_recipe(), 1e-6)
+    assert [s.schedule.steps for s in scaled.stages] == [1, 1]

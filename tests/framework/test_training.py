@@ -1,0 +1,246 @@
+"""The training loop: who gets which gradient, what a step depends on, and that a restored optimiser goes on alike."""
+
+import math
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+from attrs import evolve, frozen
+from torch import nn
+
+from crosscade.framework import checkpoint
+from crosscade.framework.contracts import AdversarialLoss, Loss, TranslatorPair
+from crosscade.framework.errors import RunError
+from crosscade.framework.recipe import LossUse, Schedule
+from crosscade.framework.spec import Pair
+from crosscade.framework.stages import Stage
+from crosscade.framework.testing_tools import uniform
+from crosscade.framework.testing_views import TinyTranslator
+from crosscade.framework.training import Trainee, check_finite, draw, set_rates, train_stage, train_step
+from crosscade.framework.views import TranslationView
+
+SIZES = Pair(20, 30)
+NONE = Pair(None, None)
+DATA = SIZES.zip(lambda n, seed: uniform(n, 8, 6, 6, seed=seed), Pair(1, 2))
+
+
+class Two(TranslatorPair):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = TinyTranslator(8), TinyTranslator(8)
+
+    @property
+    def into(self):
+        return Pair(self.first, self.second)
+
+
+class Same(Loss):
+    def terms(self, view):
+        a, b = view.same.zip(lambda x, y: (x - y).abs().mean(), view.features)
+        return {"same": a + b}
+
+
+class Duel(AdversarialLoss):
+    """Least squares, with checks of what each side is shown."""
+
+    def __init__(self, steps: int = 1) -> None:
+        super().__init__()
+        made = [nn.Conv2d(8, 1, 3).to(memory_format=torch.channels_last) for _ in "ab"]
+        self.nets = nn.ModuleList(made)
+        self.critics, self.learning_rate, self.betas, self.steps = Pair(*made), 1e-2, (0.5, 0.9), steps
+        self.seen: list[int] = []
+
+    def terms(self, view):
+        assert not any(p.requires_grad for p in self.parameters()), "the critics are frozen in the translators' turn"
+        assert view.fake.a.requires_grad
+        a, b = self.critics.zip(lambda d, x: (d(x) - 1).square().mean(), view.fake)
+        return {"adversarial": a + b}
+
+    def critic_terms(self, view, step):
+        self.seen.append(step)
+        assert all(p.requires_grad for p in self.parameters())
+        assert not view.fake.a.requires_grad, "no way from the critics to the translators"
+        a, b = self.critics.zip(lambda d, x, y: (d(x) - 1).square().mean() + d(y).square().mean(), view.real, view.fake)
+        return {"critic": a + b}
+
+
+@frozen
+class None_:
+    pass
+
+
+def stage(*losses, **schedule) -> Stage:
+    """One level's translation of random features."""
+    torch.manual_seed(0)
+    modules = nn.ModuleDict({"translators1": Two()}).to(memory_format=torch.channels_last)
+    uses = [(LossUse(f"loss{k}", None_(), *rest), loss) for k, (loss, *rest) in enumerate(losses)]
+
+    def view(rows):
+        return TranslationView(modules["translators1"].into, DATA.zip(lambda d, r: d[r], rows), NONE, NONE)
+
+    settings = {"images": 40, "batch": 4, "learning_rate": 1e-2, "ema": 0.5} | schedule
+    return Stage(2, "translate", 1, modules, uses, Schedule(**settings), view)
+
+
+def steps(trainee: Trainee, n: int) -> list[dict[str, float]]:
+    return [train_step(trainee, SIZES, 5, nullcontext) for _ in range(n)]
+
+
+def digest(trainee: Trainee) -> str:
+    return checkpoint.digest(trainee.tensors(), trainee.meta())
+
+
+def test_a_critic_step_moves_no_translator(monkeypatch):
+    duel = Duel()
+    trainee = Trainee.of(stage((duel, 1.0)))
+    before = [[p.clone() for p in module.parameters()] for module in (trainee.stage.modules, duel)]
+    monkeypatch.setattr(trainee.optimiser, "step", lambda: None)
+    steps(trainee, 1)
+    after = [list(module.parameters()) for module in (trainee.stage.modules, duel)]
+    assert all(torch.equal(p, q) for p, q in zip(before[0], after[0]))
+    assert not any(torch.equal(p, q) for p, q in zip(before[1], after[1]))
+
+
+def test_a_translator_step_adds_nothing_to_the_critics_gradient(monkeypatch):
+    duel = Duel()
+    trainee = Trainee.of(stage((duel, 1.0)))
+    kept = []
+    step = trainee.critic_optimisers[0].step
+    monkeypatch.setattr(
+        trainee.critic_optimisers[0], "step", lambda: (kept.extend(p.grad.clone() for p in duel.parameters()), step())
+    )
+    steps(trainee, 1)
+    assert all(torch.equal(p.grad, k) for p, k in zip(duel.parameters(), kept))
+
+
+def test_critics_have_their_own_number_of_turns_and_a_count_of_updates():
+    twice, once = Duel(steps=3), Duel(steps=1)
+    trainee = Trainee.of(stage((twice, 1.0), (once, 1.0)))
+    values = steps(trainee, 2)
+    assert twice.seen == [0, 1, 2, 3, 4, 5]
+    assert len(once.seen) == 2
+    assert (trainee.step, trainee.critic_step) == (2, 6)
+    assert {"loss0", "loss1", "critic/critic", "critic1/critic"} <= set(values[0])
+
+
+def resumed(trainee: Trainee, path) -> Trainee:
+    """A fresh trainee restored from a checkpoint file."""
+    checkpoint.save(path, trainee.tensors(), trainee.meta())
+    tensors, meta = checkpoint.load(path)
+    fresh = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
+    fresh.restore(tensors, meta)
+    return fresh
+
+
+def test_a_restored_training_goes_on_to_the_same_bits(tmp_path):
+    trainee = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
+    steps(trainee, 3)
+    other = resumed(trainee, tmp_path)
+    assert digest(other) == digest(trainee)
+    assert steps(other, 3) == steps(trainee, 3)
+    assert digest(other) == digest(trainee)
+
+
+def test_moments_come_back_in_the_weights_memory_format(tmp_path, monkeypatch):
+    """Fused Adam walks memory linearly: moments in another order than the weights are wrong updates, and no error."""
+    trainee = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
+    steps(trainee, 3)
+    right = resumed(trainee, tmp_path)
+    for optimiser in (right.optimiser, *right.critic_optimisers):
+        for p, state in optimiser.state.items():
+            assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == p.stride()
+
+    def careless(prefix, optimiser, tensors):
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        for k, p in enumerate(parameters):
+            start = f"{prefix}.{k}."
+            optimiser.state[p] = {n[len(start) :]: v.clone() for n, v in tensors.items() if n.startswith(start)}
+
+    monkeypatch.setattr(checkpoint, "restore_optimiser", careless)
+    wrong = resumed(trainee, tmp_path)
+    assert digest(wrong) == digest(right), "the values alone do not show it"
+    steps(wrong, 1), steps(right, 1), steps(trainee, 1)
+    assert digest(right) == digest(trainee)
+    assert digest(wrong) != digest(trainee), "this is what the care is for"
+
+
+def test_a_step_depends_on_seed_stage_and_step_alone():
+    first = draw(SIZES, 4, 5, 2, 7, 0)
+    torch.manual_seed(1), np.random.seed(1)
+    again = draw(SIZES, 4, 5, 2, 7, 0)
+    assert first.a.tolist() == again.a.tolist()
+    assert first.b.tolist() == again.b.tolist()
+    others = [(6, 2, 7, 0), (5, 3, 7, 0), (5, 2, 8, 0), (5, 2, 7, 1)]
+    assert all(draw(SIZES, 4, *other).a.tolist() != first.a.tolist() for other in others)
+    rows = draw(SIZES, 5000, 0, 0, 0, 0)
+    assert set(rows.a.tolist()) == set(range(20))
+    assert set(rows.b.tolist()) == set(range(30))
+
+
+def test_the_rates_ramp_warm_up_hold_and_fall():
+    made = stage((Duel(), 1.0), images=400, ramp_steps=4, warm_up=0.25, warm_up_rate=5e-2, decay_from=0.5)
+    made.rates = {"translators1": 0.5}
+    trainee = Trainee.of(made)
+
+    def rate(step):
+        trainee.step = step
+        set_rates(trainee, step / made.schedule.steps)
+        return trainee.optimiser.param_groups[0]["lr"] / 0.5, trainee.critic_optimisers[0].param_groups[0]["lr"]
+
+    expected = {0: (0.0125, 0.0025), 3: (0.05, 0.01), 24: (0.05, 0.01), 25: (0.01, 0.01), 50: (0.01, 0.01),
+                75: (0.00525, 0.00525), 100: (0.0005, 0.0005)}  # fmt: skip
+    for step, rates in expected.items():
+        assert rate(step) == pytest.approx(rates), step
+
+
+def test_what_is_kept_is_a_moving_average():
+    trainee = Trainee.of(stage((Same(), 1.0), ema=0.3))
+    name, weight = next(iter(trainee.stage.modules.named_parameters()))
+    average = weight.detach().clone()
+    for step in range(1, 8):
+        steps(trainee, 1)
+        decay = min(0.3, step / (step + 10))  # quicker at first
+        average = decay * average + (1 - decay) * weight.detach()
+        torch.testing.assert_close(dict(trainee.average.named_parameters())[name], average)
+    none = Trainee.of(stage((Same(), 1.0), ema=0.0))
+    steps(none, 2)
+    assert all(torch.equal(p, q) for p, q in zip(none.average.parameters(), none.stage.modules.parameters()))
+
+
+def test_a_loss_starts_when_it_is_told_and_one_without_weight_never():
+    class Forbidden(Loss):
+        def terms(self, view):
+            raise AssertionError("nobody asked")
+
+    late = Duel()
+    made = stage((Same(), 1.0), (late, 2.0, 0.5), (Forbidden(), 0.0))
+    values = steps(Trainee.of(made), made.schedule.steps)
+    assert ["loss1" in v for v in values] == [False] * 5 + [True] * 5
+    assert len(late.seen) == 5, "its critics wait as well"
+
+
+def test_losses_of_one_name_keep_values_of_their_own():
+    made = stage((Same(), 1.0), (Same(), 3.0))
+    made.losses = [(evolve(use, use="same"), loss) for use, loss in made.losses]
+    (values,) = steps(Trainee.of(made), 1)
+    assert values["same#2"] == pytest.approx(3 * values["same"])
+
+
+def test_a_value_that_is_no_number_stops_the_run():
+    made = stage((Same(), 1.0))
+    check_finite(made, 3, {"same": 1.0})
+    with pytest.raises(RunError, match=r"translate level 1, step 3: 'bad': found nan.*The last checkpoint is kept"):
+        check_finite(made, 3, {"same": 1.0, "bad": math.nan})
+
+
+def test_a_stage_ends_after_its_images():
+    class Count:
+        seen: list[int] = []
+
+        def after(self, trainee, values):
+            self.seen.append(trainee.step)
+
+    trainee = Trainee.of(stage((Same(), 1.0), images=43))
+    train_stage(trainee, SIZES, 0, nullcontext, Count())
+    assert Count.seen == list(range(1, 11))

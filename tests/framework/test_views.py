@@ -1,0 +1,135 @@
+"""What losses read is what the equations say, computed at most once, and not at all when nobody asks."""
+
+import pytest
+import torch
+from torch import nn
+
+from crosscade.framework.normalise import Normalise
+from crosscade.framework.spec import Pair
+from crosscade.framework.testing_tools import TinyEncoder, uniform
+from crosscade.framework.views import Detached, InversionView, RefineView, TranslationView
+
+
+class Net(nn.Module):
+    """times * features + deeper, and a count of calls."""
+
+    def __init__(self, times: float) -> None:
+        super().__init__()
+        self.times, self.calls = nn.Parameter(torch.tensor(times)), 0
+
+    def forward(self, features, deeper=None):
+        self.calls += 1
+        return self.times * features + (0 if deeper is None else deeper)
+
+
+class Enlarge(Net):
+    """To an image of four times the side."""
+
+    def forward(self, features):
+        self.calls += 1
+        return (self.times * features[:, :3]).repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+
+class Counted(TinyEncoder):
+    """An encoder that counts its runs."""
+
+    calls = 0
+
+    def forward(self, images, levels):
+        self.calls += 1
+        return super().forward(images, levels)
+
+
+def maps(*shape, seed):
+    return Pair(uniform(*shape, seed=seed), uniform(*shape, seed=seed + 1))
+
+
+@pytest.fixture
+def view():
+    """G_A(x, d) = 2 x + d, G_B(x, d) = 3 x + d; condition (a_{i+1}, b_{i+1}), translated (a~_{i+1}, b~_{i+1})."""
+    into = Pair(Net(2.0), Net(3.0))
+    return TranslationView(into, *(maps(4, 5, 6, 6, seed=s) for s in (1, 3, 5)))
+
+
+def test_section_3s_conditions(view):
+    a, b = view.features
+    (deep_a, deep_b), (moved_a, moved_b) = view.condition, view.translated
+    torch.testing.assert_close(view.fake.b, 3 * a + moved_b)  # G_B(a_i, b~_{i+1})
+    torch.testing.assert_close(view.fake.a, 2 * b + moved_a)
+    torch.testing.assert_close(view.cycled.a, 2 * (3 * a + moved_b) + deep_a)  # G_A(G_B(a_i, b~_{i+1}), a_{i+1})
+    torch.testing.assert_close(view.cycled.b, 3 * (2 * b + moved_a) + deep_b)
+    torch.testing.assert_close(view.same.a, 2 * a + deep_a)  # G_A(a_i, a_{i+1})
+    torch.testing.assert_close(view.same.b, 3 * b + deep_b)
+    assert view.real is view.features
+
+
+def test_at_the_deepest_level_there_is_no_condition():
+    none = Pair(None, None)
+    view = TranslationView(Pair(Net(2.0), Net(3.0)), maps(4, 5, 6, 6, seed=1), none, none)
+    torch.testing.assert_close(view.cycled.a, 6 * view.features.a)
+
+
+def test_nothing_is_computed_before_it_is_asked_for_and_nothing_twice(view):
+    calls = lambda: [net.calls for net in view.into]  # noqa: E731
+    assert (view.real, calls()) == (view.features, [0, 0])
+    assert (view.fake is view.fake, calls()) == (True, [1, 1])
+    assert (view.cycled is view.cycled, calls()) == (True, [2, 2]), "the cycle reuses what was translated"
+    assert (view.same is view.same, calls()) == (True, [3, 3])
+
+
+def test_critics_see_the_same_numbers_without_the_way_to_the_translators(view):
+    detached = Detached(view)
+    assert torch.equal(detached.fake.a, view.fake.a)
+    assert not detached.fake.a.requires_grad
+    assert view.fake.a.requires_grad
+    assert [net.calls for net in view.into] == [1, 1]
+    with pytest.raises(AttributeError, match="reconstructed"):
+        _ = detached.reconstructed
+
+
+def test_inversion_encodes_both_domains_in_one_pass_and_only_what_is_asked():
+    encoder = Counted()
+    images, features = maps(4, 3, 32, 32, seed=1), maps(4, 12, 8, 8, seed=3)
+    view = InversionView(Pair(Enlarge(1.0), Enlarge(2.0)), images, features, encoder, (1, 2))
+    torch.testing.assert_close(view.fake.b[:, :, ::4, ::4], 2 * features.b[:, :3])
+    assert encoder.calls == 0
+    assert sorted(view.encoded_real.a) == [1, 2]
+    assert encoder.calls == 1
+    torch.testing.assert_close(view.encoded_real.b[2], encoder(images.b, [2])[2])
+    assert not view.encoded_real.a[1].requires_grad
+    assert view.encoded_fake.a[1].requires_grad
+    assert Detached(view).encoded_fake.a[1].requires_grad is False
+    assert encoder.calls == 3
+
+
+@pytest.fixture
+def refine():
+    """Levels 3 and 2 learn; level 4 is frozen. G_A3 = 2 x + d, G_B3 = 3 x + d, G_A2 = 5 x + d, G_B2 = 7 x + d."""
+    into = {3: Pair(Net(2.0), Net(3.0)), 2: Pair(Net(5.0), Net(7.0))}
+    levels = {3: maps(4, 5, 8, 8, seed=1), 2: maps(4, 5, 8, 8, seed=3)}
+    frozen = maps(4, 5, 8, 8, seed=7)
+    identity = Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0))
+    return RefineView(
+        into, Pair(Enlarge(1.0), Enlarge(1.0)), maps(4, 3, 32, 32, seed=5), levels, maps(4, 5, 8, 8, seed=9), frozen,
+        frozen.map(lambda f: {4: f}), identity, Counted(), (1, 2), share=0.5,
+    )  # fmt: skip
+
+
+def test_refinement_chains_the_learning_levels_deep_to_shallow(refine):
+    three, two, frozen, condition = refine._real[3], refine._real[2], refine._translated, refine._condition
+    deep_b = 3 * three.a + frozen.b
+    torch.testing.assert_close(refine.fake_features.b[3], deep_b)
+    torch.testing.assert_close(refine.fake_features.b[2], 7 * two.a + deep_b)
+    torch.testing.assert_close(refine.fake.b[:, :, ::4, ::4], (7 * two.a + deep_b)[:, :3])
+    torch.testing.assert_close(refine.same.a[3], (2 * three.a + condition.a)[:2])
+    torch.testing.assert_close(refine.same.a[2], (5 * two.a + 2 * three.a + condition.a)[:2])
+
+
+def test_refinement_reconstructs_a_share_and_is_held_to_deeper_levels_only(refine):
+    assert len(refine.reconstructed.a) == len(refine.features.a[3]) == 2
+    assert len(refine.fake.a) == 4
+    held = refine.translations.b
+    assert sorted(held) == [3, 4], "not the shallowest"
+    assert torch.equal(held[4], refine._frozen.b[4])
+    assert torch.equal(held[3], refine.fake_features.b[3])
+    assert not held[3].requires_grad, "the image follows the features, not they the image"
