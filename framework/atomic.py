@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -103,13 +103,39 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def empty_folder(folder: Path, *, force: bool, hint: str = "--force overwrites it") -> Path:
-    """`folder`, existing and empty; a non-empty one is refused unless `force`, which clears it."""
+def read_json(path: Path, expected: str) -> dict[str, Any]:
+    """The object in a JSON file; InputError when it holds anything else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), found=f"not JSON ({error})", expected=expected) from None
+    if not isinstance(value, dict):
+        raise InputError(str(path), found=f"{value!r:.60}", expected=expected)
+    return value
+
+
+def empty_folder(
+    folder: Path, *, force: bool, hint: str = "--force overwrites it", keep: Iterable[Path | str] = ()
+) -> Path:
+    """`folder`, existing and empty; a non-empty one is refused unless `force`, which clears it.
+
+    One that holds the working directory, the user's home or one of `keep` is never cleared.
+    """
     if folder.is_file():
         raise InputError(str(folder), found="a file", expected="a folder to write to")
     if folder.exists() and any(folder.iterdir()):
         if not force:
             raise InputError(str(folder), found="a folder that is not empty", expected="an empty or new one", cure=hint)
+        here = folder.resolve()
+        for precious in (Path.cwd(), Path.home(), *keep):
+            there = Path(precious).resolve()
+            if here == there or here in there.parents:
+                raise InputError(
+                    str(folder),
+                    found=f"a folder that holds {there}",
+                    expected="one that may be cleared",
+                    cure="Give another folder.",
+                )
         shutil.rmtree(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -187,17 +187,11 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
         folder = folder / "bundle"
     if not (folder / "bundle.json").exists():
         raise InputError(str(path), found="no bundle.json", expected="a bundle folder or a finished run")
-    try:
-        manifest = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            str(folder / "bundle.json"), found=f"not JSON ({error})", expected="a bundle's manifest"
-        ) from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else manifest
+    manifest = atomic.read_json(folder / "bundle.json", "a bundle's manifest")
+    if manifest.get("format") != FORMAT:
         raise InputError(
             str(folder / "bundle.json"),
-            found=f"format {found!r}",
+            found=f"format {manifest.get('format')!r}",
             expected=FORMAT,
             cure="Use the version of crosscade that wrote it.",
         )

@@ -44,7 +44,13 @@ def needs_extra(error: BaseException) -> InputError | None:
 
 
 def did_you_mean(word: str, known: object) -> str:
-    """`"did you mean 'width'? "` for a near miss among `known` (an iterable of names), else the list of all."""
+    """A near miss among `known` (an iterable of names), else the list of all.
+
+    >>> did_you_mean("widht", ["width", "height"])
+    "did you mean 'width'?"
+    >>> did_you_mean("colour", ["width", "height"])
+    'known: height, width'
+    """
     from difflib import get_close_matches
 
     names = sorted(str(k) for k in known)  # type: ignore[attr-defined]

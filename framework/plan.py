@@ -7,9 +7,10 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from .materials import Materials
 from .progress import Reporter
 from .recipe import Recipe
-from .stages import Materials, Stage, build_stage, stage_names
+from .stages import Stage, build_stage, stage_names
 from .training import Trainee, train_step
 
 TIMED_STEPS = 5

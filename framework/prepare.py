@@ -17,10 +17,11 @@ from .contracts import Encoder, freeze
 from .data import Dataset, Domain
 from .errors import InputError
 from .health import check_participation
+from .materials import Materials
 from .normalise import Normalise, from_tensors
 from .recipe import Recipe
 from .spec import ImageSpec, Pair
-from .stages import Materials, build_stage, stage_names
+from .stages import build_stage, stage_names
 from .store import Store
 
 
@@ -46,6 +47,11 @@ def build_encoder(recipe: Recipe, catalogue: Catalogue, device: torch.device) ->
 
 def rehearse(recipe: Recipe, catalogue: Catalogue, encoder: Encoder) -> None:
     """Builds every stage once: a component that does not fit, or a loss that needs what is not given, is refused."""
+    size, load = recipe.image.size, recipe.image.load
+    if 0 < load < size:
+        raise InputError(
+            "$.image.load", found=str(load), expected=f"at least image.size = {size}", cure="Leave it out: 9/8 of size."
+        )
     nothing: Any = Pair(None, None)
     materials = Materials(
         recipe,
@@ -59,7 +65,13 @@ def rehearse(recipe: Recipe, catalogue: Catalogue, encoder: Encoder) -> None:
         nullcontext,
     )
     for index in range(len(stage_names(recipe))):
-        build_stage(materials, index, {})
+        stage = build_stage(materials, index, {})
+        if not stage.active(0.0):
+            raise InputError(
+                f"the losses of '{stage.title}'",
+                found="none that counts from the start",
+                expected="at least one with weight > 0 and start = 0",
+            )
 
 
 def materials(

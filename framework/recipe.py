@@ -49,7 +49,13 @@ class Schedule:
     images: int = _option(40_000, "images of each domain, batch by batch", validators.gt(0))
     batch: int = _option(10, "images of each domain in a step (paper: 10, inversion 25)", validators.gt(0))
     learning_rate: float = _option(1e-4, "Adam's rate (paper: 1e-4)", validators.gt(0))
-    betas: tuple[float, ...] = _option((0.5, 0.999), "Adam's betas (paper: 0.5, 0.999)", validators.max_len(2))
+    betas: tuple[float, ...] = _option(
+        (0.5, 0.999),
+        "Adam's betas (paper: 0.5, 0.999)",
+        validators.min_len(2),
+        validators.max_len(2),
+        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
+    )
     decay_from: float = _option(
         1.0,
         "fraction of the stage after which the rate falls to 5 % (1: constant, the paper)",

@@ -57,10 +57,13 @@ def _check_levels(recipe: Recipe) -> None:
     levels = [s.level for s in recipe.stages]
     if not levels or levels != sorted(levels, reverse=True) or len(set(levels)) != len(levels):
         raise InputError("$.stages", found=f"levels {levels}", expected="each level once, deep to shallow")
-    if levels[-1] not in [s.level for s in recipe.inversions]:
+    inverted = [s.level for s in recipe.inversions]
+    if len(set(inverted)) != len(inverted):
+        raise InputError("$.inversions", found=f"levels {inverted}", expected="each level once")
+    if levels[-1] not in inverted:
         raise InputError(
             "$.inversions",
-            found=f"levels {[s.level for s in recipe.inversions]}",
+            found=f"levels {inverted}",
             expected=f"an inverter for level {levels[-1]}, the shallowest stage",
         )
 

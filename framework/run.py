@@ -5,7 +5,6 @@ out/run.json  recipe.json  events.jsonl  store/…  stages/<name>.safetensors  s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,17 @@ from attrs import evolve
 from torch import nn
 
 from . import atomic, bundle, checkpoint, precision, prepare, samples
-from .cascade import Cascade
 from .catalogue import Catalogue
 from .data import Dataset
 from .errors import InputError, RunError
 from .events import Events
+from .materials import Materials
+from .networks import cascade_of, networks_of
 from .plan import Plan
 from .progress import Reporter
 from .recipe import Recipe
 from .resolve import resolve
-from .stages import Materials, Stage, build_stage, stage_names
-from .store import Store
+from .stages import Stage, build_stage, stage_names
 from .training import Trainee, train_stage
 from .translating import check_final, collapses, translate_stores
 from .watch import RunWatcher
@@ -73,7 +72,7 @@ def train(
     if not resume:
         # whatever cannot work is refused before the folder is cleared and before hours are spent
         prepare.rehearse(recipe, catalogue, encoder)
-        atomic.empty_folder(out, force=force, hint=HINT)
+        atomic.empty_folder(out, force=force, hint=HINT, keep=getattr(dataset, "sources", ()))
         atomic.write_json(out / "recipe.json", recipe.plain())
         atomic.write_json(out / "run.json", state)
     with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
@@ -157,7 +156,7 @@ def read_recipe(out: str | Path, catalogue: Catalogue) -> Recipe:
         raise InputError(
             str(path), found="no such file", expected="the folder of a run that was begun", cure="Leave out --resume."
         )
-    return resolve(json.loads(path.read_text(encoding="utf-8")), catalogue)
+    return resolve(atomic.read_json(path, "a resolved recipe"), catalogue)
 
 
 def _begun(out: Path) -> dict[str, Any]:
@@ -166,7 +165,7 @@ def _begun(out: Path) -> dict[str, Any]:
         raise InputError(
             str(out), found="no run.json", expected="the folder of a run that was begun", cure="Leave out --resume."
         )
-    state = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    state = atomic.read_json(out / "run.json", "the state of a run")
     if state.get("format") != FORMAT:
         raise InputError(
             str(out / "run.json"),
@@ -218,35 +217,3 @@ def _train(
             train_stage(trainee, sizes, training.seed, materials.autocast, watcher)
     checkpoint.write_tensors(weights, trainee.average.state_dict())
     checkpoint.clear(out)
-
-
-def networks_of(
-    recipe: Recipe, finished: Mapping[str, nn.ModuleDict], *, refined: bool = True
-) -> dict[str, dict[str, nn.Module]]:
-    """Each direction's `level<i>`, `inverter<i>` and final `inverter`, from the trained stages."""
-    shallowest = recipe.stages[-1].level
-    refined = refined and "refine" in finished
-    made: dict[str, dict[str, nn.Module]] = {}
-    for direction, side in (("a2b", "b"), ("b2a", "a")):
-        nets: dict[str, nn.Module] = {}
-        for stage in recipe.stages:
-            name = f"translators{stage.level}"
-            learnt = refined and name in finished["refine"]
-            pair: Any = finished["refine" if learnt else f"translate-{stage.level}"][name]
-            nets[f"level{stage.level}"] = getattr(pair.into, side)
-        for inversion in recipe.inversions:
-            nets[f"inverter{inversion.level}"] = finished[f"invert-{inversion.level}"][
-                f"inverter{inversion.level}_{side}"
-            ]
-        nets["inverter"] = (
-            finished["refine"][f"inverter{shallowest}_{side}"] if refined else nets[f"inverter{shallowest}"]
-        )
-        made[direction] = nets
-    return made
-
-
-def cascade_of(m: Materials, direction: str, nets: Mapping[str, nn.Module]) -> tuple[Store, Cascade]:
-    """The source's test images and the cascade of a direction's trained networks."""
-    normalise, test = (m.normalise, m.test) if direction == "a2b" else (m.normalise.swap(), m.test.swap())
-    translators = {s.level: nets[f"level{s.level}"] for s in m.recipe.stages}
-    return test.a, Cascade(m.encoder, normalise.a, normalise.b, translators, nets["inverter"]).eval()

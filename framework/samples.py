@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from .materials import Materials
 from .pictures import grid, write_png
-from .stages import Materials, Stage
+from .stages import Stage
 from .store import to_images
 from .training import Trainee
 

@@ -21,21 +21,30 @@ def read(name: str, catalogue: Catalogue) -> dict[str, Any]:
     if path.suffix in (".toml", ".json"):
         if not path.is_file():
             raise InputError(name, found="no such file", expected="a recipe in TOML or JSON")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"recipe '{name}'", found=str(error), expected="a text file in UTF-8") from None
     else:
         text = catalogue.get("recipe", name).build()
     try:
-        return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         raise InputError(
             f"recipe '{name}'", found=str(error), expected="valid TOML" if path.suffix != ".json" else "valid JSON"
         ) from None
+    if not isinstance(table, dict):
+        raise InputError(f"recipe '{name}'", found=f"{table!r:.60}", expected="a table")
+    return table
 
 
 def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     """`table` with `key=value` settings applied: `encoder.use=vgg19`, `stages[0].schedule.images=100`.
 
     Setting a component's `use` to another name drops the old component's options.
+
+    >>> override({"encoder": {"use": "vgg19", "taps": "after-relu"}}, ["encoder.use=pixels", "image.size=64"])
+    {'encoder': {'use': 'pixels'}, 'image': {'size': 64}}
     """
     made: dict[str, Any] = json.loads(json.dumps(table))
     for setting in settings:

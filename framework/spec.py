@@ -15,7 +15,13 @@ U = TypeVar("U")
 
 @frozen
 class Pair(Generic[T]):
-    """One thing for each domain, so that both go through one piece of code."""
+    """One thing for each domain, so that both go through one piece of code.
+
+    >>> Pair(2, 3).zip(lambda x, y: x * y, Pair(10, 100))
+    Pair(a=20, b=300)
+    >>> Pair("zebra", "giraffe").swap().map(str.upper)
+    Pair(a='GIRAFFE', b='ZEBRA')
+    """
 
     a: T
     b: T

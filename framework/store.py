@@ -118,9 +118,9 @@ class Store:
         self._open.pop(name, None)
 
 
-def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     """A memory-mapped array in a new file whose disk space is there for certain; OSError when it is not."""
-    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     reserve(path)
     return array
 

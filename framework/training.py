@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from . import checkpoint
 from .contracts import AdversarialLoss, parameters_of
 from .errors import RunError
+from .materials import Rows
 from .spec import Pair
-from .stages import Rows, Stage
+from .stages import Stage
 from .views import Detached
 
 

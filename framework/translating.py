@@ -10,7 +10,8 @@ import torch
 from . import health
 from .cascade import Cascade
 from .events import Events
-from .stages import Materials, Stage
+from .materials import Materials
+from .stages import Stage
 from .store import BATCH, Store, to_images
 
 

@@ -5,8 +5,9 @@
 A small recipe with every kind of stage (inversion with a critic that starts later, translation with WGAN-GP, with
 AdaIN, refinement) is run once without a stop. The same is then run again and killed. A checkpoint is written after
 every step. Every fifth kill comes a random time after the process began, the others a random time after it wrote its
-first checkpoint; every second one then waits for a checkpoint's temporary file, to land inside a write. When all is done, every stage's digest (weights, moving averages, moments,
-counters, as logged in events.jsonl) and the hash of every file of the bundle must be the same.
+first checkpoint; every second one then waits for a checkpoint's temporary file, to land inside a write. When all is
+done, every stage's digest (weights, moving averages, moments, counters, as logged in events.jsonl) and the hash of
+every file of the bundle must be the same.
 
 Prints what it saw. Exit code 0 when all is equal and kills did land inside writes, else 1.
 """
@@ -74,9 +75,9 @@ def saved(out: Path) -> int:
 def wait_and_kill(
     process: subprocess.Popen[str], out: Path, delay: float, *, training: bool = True, in_write: bool = False
 ) -> bool:
-    """Kills after `delay` seconds (of `training`, or of the process); `in_write` waits on for the next checkpoint write.
+    """Kills after `delay` seconds of `training`, or of the process; False when it ended first.
 
-    False when the process ended first.
+    `in_write` waits on for the next checkpoint write.
     """
     now = time.monotonic()
     moment, limit, before = now if training else now + delay, now + LIMIT_SECONDS, saved(out)

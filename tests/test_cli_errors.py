@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 import safetensors.torch
 from attrs import frozen
-from PIL import Image
-from safetensors import SafetensorError
-
 from crosscade.framework import checkpoint
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.cli import main
 from crosscade.framework.errors import InputError
 from crosscade.framework.hooks import hookimpl
 from crosscade.framework.offers import CommandOffer
+from PIL import Image
+from safetensors import SafetensorError
 
 from .framework.tiny import TABLE
 
@@ -97,7 +96,7 @@ def picture(path, seed, size=72):
         ((), "crosscade: found no command; expected one of data, demo, describe, "),
         (("trian",), "unknown command 'trian'. did you mean 'train'?"),
         (("train", "--recipe", "demo"), "the following arguments are required: --out. See crosscade train --help."),
-        (("train", "--recipe", "demo", "--out", "x", "--minutes", "0"), "--minutes: found 0.0; expected a number above"),
+        (("train", "--recipe", "demo", "--out", "x", "--minutes", "0"), "--minutes: found 0.0; expected a number"),
         (("train", "--recipe", "demo", "--out", "x", "--minutes", "soon"), "argument --minutes: invalid float value"),
         (("train", "--out", "x"), "--recipe: found none; expected a recipe. See `crosscade plugins recipe`."),
         (("train", "--recipe", "dmeo", "--out", "x"), "unknown recipe 'dmeo'. did you mean 'demo'?"),
@@ -154,7 +153,7 @@ def test_a_strangers_command_of_a_taken_name_or_that_fails_costs_only_itself(cro
 
 def test_a_process_of_its_own_answers_alike(tmp_path):
     for words, code, line in [
-        (["train", "--recipe", "demo", "--set", "image.sise=64", "--out", "x"], 2, "unknown key 'sise' @ $.image. did "),
+        (["train", "--recipe", "demo", "--set", "image.sise=64", "--out", "x"], 2, "unknown key 'sise' @ $.image. "),
         (["translate", "nowhere", "-", "--out", "y"], 2, "-: found no such file; expected an image"),
         (["nonsense"], 2, "unknown command 'nonsense'"),
     ]:  # fmt: skip
@@ -179,6 +178,10 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
         ("image.size=100", "image.size = 100: found a size that level "),
         ("image.size=100", "; expected a multiple of "),
         ("stages[0].level=9", "level 9 @ $.stages[0]: found no such level in this encoder; expected one of 2, 3"),
+        ("image.load=32", "$.image.load: found 32; expected at least image.size = 64"),
+        ("inversions[0].schedule.betas=[0.5]", "'betas'"),
+        ("stages[0].losses=[]", "the losses of 'translate level 5': found none that counts from the start"),
+        ("refine.losses=[{use='hinge', start=0.5}]", "the losses of 'refine': found none that counts from the start"),
         ("encoder={use='vgg19', weights='no.pth'}", "encoder vgg19: found no file at no.pth"),
         ("encoder={use='vgg19', weights='tiny.json'}", "encoder vgg19 (tiny.json): found SHA-256 "),
     ],
@@ -199,11 +202,11 @@ def test_recipes(train, setting, line, tmp_path):
         (
             "stages[1].losses",
             "image-reconstruction",
-            "loss 'image-reconstruction' @ $.stages[1].losses[0]: found it needs images, reconstructed, which translator "
-            "'adain' does not give; expected a loss that needs only ",
+            "loss 'image-reconstruction' @ $.stages[1].losses[0]: found it needs images, reconstructed, which "
+            "translator 'adain' does not give; expected a loss that needs only ",
         ),
-        ("inversions[0].losses", "cycle", "loss 'cycle' @ $.inversions[0].losses[0]: found it needs cycled, which inver"),
-        ("refine.losses", "cycle", "loss 'cycle' @ $.refine.losses[0]: found it needs cycled, which refinement does no"),
+        ("inversions[0].losses", "cycle", "loss 'cycle' @ $.inversions[0].losses[0]: found it needs cycled, which inv"),
+        ("refine.losses", "cycle", "loss 'cycle' @ $.refine.losses[0]: found it needs cycled, which refinement do"),
     ],
 )  # fmt: skip
 def test_a_loss_that_needs_what_is_not_given_is_refused_before_anything_is_trained(train, place, loss, line, tmp_path):
@@ -216,7 +219,9 @@ def test_a_loss_that_needs_what_is_not_given_is_refused_before_anything_is_train
 def test_a_refinement_cannot_be_held_to_a_level_that_is_not_translated(train):
     answer = train("--set", "refine.losses=[{use='feature-consistency', levels=[3]}]")
     assert answer.code == 2
-    assert "'feature-consistency' @ $.refine.losses[0]: found it needs translations of level 3; expected" in answer.error
+    assert (
+        "'feature-consistency' @ $.refine.losses[0]: found it needs translations of level 3; expected" in answer.error
+    )
 
 
 # data and folders
@@ -256,6 +261,39 @@ def test_a_folder_that_is_not_empty_is_kept(train, tmp_path):
         "Use --resume to go on with the run in it, or --force to clear it."
     )
     assert train("--resume").error.startswith("run/recipe.json: found no such file")
+
+
+def test_force_never_clears_what_holds_the_pictures_or_where_one_is(train, crosscade, tmp_path):
+    picture(tmp_path / "photos" / "a" / "x.png", 0)
+    picture(tmp_path / "photos" / "b" / "x.png", 1)
+    answer = crosscade(
+        "train", "--recipe", "tiny.json", "--a", "photos/a", "--b", "photos/b", "--out", "photos", "--force"
+    )
+    assert answer.code == 2
+    assert answer.error.startswith("photos: found a folder that holds ")
+    assert crosscade("train", "--recipe", "tiny.json", "--out", ".", "--force").code == 2
+    assert (tmp_path / "photos" / "a" / "x.png").exists()
+    assert (tmp_path / "tiny.json").exists()
+
+
+@pytest.mark.parametrize(("file", "text"), [("run.json", "{"), ("run.json", "[]"), ("recipe.json", "nonsense")])
+def test_a_run_whose_state_was_edited(train, whole, tmp_path, file, text):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("run.json", "recipe.json"):
+        shutil.copy(whole / name, run / name)
+    (run / file).write_text(text)
+    answer = train("--resume")
+    assert answer.code == 2
+    assert answer.error.startswith(f"run/{file}: found ")
+
+
+@pytest.mark.parametrize(("name", "data"), [("x.toml", b"\xff\xfe"), ("x.json", b"[1]"), ("x.toml", b"a = ")])
+def test_a_file_that_is_no_recipe(crosscade, tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    answer = crosscade("train", "--recipe", name, "--out", "run")
+    assert answer.code == 2
+    assert answer.error.startswith(f"recipe '{name}': found ")
 
 
 # a full disk
@@ -342,15 +380,15 @@ def manifest(**changes):
         ("a2b/inverter.safetensors", edit, "{}: found sha256 "),
         ("statistics.safetensors", edit, "{}: found sha256 "),
         ("recipe.json", edit, "{}: found sha256 "),
-        ("a2b/level4.safetensors", lambda p: p.unlink(), "{}: found no such file; expected a whole bundle. Copy the bund"),
-        ("bundle.json", lambda p: p.unlink(), "bundle: found no bundle.json; expected a bundle folder or a finished run"),
+        ("a2b/level4.safetensors", lambda p: p.unlink(), "{}: found no such file; expected a whole bundle. Copy"),
+        ("bundle.json", lambda p: p.unlink(), "bundle: found no bundle.json; expected a bundle folder or a finished"),
         ("bundle.json", lambda p: p.write_text("{"), "{}: found not JSON (Expecting property name"),
         ("bundle.json", lambda p: p.write_bytes(b"\xff\xfe"), "{}: found not JSON ("),
-        ("bundle.json", lambda p: p.write_text("[]"), "{}: found format []; expected crosscade.cascade/1"),
-        ("bundle.json", manifest(format="crosscade.cascade/2"), "{}: found format 'crosscade.cascade/2'; expected cros"),
+        ("bundle.json", lambda p: p.write_text("[]"), "{}: found []; expected a bundle's manifest"),
+        ("bundle.json", manifest(format="crosscade.cascade/2"), "{}: found format 'crosscade.cascade/2'; expected "),
         ("bundle.json", manifest(files=None), "{}: found no 'files'; expected a whole manifest"),
         ("bundle.json", manifest(encoder={"use": 3}), "{}: found 'encoder' = {{'use': 3}}; expected a whole manifest"),
-        ("bundle.json", manifest(encoder={"use": "x", "weights_sha256": "0" * 64}), "encoder 'efficientnet-lite0': found "),
+        ("bundle.json", manifest(encoder={"use": "x", "weights_sha256": "0" * 64}), "encoder 'efficientnet-lite0': "),
     ],
 )  # fmt: skip
 def test_damaged_bundles(translate, bundle, tmp_path, file, damage, line):
@@ -410,5 +448,3 @@ def test_translate_keeps_what_is_in_the_folder(translate, tmp_path):
     assert (answer.code, answer.error[-12:]) == (2, "Use --force.")
     assert translate("bundle", "one.png", "--force").code == 0
     assert (tmp_path / "made" / "mine.png").exists()
-
-

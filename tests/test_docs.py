@@ -8,7 +8,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
 from crosscade.framework import hooks
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.offers import KINDS
@@ -31,7 +30,9 @@ def fenced(text: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_in_docstrings_run(module):
-    assert doctest.testmod(importlib.import_module(module)).failed == 0
+    found = doctest.testmod(importlib.import_module(module))
+    assert found.failed == 0
+    assert found.attempted > 0 or module not in ("crosscade.framework.spec", "crosscade.framework.settings")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

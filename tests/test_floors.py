@@ -31,9 +31,9 @@ def imported_floors(path: Path) -> set[str]:
             found.add(floor)
         elif isinstance(node, ast.ImportFrom) and node.level == 2:
             found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("crosscade"):
-            found.add("absolute")
-        elif isinstance(node, ast.Import) and any(a.name.startswith("crosscade") for a in node.names):
+        elif (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("crosscade")) or (
+            isinstance(node, ast.Import) and any(a.name.startswith("crosscade") for a in node.names)
+        ):
             found.add("absolute")
     return found
 
@@ -86,7 +86,9 @@ def test_the_command_line_works_without_torch_and_says_what_is_missing():
 
 
 def test_training_without_torch_says_how_to_install_it():
-    done = without_torch("from crosscade.framework.cli import main; sys.exit(main(['train', '--recipe', 'demo', '--out', 'x']))")
+    done = without_torch(
+        "from crosscade.framework.cli import main; sys.exit(main(['train', '--recipe', 'demo', '--out', 'x']))"
+    )
     assert done.returncode == 2
     assert "crosscade[train]" in done.stderr
     assert "Traceback" not in done.stderr

@@ -19,9 +19,8 @@ BASE = ("attrs", "numpy", "pillow", "pluggy", "rich", "markdown-it-py", "mdurl",
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Built from a copy of the files that are or would be committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-    )  # fmt: skip
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     clean = tmp_path_factory.mktemp("clean")
@@ -53,7 +52,11 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
         for path in (ROOT / floor).iterdir()
         if path.suffix in (".py", ".toml", ".html") or path.name == "py.typed"
     }
-    assert {"crosscade/framework/py.typed", "crosscade/plugins/recipe_demo.toml", "crosscade/evaluation/report.html"} <= wanted
+    assert {
+        "crosscade/framework/py.typed",
+        "crosscade/plugins/recipe_demo.toml",
+        "crosscade/evaluation/report.html",
+    } <= wanted
     assert wanted <= names
     assert any(name.endswith("LICENSE") for name in names)
 

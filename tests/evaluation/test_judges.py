@@ -4,6 +4,7 @@ import torch
 from attrs import evolve
 from crosscade.evaluation import judge_training, shape_data, shape_judge, structure
 from crosscade.evaluation.judge_training import JudgeNet, Training, View, as_tensor, cached, fingerprint, fit, predict
+from crosscade.evaluation.judges import judged
 from crosscade.evaluation.samples import Memo
 from crosscade.evaluation.shape_judge import ShapeOptions, ShapeShare
 from crosscade.evaluation.structure import Heads, Structure, StructureOptions, agreement
@@ -53,6 +54,31 @@ def test_heads_come_from_the_truth(scenes):
     assert heads.quantities == ("torso_x", "torso_y", "size")
     assert heads.outputs == 6
     assert Heads.of({"count": np.ones(5)}).outputs == 0  # one count only: nothing to judge
+
+
+def test_loss_knows_what_a_view_does_to_the_answers():
+    heads = Heads(counts=(1, 2), quantities=("torso_x", "size"), facing=True)
+    truth = {"facing": torch.tensor([1.0]), "count": torch.tensor([2.0]), "torso_x": torch.tensor([0.25]),
+             "size": torch.tensor([0.5])}  # fmt: skip
+    mirrored = View(torch.tensor([0.8]), torch.zeros(1, 2), torch.tensor([-1.0]))
+    # half the window is 0.4 of the image: x lies 0.25 left of the middle, so 0.25 / 0.8 right of it in the mirror
+    right = torch.tensor([[-9.0, -9.0, 9.0, 0.5 + 0.25 / 0.8, 0.5 / 0.8]])
+    assert float(heads.loss(right, truth, mirrored)) < 0.001
+    for index in range(5):
+        wrong = right.clone()
+        wrong[0, index] = -wrong[0, index]
+        assert float(heads.loss(wrong, truth, mirrored)) > 1
+    unknown = truth | {"facing": torch.tensor([0.0])}
+    right[0, 0] = 9
+    assert float(heads.loss(right, unknown, mirrored)) < 0.001
+
+
+def test_black_outputs_are_never_taken_for_the_target(scenes):
+    images = scenes.target_test.copy()
+    images[:6] = 0
+    score = judged(np.ones(len(images), bool), {"held-out accuracy": 1.0}, "test", scenes.with_translated(images))
+    assert score.value == pytest.approx(1 - 6 / len(images))
+    assert not score.warning
 
 
 def test_structure_judge_learns_and_is_cached(scenes, judge_cache, monkeypatch):

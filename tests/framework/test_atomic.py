@@ -3,7 +3,6 @@
 import errno
 
 import pytest
-
 from crosscade.framework import atomic
 from crosscade.framework.errors import InputError, RunError
 

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-
 from crosscade.framework import bundle, checkpoint
 from crosscade.framework.errors import InputError
 from crosscade.framework.store import Store, to_images
@@ -103,7 +102,7 @@ def test_the_manifest_says_what_it_is(whole, loaded):
 
 
 def test_a_direction_that_there_is_not(loaded):
-    with pytest.raises(InputError, match="direction 'a2c'.*a2b or b2a"):
+    with pytest.raises(InputError, match=r"direction 'a2c'.*a2b or b2a"):
         loaded.cascade("a2c")
 
 

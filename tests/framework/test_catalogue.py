@@ -1,7 +1,6 @@
 """Plugins are found one by one; a broken one costs only itself."""
 
 import pytest
-
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
 from crosscade.framework.hooks import hookimpl
@@ -13,7 +12,7 @@ def offering(*names):
         @hookimpl
         def encoders(self):
             for name in names:
-                yield EncoderOffer(name=name, build=lambda options: name, summary=f"the {name}")
+                yield EncoderOffer(name=name, build=lambda options, name=name: name, summary=f"the {name}")
 
     return Plugin()
 
@@ -60,7 +59,10 @@ def test_an_unknown_name_gets_a_suggestion_and_the_failures():
 
 
 def test_two_of_one_name_are_ambiguous_only_when_used():
-    ours, theirs = Catalogue.of(offering("vgg19"), provider="crosscade"), Catalogue.of(offering("vgg19"), provider="other")
+    ours, theirs = (
+        Catalogue.of(offering("vgg19"), provider="crosscade"),
+        Catalogue.of(offering("vgg19"), provider="other"),
+    )
     both = Catalogue(ours.entries + theirs.entries, [])
     assert both.entry("encoder", "crosscade:vgg19").provider == "crosscade"
     with pytest.raises(InputError, match=r"ambiguous encoder 'vgg19'.*'crosscade:vgg19'.*'other:vgg19'"):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-
 from crosscade.framework.health import check_features, check_images, check_participation
 
 

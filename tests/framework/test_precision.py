@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from crosscade.framework import precision
 
 CPU = torch.device("cpu")

@@ -4,7 +4,6 @@ import copy
 import json
 
 import pytest
-
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
 from crosscade.framework.resolve import resolve
@@ -32,15 +31,18 @@ def test_packaged_recipes_resolve_and_their_json_reads_back_to_the_same(catalogu
     ("setting", "message"),
     [
         ("stages[1].translator.widht=3", r"unknown key 'widht' @ \$\.stages\[1\]\.translator\. did you mean 'width'\?"),
-        ("stages[1].translator.width=\"wide\"", r"wrong type @ \$\.stages\[1\]\.translator\.width.*'wide'.*a whole number"),
+        (
+            'stages[1].translator.width="wide"',
+            r"wrong type @ \$\.stages\[1\]\.translator\.width.*'wide'.*a whole number",
+        ),
         ("stages[0].schedule.images=-1", r"'images' must be > 0: -1 @ \$\.stages\[0\]\.schedule"),
         ("stages[0].schedule.batch=2.5", r"wrong type @ \$\.stages\[0\]\.schedule\.batch"),
-        ("encoder.use=\"vgg91\"", r"unknown encoder 'vgg91' @ \$\.encoder.*did you mean 'vgg19'"),
-        ("stages[0].losses[0].use=\"wgan\"", r"unknown loss 'wgan' @ \$\.stages\[0\]\.losses\[0\]"),
+        ('encoder.use="vgg91"', r"unknown encoder 'vgg91' @ \$\.encoder.*did you mean 'vgg19'"),
+        ('stages[0].losses[0].use="wgan"', r"unknown loss 'wgan' @ \$\.stages\[0\]\.losses\[0\]"),
         ("stages[0].losses[0].weight=-2", r"'weight' @ \$\.stages\[0\]\.losses\[0\].*-2.*a number from 0"),
         ("image.size.deeper=1", r"wrong type @ \$\.image\.size.*'deeper': 1.*a whole number"),
         ("trainning.seed=1", r"unknown key 'trainning' @ \$.*did you mean 'training'"),
-        ("training.precision=\"half\"", r"@ \$\.training"),
+        ('training.precision="half"', r"@ \$\.training"),
         ("stages[0].level=3", r"\$\.stages.*each level once, deep to shallow"),
         ("inversions[0].level=6", r"\$\.inversions.*an inverter for level"),
     ],
@@ -79,7 +81,9 @@ def test_data_names_a_dataset_and_its_domains(table):
         data_settings("safari:zebra")
 
 
-@pytest.mark.parametrize(("name", "text", "message"), [("bad.toml", "x = = 1", "valid TOML"), ("bad.json", "{", "valid JSON")])
+@pytest.mark.parametrize(
+    ("name", "text", "message"), [("bad.toml", "x = = 1", "valid TOML"), ("bad.json", "{", "valid JSON")]
+)
 def test_files_that_are_no_recipes(catalogue, tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):

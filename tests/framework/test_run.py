@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from crosscade.framework import checkpoint
 from crosscade.framework.errors import InputError, RunError
 from crosscade.framework.events import Events
@@ -102,7 +101,9 @@ def test_kill_9_in_a_fresh_process_resumes_to_the_same_bits(whole, tmp_path):
     _, errors = again.communicate(timeout=240)
     assert again.returncode == 0, errors.decode()
     ours, theirs = digests(tmp_path / "run"), digests(whole)
-    assert {k: v for k, v in ours.items() if k != "recipe.json"} == {k: v for k, v in theirs.items() if k != "recipe.json"}
+    assert {k: v for k, v in ours.items() if k != "recipe.json"} == {
+        k: v for k, v in theirs.items() if k != "recipe.json"
+    }
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(whole, tmp_path, monkeypatch):

@@ -6,12 +6,11 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from attrs import evolve, frozen
-from torch import nn
-
+from attrs import evolve
 from crosscade.framework import checkpoint
 from crosscade.framework.contracts import AdversarialLoss, Loss, TranslatorPair
 from crosscade.framework.errors import RunError
+from crosscade.framework.offers import NoOptions
 from crosscade.framework.recipe import LossUse, Schedule
 from crosscade.framework.spec import Pair
 from crosscade.framework.stages import Stage
@@ -19,6 +18,7 @@ from crosscade.framework.testing_tools import uniform
 from crosscade.framework.testing_views import TinyTranslator
 from crosscade.framework.training import Trainee, check_finite, draw, set_rates, train_stage, train_step
 from crosscade.framework.views import TranslationView
+from torch import nn
 
 SIZES = Pair(20, 30)
 NONE = Pair(None, None)
@@ -65,16 +65,11 @@ class Duel(AdversarialLoss):
         return {"critic": a + b}
 
 
-@frozen
-class None_:
-    pass
-
-
 def stage(*losses, **schedule) -> Stage:
     """One level's translation of random features."""
     torch.manual_seed(0)
     modules = nn.ModuleDict({"translators1": Two()}).to(memory_format=torch.channels_last)
-    uses = [(LossUse(f"loss{k}", None_(), *rest), loss) for k, (loss, *rest) in enumerate(losses)]
+    uses = [(LossUse(f"loss{k}", NoOptions(), *rest), loss) for k, (loss, *rest) in enumerate(losses)]
 
     def view(rows):
         return TranslationView(modules["translators1"].into, DATA.zip(lambda d, r: d[r], rows), NONE, NONE)
