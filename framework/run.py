@@ -142,6 +142,7 @@ def train(
                 networks_of(recipe, finished, refined=refined),
                 facts,
             )
+    checkpoint.clear(out)  # a kill just after the last stage's weights were written leaves one
     state.update(done=True, warnings=sorted(set(state["warnings"])))
     atomic.write_json(out / "run.json", state)
     for line in state["warnings"]:

@@ -134,7 +134,7 @@ def check(folder: Path, kills: int, steps: int, seed: int) -> bool:
                 wait_and_kill(process, run, LIMIT_SECONDS)
                 break
             training, in_write = done % 5 != 4, done % 2 == 1
-            delay = chance.uniform(0, SHARE * seconds / kills if training else seconds)
+            delay = chance.uniform(0, SHARE * seconds / kills if training else seconds / 4)
             if not wait_and_kill(process, run, delay, training=training, in_write=training and in_write):
                 break
             done += 1

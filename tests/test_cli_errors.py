@@ -155,7 +155,6 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
     for words, code, line in [
         (["train", "--recipe", "demo", "--set", "image.sise=64", "--out", "x"], 2, "unknown key 'sise' @ $.image. "),
         (["translate", "nowhere", "-", "--out", "y"], 2, "-: found no such file; expected an image"),
-        (["nonsense"], 2, "unknown command 'nonsense'"),
     ]:  # fmt: skip
         done = subprocess.run([*MAIN, *words], capture_output=True, text=True, cwd=tmp_path, timeout=120)
         answer = read_answer(done.returncode, done.stdout, done.stderr)

@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "evaluation": {"framework", "exporters", "evaluation"},
 }
 TORCH_FREE = [
-    "framework", "framework.atomic", "framework.catalogue", "framework.cli", "framework.data", "framework.errors",
+    "framework", "framework.arguments", "framework.atomic", "framework.catalogue", "framework.cli",
+    "framework.data", "framework.errors",
     "framework.events", "framework.fetch", "framework.hooks", "framework.offers", "framework.pictures",
     "framework.progress", "framework.spec", "plugins.plugin_commands", "plugins.train_command",
     "plugins.translate_command",

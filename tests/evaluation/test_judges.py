@@ -67,7 +67,7 @@ def test_loss_knows_what_a_view_does_to_the_answers():
     for index in range(5):
         wrong = right.clone()
         wrong[0, index] = -wrong[0, index]
-        assert float(heads.loss(wrong, truth, mirrored)) > 1
+        assert float(heads.loss(wrong, truth, mirrored)) > 0.5
     unknown = truth | {"facing": torch.tensor([0.0])}
     right[0, 0] = 9
     assert float(heads.loss(right, unknown, mirrored)) < 0.001

@@ -6,8 +6,8 @@ import pytest
 import torch
 from crosscade.framework import prepare
 from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.spec import ImageSpec, Pair
 from crosscade.framework.materials import Materials
+from crosscade.framework.spec import ImageSpec, Pair
 from crosscade.framework.stages import build_stage, stage_names
 from crosscade.framework.training import Trainee
 
