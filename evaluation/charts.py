@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from attrs import Factory, field, frozen
 
@@ -12,12 +13,17 @@ LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 40
 MOST_POINTS = 300
 
 
+def frozen_list(values: Iterable[Any]) -> tuple[Any, ...]:
+    """`values` as a tuple (the built-in as a converter tells a type checker nothing)."""
+    return tuple(values)
+
+
 @frozen
 class Series:
     """A named line through (x, y) points; points that are not finite leave a gap."""
 
     name: str
-    points: Sequence[tuple[float, float]] = field(converter=tuple)
+    points: Sequence[tuple[float, float]] = field(converter=frozen_list)
 
 
 @frozen
@@ -25,7 +31,7 @@ class Curve:
     """One chart. Labels say the unit: `images seen`, `seconds`, `L1, mean`."""
 
     title: str
-    series: tuple[Series, ...] = field(converter=tuple)
+    series: tuple[Series, ...] = field(converter=frozen_list)
     x_label: str = "images seen"
     y_label: str = "loss"
 

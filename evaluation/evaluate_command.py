@@ -15,6 +15,7 @@ from ..framework.offers import CommandOffer
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
     parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
+    parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
     parser.add_argument("--out", metavar="DIR", help="also write scores.md and scores.json here")
 
 
@@ -33,7 +34,8 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         else catalogue.get("dataset", data.use).build(data.options)
     )
     before = bundle.folder.parent / "without-refine"
-    judged = judge(bundle, dataset, load(before, catalogue) if before.exists() else None, report.say)
+    names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
+    judged = judge(bundle, dataset, load(before, catalogue) if before.exists() else None, report.say, names)
     text = "\n".join(j.table.markdown() for j in judged)
     print(text)
     if arguments.out:

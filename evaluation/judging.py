@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from ..framework.spec import DIRECTIONS, Pair
 from ..framework.store import to_images, to_tensor
 from ..framework.translate import Translation
 from .evaluate import Progress, compare
-from .samples import Images, Memo, Samples, Truth, cropped, truth_in_crop
+from .samples import Images, Samples, Truth, cropped, truth_in_crop
 from .table import Table
 
 TRAIN_LIMIT = 1500
@@ -57,16 +57,16 @@ def real_images(dataset: Dataset, size: int, load: int) -> dict[str, Pair[Images
     }
 
 
-def samples_of(bundle: Bundle, dataset: Dataset, real: Mapping[str, Pair[Images]], direction: str) -> Samples:
-    """One direction's samples, with the untranslated source in the translations' place."""
-    source, target = dataset.domains if direction == "a2b" else dataset.domains.swap()
-    train, test = (p if direction == "a2b" else p.swap() for p in (real["train"], real["test"]))
+def samples_of(bundle: Bundle, dataset: Dataset, real: Mapping[str, Pair[Images]]) -> Samples:
+    """The a -> b samples, with the untranslated source in the translations' place."""
     size, load = bundle.image.size, load_size(bundle)
 
     def truth(domain: Domain, split: str, count: int) -> Truth | None:
         known = (domain.train if split == "train" else domain.test).truth
         return truth_in_crop({k: v[:count] for k, v in known.items()}, load, size) if known else None
 
+    source, target = dataset.domains
+    train, test = real["train"], real["test"]
     return Samples(
         source=test.a,
         translated=test.a,
@@ -76,11 +76,11 @@ def samples_of(bundle: Bundle, dataset: Dataset, real: Mapping[str, Pair[Images]
         source_name=source.name,
         target_name=target.name,
         source_truth=truth(source, "test", len(test.a)),
+        source_train_truth=truth(source, "train", len(train.a)),
         target_train_truth=truth(target, "train", len(train.b)),
         target_test_truth=truth(target, "test", len(test.b)),
         dataset=dataset.name,
         load=load,
-        shared=Memo(),
     )
 
 
@@ -90,15 +90,19 @@ def load_size(bundle: Bundle) -> int:
 
 
 def judge(
-    bundle: Bundle, dataset: Dataset, without_refine: Bundle | None = None, progress: Progress | None = None
+    bundle: Bundle,
+    dataset: Dataset,
+    without_refine: Bundle | None = None,
+    progress: Progress | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> list[Judged]:
-    """Judges both directions on the dataset's test images."""
+    """Judges both directions on the dataset's test images; `metrics` names them (None: all that are at hand)."""
     if progress:
         progress("loading the test images")
     real = real_images(dataset, bundle.image.size, load_size(bundle))
     found = []
-    for direction in DIRECTIONS:
-        samples = samples_of(bundle, dataset, real, direction)
+    there = samples_of(bundle, dataset, real)
+    for direction, samples in zip(DIRECTIONS, (there, there.reversed(there.target_test))):
         if progress:
             progress(f"translating {samples.source_name} to {samples.target_name}")
         strips = tuple(Translation(bundle, direction, batch=50).strip(list(samples.source)))
@@ -106,6 +110,6 @@ def judge(
         if without_refine is not None:
             candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(samples.source))
         candidates[NO_TRANSLATOR] = no_translator(bundle, direction, samples.source)
-        table = compare(samples, candidates, progress=progress, catalogue=bundle.catalogue)
+        table = compare(samples, candidates, metrics, progress, catalogue=bundle.catalogue)
         found.append(Judged(direction, samples, candidates, strips, table))
     return found

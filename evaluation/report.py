@@ -34,7 +34,7 @@ class Strip:
     """Pictures of one direction: each row is one source image, each column a step on its way or a method."""
 
     title: str
-    columns: tuple[str, ...] = field(converter=tuple)
+    columns: tuple[str, ...] = field(converter=charts.frozen_list)
     rows: tuple[tuple[bytes, ...], ...] = field(converter=_rows)
     note: str = ""
 
