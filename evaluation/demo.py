@@ -59,8 +59,9 @@ def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged], c
         warnings=tuple(warnings),
     )
     for j in judged:
-        rows = [[np.asarray(column[n]) for column in j.strips] for n in range(min(PAGE_ROWS, len(j.samples.source)))]
-        write_png(out / "strips" / f"{j.direction}.png", grid(rows))
+        # a row for each step, so that the picture is wide: source, each level, the final translation
+        steps = [[np.asarray(v) for v in step[:PAGE_ROWS]] for step in j.strips]
+        write_png(out / "strips" / f"{j.direction}.png", grid(steps))
     write_json(out / "scores.json", {j.direction: j.table.as_json() for j in judged})
     write_bytes(out / "scores.md", "\n".join(j.table.markdown() for j in judged).encode())
     return Page(write(data, out / "index.html"), tuple(warnings))

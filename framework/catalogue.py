@@ -90,7 +90,7 @@ class Catalogue:
     @classmethod
     def discover(cls) -> Catalogue:
         """The built-in plugins and every distribution's entry points of group `crosscade`."""
-        version = _version("crosscade")
+        version = version_of("crosscade")
         sources = [_Source("crosscade", version, partial(importlib.import_module, name)) for name in BUILT_IN]
         for point in metadata.entry_points(group=GROUP):
             dist = point.dist
@@ -160,7 +160,8 @@ def _itself(plugin: Any) -> Any:
     return plugin
 
 
-def _version(distribution: str) -> str:
+def version_of(distribution: str) -> str:
+    """An installed distribution's version, or `unknown`."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

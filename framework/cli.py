@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .atomic import FULL, disk_error
-from .catalogue import Catalogue
+from .catalogue import Catalogue, version_of
 from .errors import CrosscadeError, InputError, needs_extra
 
 
@@ -27,6 +27,7 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
     Only the `chosen` command (all, without one) is asked for its arguments: a stranger's that fails costs only itself.
     """
     made = _Parser(prog="crosscade", description="Translate images between domains whose shapes differ.")
+    made.add_argument("--version", action="version", version=f"crosscade {version_of('crosscade')}")
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
     entries = catalogue.of_kind("command")
     times = Counter(entry.offer.name for entry in entries)

@@ -94,13 +94,13 @@ def materials(
         if train.done and test.done and statistics.exists():
             tensors = read(statistics)
             return train, test, from_tensors(tensors, recipe.training.clip_sigma)
-        for target, images in ((train, d.train), (test, d.test)):
+        for target, images, views in ((train, d.train, True), (test, d.test, False)):
             shutil.rmtree(target.folder, ignore_errors=True)
             store.cut(
                 images,
                 target.folder / "images.npy",
                 recipe.image,
-                train=images is d.train,
+                train=views,
                 seed=recipe.training.seed,
                 progress=progress,
             )

@@ -47,7 +47,7 @@ def resolve(table: Mapping[str, Any], catalogue: Catalogue) -> Recipe:
         training=structure(table.get("training", {}), Training, "$.training"),
         inversions=inversions,
         stages=stages,
-        refine=_stage(RefineStage, table["refine"], "$.refine", catalogue) if table.get("refine") else None,
+        refine=_stage(RefineStage, table["refine"], "$.refine", catalogue) if "refine" in table else None,
     )
     _check_levels(recipe)
     return recipe

@@ -37,6 +37,8 @@ _CONVERTER = _converter()
 
 def structure(values: Mapping[str, Any], into: type, path: str) -> Any:
     """`values` as an instance of attrs class `into`. `path` (like `$.stages[1].translator`) leads every error."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"wrong type @ {path}", found=repr(values), expected="a table")
     known = {a.name: a for a in attrs.fields(into)}
     hints = typing.get_type_hints(into)
     made: dict[str, Any] = {}

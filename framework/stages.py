@@ -97,7 +97,11 @@ def _losses(
     made = []
     for k, use in enumerate(uses):
         offer = materials.catalogue.get("loss", use.use)
-        loss: Loss = offer.build(use.options, here=here, image=materials.image, encoder=materials.encoder)
+        try:
+            loss: Loss = offer.build(use.options, here=here, image=materials.image, encoder=materials.encoder)
+        except InputError as error:
+            place = f"{error.where} @ $.{where}.losses[{k}]"
+            raise InputError(place, found=error.found, expected=error.expected, cure=error.cure) from None
         lacking = sorted(loss.needs - gives)
         if lacking:
             raise InputError(

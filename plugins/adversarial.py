@@ -61,7 +61,11 @@ class AdversarialOptions:
     )
     learning_rate: float = option(5e-4, "Adam's rate for the critics (paper: 1e-4)", validators.gt(0.0))
     betas: tuple[float, ...] = option(
-        (0.5, 0.99), "Adam's betas for the critics (paper: 0.5, 0.999)", validators.min_len(2), validators.max_len(2)
+        (0.5, 0.99),
+        "Adam's betas for the critics (paper: 0.5, 0.999)",
+        validators.min_len(2),
+        validators.max_len(2),
+        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
     )
     steps: int = option(1, "critic updates before each translator update", validators.ge(1))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from itertools import chain, count
 from pathlib import Path
 
 from ..framework.catalogue import Catalogue
@@ -44,6 +45,14 @@ def image_files(names: Iterable[str]) -> list[Path]:
     return files
 
 
+def free_name(stem: str, taken: set[str]) -> str:
+    """`stem`, numbered when it is taken already: pictures of several folders may share a name. It is taken then."""
+    candidates = chain([stem], (f"{stem}-{n}" for n in count(2)))
+    name = next(v for v in candidates if v.lower() not in taken)  # some file systems know no upper case
+    taken.add(name.lower())
+    return name
+
+
 def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     import numpy as np
 
@@ -72,8 +81,7 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
                 report.warn(str(error))
                 failed += 1
             else:
-                name = path.stem if path.stem not in names else f"{path.stem}-{len(names)}"
-                names.add(name)
+                name = free_name(path.stem, names)
                 if arguments.strip:
                     made = grid([[np.asarray(v[0]) for v in translation.strip([picture])]])
                 else:

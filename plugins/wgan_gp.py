@@ -48,7 +48,11 @@ class WganGpOptions:
         5e-4, "Adam's rate for the critics (paper: 1e-4, the translators')", validators.gt(0.0)
     )
     betas: tuple[float, ...] = option(
-        (0.5, 0.9), "Adam's betas for the critics (paper: 0.5, 0.999)", validators.min_len(2), validators.max_len(2)
+        (0.5, 0.9),
+        "Adam's betas for the critics (paper: 0.5, 0.999)",
+        validators.min_len(2),
+        validators.max_len(2),
+        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
     )
     steps: int = option(2, "critic updates before each translator update (paper: 4)", validators.ge(1))
 

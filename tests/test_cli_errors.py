@@ -180,6 +180,10 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
         ("image.load=32", "$.image.load: found 32; expected at least image.size = 64"),
         ("inversions[0].schedule.betas=[0.5]", "'betas'"),
         ("stages[0].losses=[]", "the losses of 'translate level 5': found none that counts from the start"),
+        ("stages[0].losses[0].betas=[2, 3]", "@ $.stages[0].losses[0]"),
+        ("inversions[0].losses[1].levels=[9]", "level 9 @ $.inversions[0].losses[1]: found no such level in this enc"),
+        ("image=3", "wrong type @ $.image: found 3; expected a table"),
+        ("refine={}", "the losses of 'refine': found none that counts from the start"),
         ("refine.losses=[{use='hinge', start=0.5}]", "the losses of 'refine': found none that counts from the start"),
         ("encoder={use='vgg19', weights='no.pth'}", "encoder vgg19: found no file at no.pth"),
         ("encoder={use='vgg19', weights='tiny.json'}", "encoder vgg19 (tiny.json): found SHA-256 "),
@@ -438,6 +442,13 @@ def test_translate_usage(translate, tmp_path, words, line):
     answer = translate(*words)
     assert answer.code == 2
     assert answer.error.startswith(line)
+
+
+def test_pictures_of_one_name_do_not_overwrite_each_other(translate, tmp_path):
+    for name in ("x.png", "x-2.png", "sub/x.png", "other/X.png"):
+        picture(tmp_path / name, 1)
+    assert translate("bundle", "x.png", "x-2.png", "sub", "other").code == 0
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == ["X-4.png", "x-2.png", "x-3.png", "x.png"]
 
 
 def test_translate_keeps_what_is_in_the_folder(translate, tmp_path):

@@ -16,10 +16,9 @@ MAY_IMPORT = {
 }
 TORCH_FREE = [
     "framework", "framework.arguments", "framework.atomic", "framework.catalogue", "framework.cli",
-    "framework.data", "framework.errors",
-    "framework.events", "framework.fetch", "framework.hooks", "framework.offers", "framework.pictures",
-    "framework.progress", "framework.spec", "plugins.plugin_commands", "plugins.train_command",
-    "plugins.translate_command",
+    "framework.data", "framework.errors", "framework.events", "framework.fetch", "framework.hooks",
+    "framework.offers", "framework.pictures", "framework.progress", "framework.spec", "plugins.plugin_commands",
+    "plugins.train_command", "plugins.translate_command",
 ]  # fmt: skip
 
 
