@@ -26,7 +26,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    if not arguments.minutes > 0:
+    if not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
     from ..framework import atomic, bundle
     from ..framework.progress import Reporter
@@ -41,13 +41,16 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         recipe = read_recipe(run, catalogue)
     else:
         recipe = resolve(recipe_table(arguments, catalogue), catalogue)
-        atomic.empty_folder(out, force=arguments.force, hint="Use --resume to go on with it, or --force to clear it.")
+        if not arguments.force:
+            atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
+    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    if arguments.force and not arguments.resume:
+        atomic.empty_folder(out, force=True, keep=getattr(dataset, "sources", ()))
     report.say(
         f"About {arguments.minutes:g} minutes of training, and a few more for the data before it and judging after it. "
         "Ctrl-C saves; --resume goes on."
     )
     command = "crosscade " + shlex.join(sys.argv[1:])
-    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
     train(
         recipe,
         run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,12 +19,26 @@ def device() -> torch.device:
 
 
 def use_threads(threads: int) -> int:
-    """Sets and returns torch's CPU threads; 0 means every core this process may use."""
-    count = (
-        threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or os.cpu_count() or 1
-    )
+    """Sets and returns torch's CPU threads; 0 means as many cores as are really free, which is measured.
+
+    Threads that wait for a core that another program has are worse than none: two on a busy two-core machine can be
+    five times slower than one.
+    """
+    count = threads or _free_threads()
     torch.set_num_threads(count)
     return count
+
+
+def _free_threads() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    turn = _convolution()
+    typical: dict[int, float] = {}
+    while cores >= 1:
+        torch.set_num_threads(cores)
+        turn(torch.float32)  # the first turn starts the threads
+        typical[cores] = statistics.median(turn(torch.float32) for _ in range(9))
+        cores //= 2
+    return min(typical, key=lambda n: typical[n])
 
 
 def choose(precision: str, where: torch.device) -> str:
@@ -32,24 +47,28 @@ def choose(precision: str, where: torch.device) -> str:
         return precision
     if where.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    seconds = _seconds()
-    return "bfloat16" if seconds[torch.bfloat16] * 1.3 < seconds[torch.float32] else "float32"
+    turn = _convolution()
+    best = dict.fromkeys((torch.float32, torch.bfloat16), float("inf"))
+    for _ in range(12):  # in turn, and the quickest of each, so that another program's load favours neither
+        for dtype in best:
+            best[dtype] = min(best[dtype], turn(dtype))
+    return "bfloat16" if best[torch.bfloat16] * 1.3 < best[torch.float32] else "float32"
 
 
-def _seconds() -> dict[torch.dtype, float]:
-    """The quickest of several turns each, taken in turn, so that another process's load favours neither."""
+def _convolution() -> Callable[[torch.dtype], float]:
+    """A convolution forward and backward, as in training; called with a type it returns the seconds that it took."""
     with torch.random.fork_rng(devices=[]):
         conv = nn.Conv2d(128, 128, 3, padding=1).to(memory_format=torch.channels_last)
         x = torch.randn(8, 128, 24, 24).contiguous(memory_format=torch.channels_last)
-    best = dict.fromkeys((torch.float32, torch.bfloat16), float("inf"))
-    for _ in range(12):
-        for dtype in best:
-            start = time.perf_counter()
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-                y = conv(x)
-            y.float().sum().backward()
-            best[dtype] = min(best[dtype], time.perf_counter() - start)
-    return best
+
+    def turn(dtype: torch.dtype) -> float:
+        start = time.perf_counter()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            y = conv(x)
+        y.float().sum().backward()
+        return time.perf_counter() - start
+
+    return turn
 
 
 def autocast(precision: str, where: torch.device) -> Callable[[], AbstractContextManager[Any]]:

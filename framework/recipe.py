@@ -101,7 +101,7 @@ class Training:
     precision: str = _option(
         "auto", "auto (measured at the start) | float32 | bfloat16", validators.in_(("auto", "float32", "bfloat16"))
     )
-    threads: int = _option(0, "CPU threads (0: all cores that this process may use)", validators.ge(0))
+    threads: int = _option(0, "CPU threads (0: as many as are really free, measured at the start)", validators.ge(0))
     clip_sigma: float = _option(
         1.5, "features are clamped at this many standard deviations (paper: 1; gaps row 2)", validators.gt(0)
     )

@@ -104,6 +104,7 @@ def picture(path, seed, size=72):
         (("train", "--recipe", "demo", "--out", "x", "--a", "only"), "--a and --b: found one of them"),
         (("train", "--recipe", "demo", "--out", "x", "--data", "safari:zebra"), "--data safari:zebra: found domains"),
         (("train", "--recipe", "demo", "--out", "x", "--resume"), "x/recipe.json: found no such file"),
+        (("demo", "--minutes", "inf"), "--minutes: found inf; expected a number above 0"),
         (("describe", "vgg20"), "unknown component 'vgg20'. did you mean 'vgg19'?"),
     ],
 )  # fmt: skip
@@ -266,7 +267,8 @@ def test_a_folder_that_is_not_empty_is_kept(train, tmp_path):
     assert train("--resume").error.startswith("run/recipe.json: found no such file")
 
 
-def test_force_never_clears_what_holds_the_pictures_or_where_one_is(train, crosscade, tmp_path):
+@pytest.mark.parametrize("command", ["train", "demo"])
+def test_force_never_clears_what_holds_the_pictures_or_where_one_is(train, crosscade, tmp_path, command):
     picture(tmp_path / "photos" / "a" / "x.png", 0)
     picture(tmp_path / "photos" / "b" / "x.png", 1)
     answer = crosscade(
@@ -274,7 +276,7 @@ def test_force_never_clears_what_holds_the_pictures_or_where_one_is(train, cross
     )
     assert answer.code == 2
     assert answer.error.startswith("photos: found a folder that holds ")
-    assert crosscade("train", "--recipe", "tiny.json", "--out", ".", "--force").code == 2
+    assert crosscade(command, "--recipe", "tiny.json", "--out", ".", "--force").code == 2
     assert (tmp_path / "photos" / "a" / "x.png").exists()
     assert (tmp_path / "tiny.json").exists()
 

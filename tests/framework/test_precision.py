@@ -9,7 +9,8 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize(("bfloat16", "expected"), [(0.5, "bfloat16"), (0.8, "float32"), (2.0, "float32")])
 def test_auto_takes_bfloat16_where_it_is_clearly_faster(monkeypatch, bfloat16, expected):
-    monkeypatch.setattr(precision, "_seconds", lambda: {torch.float32: 1.0, torch.bfloat16: bfloat16})
+    seconds = {torch.float32: 1.0, torch.bfloat16: bfloat16}
+    monkeypatch.setattr(precision, "_convolution", lambda: seconds.__getitem__)
     assert precision.choose("auto", CPU) == expected
     assert precision.choose("float32", CPU) == "float32"
 
@@ -34,5 +35,15 @@ def test_threads():
     try:
         assert precision.use_threads(1) == torch.get_num_threads() == 1
         assert precision.use_threads(0) >= 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_that_wait_for_a_busy_core_are_not_used(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(precision.os, "sched_getaffinity", lambda pid: range(4), raising=False)
+    monkeypatch.setattr(precision, "_convolution", lambda: lambda dtype: {4: 5.0, 2: 0.6, 1: 1.0}[torch.get_num_threads()])
+    try:
+        assert precision.use_threads(0) == 2
     finally:
         torch.set_num_threads(before)
