@@ -7,12 +7,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .errors import InputError, RunError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows, where two runs in one folder are not noticed
+    fcntl = None
 
 
 def write(path: Path, fill: Callable[[Path], None]) -> None:
@@ -92,6 +99,20 @@ def clear_parts(folder: Path) -> None:
     """Removes what writes that were cut off left below a folder."""
     for part in [*folder.rglob(".*.part"), *folder.rglob(".*.part.npy")]:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Holds `folder` for this process; a second one is refused. A killed process lets go by itself."""
+    with (folder / "lock").open("w") as handle:
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                str(folder), found="another process at work on it", expected="one at a time", cure="Wait for it to end."
+            ) from None
+        yield
 
 
 def sha256(path: Path) -> str:

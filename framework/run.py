@@ -55,13 +55,10 @@ def train(
         state, recipe = _begun(out), read_recipe(out, catalogue)
     elif not force:
         atomic.empty_folder(out, force=False, hint=HINT)
-    threads = precision.use_threads(recipe.training.threads)
-    device = precision.device()
     # a run keeps the arithmetic and the threads it began with: others would give other bits
+    device = precision.device()
+    state["threads"] = precision.use_threads(state.get("threads") or recipe.training.threads)
     state.setdefault("precision", precision.choose(recipe.training.precision, device))
-    if state.setdefault("threads", threads) != threads:
-        precision.use_threads(int(state["threads"]))
-    autocast = precision.autocast(state["precision"], device)
 
     dataset = dataset or catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
     for line in dataset.set_aside:
@@ -75,79 +72,104 @@ def train(
         atomic.empty_folder(out, force=force, hint=HINT, keep=getattr(dataset, "sources", ()))
         atomic.write_json(out / "recipe.json", recipe.plain())
         atomic.write_json(out / "run.json", state)
-    with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
-        materials, warnings = prepare.materials(
-            recipe, catalogue, dataset, encoder, out / "store", device, autocast, bar.advance
-        )
-    _same_data(state, materials)
-    events = Events(out / "events.jsonl")
-
-    if not state.get("ready"):
-        if state["minutes"]:
-            plan = Plan.measured(materials, report)
-            recipe = plan.scaled_to(recipe, state["minutes"])
-            materials = evolve(materials, recipe=recipe)
-            state["seconds"] = plan.seconds(recipe)
-            report.say(
-                f"training will take about {state['minutes']:g} minutes here ({state['threads']} threads, "
-                f"{state['precision']})"
+    with atomic.alone(out):
+        with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
+            materials, warnings = prepare.materials(
+                recipe,
+                catalogue,
+                dataset,
+                encoder,
+                out / "store",
+                device,
+                precision.autocast(state["precision"], device),
+                bar.advance,
             )
-        state.update(ready=True, warnings=sorted(warnings))
-        atomic.write_json(out / "recipe.json", recipe.plain())
+        _same_data(state, materials)
+        if not state.get("ready"):
+            materials = _planned(materials, state, report)
+            state.update(ready=True, warnings=sorted(warnings))
+            atomic.write_json(out / "recipe.json", materials.recipe.plain())
+            atomic.write_json(out / "run.json", state)
+        finished = _train_stages(materials, out, state, report)
+        _refuse_collapse(materials, out, state, finished)
+        _write_bundles(materials, out, state, finished, dataset)
+        state.update(done=True, warnings=sorted(set(state["warnings"])))
         atomic.write_json(out / "run.json", state)
+    for line in state["warnings"]:
+        report.warn(line)
+    return out / "bundle"
 
+
+def _planned(materials: Materials, state: dict[str, Any], report: Reporter) -> Materials:
+    """The materials with a recipe that takes the minutes asked for, if any were."""
+    if not state["minutes"]:
+        return materials
+    plan = Plan.measured(materials, report)
+    recipe = plan.scaled_to(materials.recipe, state["minutes"])
+    state["seconds"] = plan.seconds(recipe)
+    arithmetic = f"{state['threads']} thread{'s' * (state['threads'] > 1)}, {state['precision']}"
+    report.say(f"training will take about {state['minutes']:g} minutes here ({arithmetic})")
+    return evolve(materials, recipe=recipe)
+
+
+def _train_stages(materials: Materials, out: Path, state: dict[str, Any], report: Reporter) -> dict[str, nn.ModuleDict]:
+    """Trains what is not trained yet, in order; returns every stage's networks by its key."""
+    recipe, events = materials.recipe, Events(out / "events.jsonl")
     finished: dict[str, nn.ModuleDict] = {}
     names = stage_names(recipe)
     with report.run([_steps(recipe, kind, k) for kind, k in names], state.get("seconds")):
         for index in range(len(names)):
             stage = build_stage(materials, index, finished)
             weights = out / "stages" / f"{stage.name}.safetensors"
-            if not weights.exists():
+            if weights.exists():
+                report.skip(index, stage.schedule.steps)
+            else:
                 _train(stage, materials, out, events, report, weights, finished)
             stage.modules.load_state_dict(checkpoint.read(weights))
             finished[stage.key] = stage.modules.eval()
             if stage.kind == "translate":
                 state["warnings"] += translate_stores(stage, materials, events)
-    networks = networks_of(recipe, finished)
-    collapsed = collapses(events)
-    for direction, nets in networks.items():
+    checkpoint.clear(out)  # a kill just after the last stage's weights were written leaves one
+    return finished
+
+
+def _refuse_collapse(
+    materials: Materials, out: Path, state: dict[str, Any], finished: Mapping[str, nn.ModuleDict]
+) -> None:
+    collapsed = collapses(Events(out / "events.jsonl"))
+    for direction, nets in networks_of(materials.recipe, finished).items():
         source, cascade = cascade_of(materials, direction, nets)
         found, gone = check_final(cascade, source, direction)
         state["warnings"] += found
         collapsed += found if gone else []
-    if collapsed and not recipe.training.ship_collapsed:
+    if collapsed and not materials.recipe.training.ship_collapsed:
         raise RunError(
             f"the translation collapsed ({'; '.join(collapsed)})",
             found="nothing worth a bundle",
             cure=f"Look at {out / 'samples'}; train longer or change the losses' weights, in a new run "
             "(training.ship_collapsed=true makes a bundle all the same).",
         )
-    facts = {
-        "warnings": sorted(set(state["warnings"])),
-        "command": state.get("command", command),
-        "precision": state["precision"],
-        "threads": state["threads"],
-        "data": state["data"],
-    }
-    path = out / "bundle"
+
+
+def _write_bundles(
+    materials: Materials, out: Path, state: dict[str, Any], finished: Mapping[str, nn.ModuleDict], dataset: Dataset
+) -> None:
+    """The bundle and, where there is a refinement, the one without it to compare with."""
+    recipe = materials.recipe
+    facts = {key: state[key] for key in ("command", "precision", "threads", "data")}
+    facts["warnings"] = sorted(set(state["warnings"]))
     for folder, refined in (("without-refine", False), ("bundle", True)):
         if refined or recipe.refine:
             bundle.write(
                 out / folder,
                 recipe,
-                catalogue,
+                materials.catalogue,
                 dataset.domains.map(lambda d: d.name),
                 materials.encoder,
                 materials.normalise,
                 networks_of(recipe, finished, refined=refined),
                 facts,
             )
-    checkpoint.clear(out)  # a kill just after the last stage's weights were written leaves one
-    state.update(done=True, warnings=sorted(set(state["warnings"])))
-    atomic.write_json(out / "run.json", state)
-    for line in state["warnings"]:
-        report.warn(line)
-    return path
 
 
 def read_recipe(out: str | Path, catalogue: Catalogue) -> Recipe:

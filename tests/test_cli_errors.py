@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import safetensors.torch
 from attrs import frozen
+from PIL import Image
+from safetensors import SafetensorError
+
 from crosscade.framework import checkpoint
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.cli import main
 from crosscade.framework.errors import InputError
 from crosscade.framework.hooks import hookimpl
 from crosscade.framework.offers import CommandOffer
-from PIL import Image
-from safetensors import SafetensorError
 
 from .framework.tiny import TABLE
 

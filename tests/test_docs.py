@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from crosscade.framework import hooks
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.offers import KINDS

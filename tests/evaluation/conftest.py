@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from crosscade.evaluation import metrics
 from crosscade.evaluation.samples import Memo, Samples, cropped, truth_in_crop
 from crosscade.framework.catalogue import Catalogue

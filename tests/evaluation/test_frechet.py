@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
+
 from crosscade.evaluation import extractors
 from crosscade.evaluation.extractors import GreyPixels, Moments, Pooled
 from crosscade.evaluation.frechet import Frechet, FrechetOptions, Projection, frechet_distance
 from crosscade.framework.errors import InputError, RunError
-from scipy.linalg import sqrtm
 
 
 def by_definition(x, y):

@@ -7,12 +7,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from attrs import evolve
+from PIL import Image
+
 from crosscade.evaluation.charts import HEIGHT, WIDTH, Chart, Curve, Series, nice, short, thinned
 from crosscade.evaluation.report import ReportData, Strip, png, render, spoken, write
 from crosscade.evaluation.samples import Score
 from crosscade.evaluation.table import Table
 from crosscade.framework.errors import InputError
-from PIL import Image
 
 
 def picture(value):

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 from attrs import evolve
+
 from crosscade.evaluation.basic import BlackOutputs, Diversity, Nearest, Sharpness
 from crosscade.evaluation.evaluate import compare, evaluate
 from crosscade.evaluation.judges import ClassShare

@@ -3,6 +3,7 @@
 import errno
 
 import pytest
+
 from crosscade.framework import atomic
 from crosscade.framework.errors import InputError, RunError
 
@@ -37,3 +38,10 @@ def test_a_full_folder_is_refused_unless_forced(tmp_path):
     assert (tmp_path / "mine.txt").exists()
     atomic.empty_folder(tmp_path, force=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_held_by_one_process_at_a_time(tmp_path):
+    with atomic.alone(tmp_path), pytest.raises(InputError, match="another process at work"), atomic.alone(tmp_path):
+        pass
+    with atomic.alone(tmp_path):
+        pass

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from crosscade.framework import bundle, checkpoint
 from crosscade.framework.errors import InputError
 from crosscade.framework.store import Store, to_images

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
+
 from crosscade.framework.cascade import Cascade
 from crosscade.framework.normalise import Normalise
 from crosscade.framework.testing_tools import TinyEncoder, uniform
-from torch import nn
 
 
 class Translator(nn.Module):

@@ -1,6 +1,7 @@
 """Plugins are found one by one; a broken one costs only itself."""
 
 import pytest
+
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
 from crosscade.framework.hooks import hookimpl

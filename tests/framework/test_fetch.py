@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from crosscade.framework import fetch
 from crosscade.framework.errors import InputError, RunError
 from crosscade.framework.fetch import cache_dir, wheel_member, wheel_members

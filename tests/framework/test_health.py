@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from crosscade.framework.health import check_features, check_images, check_participation
 
 

@@ -1,6 +1,7 @@
 """Statistics agree with a plain computation, and the clamp is where the recipe says."""
 
 import torch
+
 from crosscade.framework.normalise import Normalise, Statistics, participation_ratio
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.pictures import MAX_PIXELS, centre_crop, grid, read_rgb, resize_short_side, verify, write_png
-from PIL import Image
 
 RAMP = np.stack(np.broadcast_arrays(np.arange(0, 240, 5)[None], np.arange(0, 200, 5)[:, None], 90), -1).astype(np.uint8)
 

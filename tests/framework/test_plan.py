@@ -1,6 +1,7 @@
 """Minutes into images: the recipe is scaled by what its steps cost here."""
 
 import pytest
+
 from crosscade.framework.plan import MARGIN, Plan
 
 from .tiny import tiny_recipe

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from crosscade.framework import precision
 
 CPU = torch.device("cpu")
@@ -42,7 +43,9 @@ def test_threads():
 def test_threads_that_wait_for_a_busy_core_are_not_used(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(precision.os, "sched_getaffinity", lambda pid: range(4), raising=False)
-    monkeypatch.setattr(precision, "_convolution", lambda: lambda dtype: {4: 5.0, 2: 0.6, 1: 1.0}[torch.get_num_threads()])
+    monkeypatch.setattr(
+        precision, "_convolution", lambda: lambda dtype: {4: 5.0, 2: 0.6, 1: 1.0}[torch.get_num_threads()]
+    )
     try:
         assert precision.use_threads(0) == 2
     finally:

@@ -3,9 +3,10 @@
 import io
 
 import pytest
+from rich.console import Console
+
 from crosscade.framework import progress
 from crosscade.framework.progress import Reporter
-from rich.console import Console
 
 
 @pytest.fixture

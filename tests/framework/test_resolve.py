@@ -4,6 +4,7 @@ import copy
 import json
 
 import pytest
+
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
 from crosscade.framework.resolve import resolve

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from crosscade.framework import checkpoint
 from crosscade.framework.errors import InputError, RunError
 from crosscade.framework.events import Events

@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 from attrs import field, frozen, validators
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.schema import describe, plain, structure
 

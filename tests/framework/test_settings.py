@@ -1,6 +1,7 @@
 """Names from the command line reach the recipe as they were typed."""
 
 import pytest
+
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
 from crosscade.framework.settings import data_settings, dataset_from, override

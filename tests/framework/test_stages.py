@@ -4,6 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+
 from crosscade.framework import prepare
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.materials import Materials

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from crosscade.framework import store
 from crosscade.framework.data import ImageSet
 from crosscade.framework.errors import RunError

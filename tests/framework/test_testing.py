@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
+
 from crosscade.framework.contracts import TranslatorPair
 from crosscade.framework.spec import ImageSpec, LevelSpec, Pair, PyramidSpec
 from crosscade.framework.testing import check_encoder, check_inverter, check_translator
 from crosscade.framework.testing_tools import TinyEncoder
 from crosscade.framework.testing_views import TinyInverter
-from torch import nn
-from torch.nn import functional as F
 
 SMALL = ImageSpec(32)
 HERE, DEEPER = LevelSpec(1, "shallow", 8, 4), LevelSpec(2, "deep", 12, 8)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from torch import nn
+from torch.nn import functional as F
+
 from crosscade.framework.contracts import AdversarialLoss, Loss, l1
 from crosscade.framework.data import Dataset, Domain, ImageSet
 from crosscade.framework.spec import Pair
 from crosscade.framework.testing import check_dataset, check_loss
-from torch import nn
-from torch.nn import functional as F
 
 
 class Cycle(Loss):

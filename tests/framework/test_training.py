@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve
+from torch import nn
+
 from crosscade.framework import checkpoint
 from crosscade.framework.contracts import AdversarialLoss, Loss, TranslatorPair
 from crosscade.framework.errors import RunError
@@ -18,7 +20,6 @@ from crosscade.framework.testing_tools import uniform
 from crosscade.framework.testing_views import TinyTranslator
 from crosscade.framework.training import Trainee, check_finite, draw, set_rates, train_stage, train_step
 from crosscade.framework.views import TranslationView
-from torch import nn
 
 SIZES = Pair(20, 30)
 NONE = Pair(None, None)

@@ -1,12 +1,13 @@
 import pytest
 import torch
+from torch.nn import functional as F
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import ImageSpec, LevelSpec
 from crosscade.framework.testing import check_translator
 from crosscade.framework.testing_tools import require_exports, uniform
 from crosscade.plugins import adain as module
 from crosscade.plugins.adain import Adain, AdainOptions, adain, build
-from torch.nn import functional as F
 
 LITERAL = AdainOptions(width=0, style_width=512, hidden=1000)
 SMALL = AdainOptions(width=16, style_width=8, hidden=16)

@@ -2,13 +2,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
 from crosscade.framework.testing import check_loss
 from crosscade.framework.testing_tools import TinyEncoder
 from crosscade.plugins import adversarial as module
 from crosscade.plugins.adversarial import HINGE, LSGAN, Adversarial, AdversarialOptions
-from torch import nn
 
 OFFERS = {offer.name: offer for offer in module.losses()}
 IMAGE, PIXELS = ImageSpec(64), LevelSpec(0, "image", 3, 1)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.testing import check_dataset
 from crosscade.plugins import animals
 from crosscade.plugins.animals import MEMBERS, Animals, AnimalsOptions, near_duplicates, read_array, split_class
-from numpy.typing import NDArray
 
 
 def blobs(count: int, seed: int = 0) -> NDArray[np.uint8]:

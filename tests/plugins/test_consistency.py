@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import Pair
 from crosscade.framework.testing import check_loss

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch import nn
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import LevelSpec
 from crosscade.plugins.critics import CALIBRATION, FeatureCritic, PatchCritic, ProjectedCritic
-from torch import nn
 
 LEVELS = [LevelSpec(1, "", 4, 2), LevelSpec(2, "", 6, 4), LevelSpec(3, "", 8, 8)]
 

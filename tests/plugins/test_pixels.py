@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.spec import ImageSpec, LevelSpec
 from crosscade.framework.testing import check_encoder, check_inverter

@@ -1,6 +1,7 @@
 import tomllib
 
 import pytest
+
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.resolve import resolve
 from crosscade.framework.spec import ImageSpec, LevelSpec

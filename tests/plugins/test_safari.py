@@ -9,12 +9,13 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.testing import check_dataset
 from crosscade.plugins.safari import Safari, SafariOptions, SafariSet, render, shape_and_texture
 from crosscade.plugins.safari_coats import COATS, Window
 from crosscade.plugins.safari_scene import SHAPES, plan
-from numpy.typing import NDArray
 
 ANIMALS = ("zebra", "giraffe", "elephant")
 

@@ -2,6 +2,7 @@ import sys
 
 import pytest
 import torch
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.testing import check_encoder
 from crosscade.plugins import timm_encoder

@@ -2,10 +2,11 @@ import sys
 
 import pytest
 import torch
+from torch.nn import functional as F
+
 from crosscade.framework.errors import InputError
 from crosscade.framework.testing import check_encoder
 from crosscade.plugins import vgg
-from torch.nn import functional as F
 
 h5py = pytest.importorskip("h5py")
 make_layers = pytest.importorskip("torchvision.models.vgg").make_layers

@@ -2,12 +2,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
+
 from crosscade.framework.spec import Pair
 from crosscade.framework.testing import check_loss
 from crosscade.plugins import wgan_gp as module
 from crosscade.plugins.critics import FeatureCritic, PatchCritic
 from crosscade.plugins.wgan_gp import WganGp, WganGpOptions, double_backward_penalty, straight, tangent_penalty
-from torch import nn
 
 CRITICS = [
     lambda: FeatureCritic(16, 6, 24),
