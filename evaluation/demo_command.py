@@ -19,45 +19,48 @@ MINUTES = 15.0
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     recipe_arguments(parser, recipe="demo")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"of training (default: {MINUTES:g})")
+    parser.add_argument("--minutes", type=float, help=f"of training (default: {MINUTES:g})")
     parser.add_argument("--out", default="demo", help="folder for the results (default: demo)")
     parser.add_argument("--resume", action="store_true", help="go on with the demo in the folder")
     parser.add_argument("--force", action="store_true", help="clear the folder first")
 
 
 def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    if not 0 < arguments.minutes < float("inf"):
+    if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
-    from ..framework import atomic, bundle
+    from ..framework import atomic, begun, bundle
     from ..framework.progress import Reporter
     from ..framework.resolve import resolve
-    from ..framework.run import read_recipe, train
+    from ..framework.run import train
     from .demo import write_page
     from .judging import judge
 
     out, report = Path(arguments.out), Reporter()
     run = out / "run"
+    recipe = resolve(recipe_table(arguments, catalogue), catalogue)
+    minutes = arguments.minutes or MINUTES
     if arguments.resume:
-        recipe = read_recipe(run, catalogue)
+        named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b
+        state, recipe = begun.read(run, catalogue, recipe if named else None, arguments.minutes)
+        minutes = state["minutes"]
     else:
-        recipe = resolve(recipe_table(arguments, catalogue), catalogue)
         if not arguments.force:
             atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
     dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
     if arguments.force and not arguments.resume:
         atomic.empty_folder(out, force=True, keep=getattr(dataset, "sources", ()))
     report.say(
-        f"About {arguments.minutes:g} minutes of training, and a few more for the data before it and judging after it. "
+        f"About {minutes:g} minutes of training, and a few more for the data before it and judging after it. "
         "Ctrl-C saves; --resume goes on."
     )
     command = "crosscade " + shlex.join(sys.argv[1:])
     train(
-        recipe,
+        None if arguments.resume else recipe,
         run,
         catalogue=catalogue,
         dataset=dataset,
         resume=arguments.resume,
-        minutes=arguments.minutes,
+        minutes=minutes,
         report=report,
         command=command,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve
 from torch import nn
 
-from . import atomic, bundle, checkpoint, precision, prepare, samples
+from . import atomic, begun, bundle, checkpoint, precision, prepare, samples
 from .catalogue import Catalogue
 from .data import Dataset
 from .errors import InputError, RunError
@@ -22,18 +22,16 @@ from .networks import cascade_of, networks_of
 from .plan import Plan
 from .progress import Reporter
 from .recipe import Recipe
-from .resolve import resolve
 from .stages import Stage, build_stage, stage_names
 from .training import Trainee, train_stage
 from .translating import check_final, collapses, translate_stores
 from .watch import RunWatcher
 
-FORMAT = "crosscade.run/1"
 HINT = "Use --resume to go on with the run in it, or --force to clear it."
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | None,
     out: str | Path,
     *,
     catalogue: Catalogue | None = None,
@@ -44,17 +42,20 @@ def train(
     report: Reporter | None = None,
     command: str = "",
 ) -> Path:
-    """Trains `recipe` into folder `out` and returns the bundle's folder.
+    """Trains `recipe` (None: the one that is resumed) into folder `out` and returns the bundle's folder.
 
     `minutes` scales every stage's images so that training takes about that long on this machine (measured first).
     `resume` goes on with the run in `out`, bit for bit as if it had not stopped; `force` clears the folder.
     """
     out, catalogue, report = Path(out), catalogue or Catalogue.discover(), report or Reporter()
-    state: dict[str, Any] = {"format": FORMAT, "command": command, "minutes": minutes}
     if resume:
-        state, recipe = _begun(out), read_recipe(out, catalogue)
-    elif not force:
-        atomic.empty_folder(out, force=False, hint=HINT)
+        state, recipe = begun.read(out, catalogue, recipe, minutes)
+    elif recipe is None:
+        raise InputError("recipe", found="none", expected="one, or a run to resume")
+    else:
+        state = begun.new(recipe, minutes, command)
+        if not force:
+            atomic.empty_folder(out, force=False, hint=HINT)
     # a run keeps the arithmetic and the threads it began with: others would give other bits
     device = precision.device()
     state["threads"] = precision.use_threads(state.get("threads") or recipe.training.threads)
@@ -170,34 +171,6 @@ def _write_bundles(
                 networks_of(recipe, finished, refined=refined),
                 facts,
             )
-
-
-def read_recipe(out: str | Path, catalogue: Catalogue) -> Recipe:
-    """The resolved recipe of a run that was begun."""
-    path = Path(out) / "recipe.json"
-    if not path.exists():
-        raise InputError(
-            str(path), found="no such file", expected="the folder of a run that was begun", cure="Leave out --resume."
-        )
-    return resolve(atomic.read_json(path, "a resolved recipe"), catalogue)
-
-
-def _begun(out: Path) -> dict[str, Any]:
-    """The state of the run in `out`, and what a cut-off write left there removed."""
-    if not (out / "run.json").exists():
-        raise InputError(
-            str(out), found="no run.json", expected="the folder of a run that was begun", cure="Leave out --resume."
-        )
-    state = atomic.read_json(out / "run.json", "the state of a run")
-    if state.get("format") != FORMAT:
-        raise InputError(
-            str(out / "run.json"),
-            found=f"format {state.get('format')!r}",
-            expected=FORMAT,
-            cure="Use the version of crosscade that began it, or begin again with --force.",
-        )
-    atomic.clear_parts(out)
-    return dict(state)
 
 
 def _same_data(state: dict[str, Any], materials: Materials) -> None:

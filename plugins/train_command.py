@@ -26,14 +26,12 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
     from ..framework.resolve import resolve
-    from ..framework.run import read_recipe, train
+    from ..framework.run import train
 
-    if arguments.resume:
-        recipe = read_recipe(arguments.out, catalogue)
-    else:
-        if not arguments.recipe:
-            raise InputError("--recipe", found="none", expected="a recipe", cure="See `crosscade plugins recipe`.")
-        recipe = resolve(recipe_table(arguments, catalogue), catalogue)
+    named = arguments.recipe or arguments.set or arguments.data or arguments.a or arguments.b
+    if not arguments.recipe and (named or not arguments.resume):
+        raise InputError("--recipe", found="none", expected="a recipe", cure="See `crosscade plugins recipe`.")
+    recipe = resolve(recipe_table(arguments, catalogue), catalogue) if named else None
     bundle = train(
         recipe,
         arguments.out,

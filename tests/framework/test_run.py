@@ -135,7 +135,7 @@ def test_a_non_finite_loss_stops_the_run_before_anything_is_saved(tmp_path):
 def test_other_data_than_the_run_began_with_is_refused(whole, tmp_path):
     with pytest.raises(InputError, match="not empty"):
         tiny_run(whole)
-    with pytest.raises(InputError, match=r"no run\.json"):
+    with pytest.raises(InputError, match=r"recipe\.json: found no such file"):
         tiny_run(tmp_path / "nowhere", resume=True)
 
 
@@ -147,3 +147,10 @@ def test_a_changed_checkpoint_is_refused(tmp_path):
     file.write_bytes(bytes(data))
     with pytest.raises(InputError, match="missing or changed"):
         checkpoint.load(tmp_path)
+
+
+def test_resuming_with_other_settings_is_refused_and_names_the_key(whole):
+    with pytest.raises(InputError, match=r"--resume: \$\.stages\[0\]\.schedule\.images.*found 80.*expected 8"):
+        tiny_run(whole, "stages[0].schedule.images=80", resume=True)
+    with pytest.raises(InputError, match=r"--resume: --minutes.*found 3"):
+        tiny_run(whole, resume=True, minutes=3)
