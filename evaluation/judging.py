@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..framework.bundle import Bundle
 from ..framework.data import Dataset, Domain
@@ -111,5 +111,7 @@ def judge(
             candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(samples.source))
         candidates[NO_TRANSLATOR] = no_translator(bundle, direction, samples.source)
         table = compare(samples, candidates, metrics, progress, catalogue=bundle.catalogue)
+        compared = tuple(name for name in candidates if name != CASCADE)  # what they lack is why they stand here
+        table = evolve(table, controls=(*table.controls, *compared))
         found.append(Judged(direction, samples, candidates, strips, table))
     return found

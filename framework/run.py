@@ -24,7 +24,7 @@ from .progress import Reporter
 from .recipe import Recipe
 from .stages import Stage, build_stage, stage_names
 from .training import Trainee, train_stage
-from .translating import check_final, collapses, translate_stores
+from .translating import check_final, check_inverters, collapses, translate_stores
 from .watch import RunWatcher
 
 HINT = "Use --resume to go on with the run in it, or --force to clear it."
@@ -130,6 +130,8 @@ def _train_stages(materials: Materials, out: Path, state: dict[str, Any], report
             finished[stage.key] = stage.modules.eval()
             if stage.kind == "translate":
                 state["warnings"] += translate_stores(stage, materials, events)
+            if stage.kind == "invert":
+                state["warnings"] += check_inverters(stage, materials)
     checkpoint.clear(out)  # a kill just after the last stage's weights were written leaves one
     return finished
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from . import health
 from .cascade import Cascade
 from .events import Events
 from .materials import Materials
-from .stages import Stage
+from .stages import Stage, inverters_of
 from .store import BATCH, Store, to_images
 
 
@@ -66,6 +67,23 @@ def collapses(events: Events) -> list[str]:
         for e in events.read()
         if e["event"] == "health" and e["collapsed"]
     ]
+
+
+@torch.inference_mode()
+def check_inverters(stage: Stage, materials: Materials) -> list[str]:
+    """Warnings where a trained inverter gives black or flat images for features of images that are not."""
+    warnings = []
+    for side, net, store in zip("ab", inverters_of(stage.modules, stage.level), materials.test):
+        rows = slice(0, 60)
+        with materials.autocast():
+            images = to_images(net(store.features(f"level{stage.level}", rows).to(materials.device)))
+        share = health.black_share(images) - health.black_share(np.asarray(store.array("images")[rows]))
+        if share > health.BLACK:
+            warnings.append(
+                f"inverter of level {stage.level}, domain {side}: {share:.0%} black or flat images: it collapsed "
+                "(a lower learning_rate or norm = 'l2' helps)"
+            )
+    return warnings
 
 
 @torch.inference_mode()
