@@ -8,6 +8,11 @@ from typing import Any, ClassVar
 from attrs import field, frozen, validators
 
 
+def option(default: Any, help: str, *checks: Any) -> Any:
+    """A field of an options class: its default, what people read about it, and its validators."""
+    return field(default=default, metadata={"help": help}, validator=list(checks))
+
+
 @frozen
 class NoOptions:
     """A component without options."""

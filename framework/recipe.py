@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 
+from .offers import option
 from .schema import plain
-
-
-def _option(default: Any, help: str, *checks: Any) -> Any:
-    return field(default=default, metadata={"help": help}, validator=list(checks))
 
 
 @frozen
@@ -46,36 +43,36 @@ class LossUse(Component):
 class Schedule:
     """How long and how fast a stage learns: Adam, counted in images of each domain seen by the trained networks."""
 
-    images: int = _option(40_000, "images of each domain, batch by batch", validators.gt(0))
-    batch: int = _option(10, "images of each domain in a step (paper: 10, inversion 25)", validators.gt(0))
-    learning_rate: float = _option(1e-4, "Adam's rate (paper: 1e-4)", validators.gt(0))
-    betas: tuple[float, ...] = _option(
+    images: int = option(40_000, "images of each domain, batch by batch", validators.gt(0))
+    batch: int = option(10, "images of each domain in a step (paper: 10, inversion 25)", validators.gt(0))
+    learning_rate: float = option(1e-4, "Adam's rate (paper: 1e-4)", validators.gt(0))
+    betas: tuple[float, ...] = option(
         (0.5, 0.999),
         "Adam's betas (paper: 0.5, 0.999)",
         validators.min_len(2),
         validators.max_len(2),
         validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
     )
-    decay_from: float = _option(
+    decay_from: float = option(
         1.0,
         "fraction of the stage after which the rate falls to 5 % (1: constant, the paper)",
         validators.ge(0),
         validators.le(1),
     )
-    ema: float = _option(
+    ema: float = option(
         0.0,
         "decay of the weights' moving average, which is what is kept (0: none, the paper)",
         validators.ge(0),
         validators.lt(1),
     )
-    ramp_steps: int = _option(0, "steps in which the rate rises to its value (0: none, the paper)", validators.ge(0))
-    warm_up: float = _option(
+    ramp_steps: int = option(0, "steps in which the rate rises to its value (0: none, the paper)", validators.ge(0))
+    warm_up: float = option(
         0.0,
         "fraction of the stage with `warm_up_rate`, before losses that `start` later begin",
         validators.ge(0),
         validators.le(1),
     )
-    warm_up_rate: float = _option(2e-3, "Adam's rate during the warm-up", validators.gt(0))
+    warm_up_rate: float = option(2e-3, "Adam's rate during the warm-up", validators.gt(0))
 
     @property
     def steps(self) -> int:
@@ -87,27 +84,27 @@ class Schedule:
 class ImageOptions:
     """How images are cut from what the dataset gives."""
 
-    size: int = _option(0, "pixels, square (0: what the dataset prefers; paper: 224)", validators.ge(0))
-    load: int = _option(0, "short side before the random crop (0: 9/8 of size; paper-like: 256)", validators.ge(0))
-    views: int = _option(2, "crops of each training image that are encoded once and kept", validators.gt(0))
-    mirror: bool = _option(True, "every second view is mirrored (paper: yes)")
+    size: int = option(0, "pixels, square (0: what the dataset prefers; paper: 224)", validators.ge(0))
+    load: int = option(0, "short side before the random crop (0: 9/8 of size; paper-like: 256)", validators.ge(0))
+    views: int = option(2, "crops of each training image that are encoded once and kept", validators.gt(0))
+    mirror: bool = option(True, "every second view is mirrored (paper: yes)")
 
 
 @frozen
 class Training:
     """What holds for the whole run."""
 
-    seed: int = _option(0, "of every random choice", validators.ge(0))
-    precision: str = _option(
+    seed: int = option(0, "of every random choice", validators.ge(0))
+    precision: str = option(
         "auto", "auto (measured at the start) | float32 | bfloat16", validators.in_(("auto", "float32", "bfloat16"))
     )
-    threads: int = _option(0, "CPU threads (0: as many as are really free, measured at the start)", validators.ge(0))
-    clip_sigma: float = _option(
+    threads: int = option(0, "CPU threads (0: as many as are really free, measured at the start)", validators.ge(0))
+    clip_sigma: float = option(
         1.5, "features are clamped at this many standard deviations (paper: 1; gaps row 2)", validators.gt(0)
     )
-    checkpoint_seconds: float = _option(60.0, "at most this long between checkpoints", validators.gt(0))
-    ship_collapsed: bool = _option(False, "make a bundle even of translations that have collapsed")
-    samples_seconds: float = _option(60.0, "at most this long between sample strips", validators.gt(0))
+    checkpoint_seconds: float = option(60.0, "at most this long between checkpoints", validators.gt(0))
+    ship_collapsed: bool = option(False, "make a bundle even of translations that have collapsed")
+    samples_seconds: float = option(60.0, "at most this long between sample strips", validators.gt(0))
 
 
 @frozen
@@ -136,9 +133,9 @@ class RefineStage:
 
     losses: tuple[LossUse, ...]
     schedule: Schedule = Schedule()
-    levels: int = _option(1, "how many of the shallowest stages' translators learn", validators.ge(1))
-    deeper_rate: float = _option(1.0, "rate of all but the shallowest of them, as a share", validators.ge(0))
-    reconstruct: float = _option(
+    levels: int = option(1, "how many of the shallowest stages' translators learn", validators.ge(1))
+    deeper_rate: float = option(1.0, "rate of all but the shallowest of them, as a share", validators.ge(0))
+    reconstruct: float = option(
         1.0, "share of each batch that is also reconstructed", validators.gt(0), validators.le(1)
     )
 

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from ..framework.contracts import TranslatorPair
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import TranslatorOffer
+from ..framework.offers import TranslatorOffer, option
 from ..framework.spec import ImageSpec, LevelSpec
-from .blocks import SLOPE, UPSAMPLING, Twins, doubling, halvings, initialise, option, shrink
+from .blocks import SLOPE, UPSAMPLING, Twins, doubling, halvings, initialise, shrink
 
 EPSILON = 1e-5
 SMALLEST_STYLE = 4  # Table S2 ends at 4x4

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from attrs import field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,11 +70,6 @@ class Shuffle(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', 2H, 2W)."""
         return F.pixel_shuffle(self.conv(x), 2)
-
-
-def option(default: Any, help: str, *checks: Any) -> Any:
-    """A field of an options class: its default, what people read about it, and its validators."""
-    return field(default=default, metadata={"help": help}, validator=list(checks))
 
 
 def doubling(how: str, ins: int, outs: int) -> nn.Module:

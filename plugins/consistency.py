@@ -14,9 +14,8 @@ from torch import Tensor
 from ..framework.contracts import Encoder, Loss, l1
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import LossOffer, NoOptions
+from ..framework.offers import LossOffer, NoOptions, option
 from ..framework.spec import ImageSpec, LevelSpec
-from .blocks import option
 
 
 @frozen

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from ..framework.contracts import TranslatorPair
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import TranslatorOffer
+from ..framework.offers import TranslatorOffer, option
 from ..framework.spec import ImageSpec, LevelSpec
-from .blocks import Twins, check_half, initialise, option, shrink
+from .blocks import Twins, check_half, initialise, shrink
 
 INSIDE = 0.96
 """Features may be exactly +-1, whose atanh is infinite: the skip carries this share of them."""

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import InverterOffer
+from ..framework.offers import InverterOffer, option
 from ..framework.spec import ImageSpec, LevelSpec
-from .blocks import SLOPE, UPSAMPLING, doubling, halvings, initialise, option, shrink
+from .blocks import SLOPE, UPSAMPLING, doubling, halvings, initialise, shrink
 
 
 @frozen

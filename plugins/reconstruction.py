@@ -18,9 +18,8 @@ from torch import Tensor
 from ..framework.contracts import Encoder, Loss, l1
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import LossOffer
+from ..framework.offers import LossOffer, option
 from ..framework.spec import ImageSpec, LevelSpec
-from .blocks import option
 
 TINY = 1e-6
 

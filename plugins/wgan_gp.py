@@ -14,9 +14,8 @@ from torch.nn import functional as F
 
 from ..framework.contracts import Encoder
 from ..framework.hooks import hookimpl
-from ..framework.offers import LossOffer
+from ..framework.offers import LossOffer, option
 from ..framework.spec import ImageSpec, LevelSpec
-from .blocks import option
 from .critics import FeatureCritic, Opponents, SpaceMean
 
 TINY = 1e-12
