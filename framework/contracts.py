@@ -24,6 +24,8 @@ class Encoder(nn.Module, ABC):
 
     pyramid: PyramidSpec
     normalised: bool = False
+    exact: bool = False
+    """Losses see its features in float32, because bfloat16 is no quicker with a gradient, or too coarse."""
 
     @abstractmethod
     def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:

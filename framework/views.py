@@ -113,9 +113,12 @@ class InversionView:
 
     def _encode(self, images: Pair[Tensor]) -> Pair[Features]:
         n = len(images.a)
-        # one pass for both domains; in float32, which is quicker than bfloat16 for depthwise gradients on a CPU
-        with torch.autocast(images.a.device.type, enabled=False):
-            both = self._encoder(torch.cat([images.a, images.b]).float(), self._levels)
+        pictures = torch.cat([images.a, images.b])  # one pass for both domains
+        if self._encoder.exact:
+            with torch.autocast(pictures.device.type, enabled=False):
+                both = self._encoder(pictures.float(), self._levels)
+        else:
+            both = self._encoder(pictures, self._levels)
         return Pair({i: f[:n] for i, f in both.items()}, {i: f[n:] for i, f in both.items()})
 
 
