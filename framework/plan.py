@@ -75,7 +75,8 @@ class _Rehearsal(Materials):
         return cls(m.recipe, m.catalogue, m.image, m.encoder, m.normalise, m.train, m.test, m.device, m.autocast)
 
     def translated(self, number: int, rows: Any) -> Any:
-        return self.features(number, rows.swap())
+        within = rows.swap().zip(lambda r, store: r % len(store), self.train)  # the other domain may be smaller
+        return self.features(number, within)
 
 
 def _schedules(recipe: Recipe) -> list[Any]:

@@ -1,10 +1,20 @@
 """Minutes into images: the recipe is scaled by what its steps cost here."""
 
+import copy
+import json
+
+import numpy as np
 import pytest
 
+from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.pictures import write_png
 from crosscade.framework.plan import MARGIN, Plan
+from crosscade.framework.progress import Reporter
+from crosscade.framework.resolve import resolve
+from crosscade.framework.run import train
+from crosscade.framework.settings import override
 
-from .tiny import tiny_recipe
+from .tiny import TABLE, tiny_recipe
 
 PLAN = Plan((((0.5, 1.0), (0.5, 3.0)), ((1.0, 0.5),), ((1.0, 0.25),), ((1.0, 2.0),)))
 """Four stages; the first one's second half costs three times its first."""
@@ -27,3 +37,19 @@ def test_every_stage_is_scaled_alike_so_that_the_whole_takes_the_minutes(minutes
 def test_no_stage_vanishes():
     scaled = PLAN.scaled_to(tiny_recipe(), 1e-6)
     assert [s.schedule.steps for s in scaled.stages] == [1, 1]
+
+
+def test_folders_of_unlike_sizes_are_measured_and_trained(tmp_path):
+    noise = np.random.default_rng(0)
+    for name, count in (("many", 9), ("few", 2)):
+        for n in range(count):
+            write_png(tmp_path / name / f"{n}.png", noise.integers(0, 255, (70, 90, 3)).astype(np.uint8))
+    data = [f'data.a="{tmp_path / "many"}"', f'data.b="{tmp_path / "few"}"']
+    table = {**copy.deepcopy(TABLE), "data": {"use": "folder"}}
+    catalogue = Catalogue.discover()
+    recipe = resolve(override(table, data), catalogue)
+    run = tmp_path / "run"
+    train(recipe, run, catalogue=catalogue, minutes=0.01, report=Reporter(quiet=True))
+    state = json.loads((run / "run.json").read_text())
+    assert state["done"]
+    assert sum(state["seconds"]) > 0
