@@ -40,7 +40,7 @@ def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged], c
     events = Events(run / "events.jsonl").read()
     warnings = list(state.get("warnings", []))
     for j in judged:
-        warnings += health.check_images(j.candidates[CASCADE], f"{j.samples.source_name} → {j.samples.target_name}")
+        warnings += health.check_images(j.candidates[CASCADE], j.title)
     data = ReportData(
         title=f"{bundle.domains.a} ↔ {bundle.domains.b}",
         summary="Each row is a test image that training never saw, what each level of the cascade made of it, "
@@ -53,7 +53,7 @@ def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged], c
         curves=tuple(curves(events)),
         tables=tuple(j.table for j in judged),
         protocol=(
-            f"{len(judged[0].samples.source)} test images a direction, {bundle.image.size} px, centre crops; "
+            f"{len(judged[0].strips[0])} test images a direction, {bundle.image.size} px, centre crops; "
             f"the final weights of seed {bundle.recipe.training.seed}.",
         ),
         warnings=tuple(warnings),
@@ -69,15 +69,16 @@ def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged], c
 
 def strip(bundle: Bundle, judged: Judged) -> Strip:
     """Source | what each level decided | without refinement | final, evenly taken from the test images."""
-    levels = [s.level for s in bundle.recipe.stages]
-    names = ["source", *(f"level {i}" for i in levels[: len(judged.strips) - 2]), "translation"]
+    inverted = {s.level for s in bundle.recipe.inversions}
+    levels = [s.level for s in bundle.recipe.stages[:-1] if s.level in inverted]
+    names = ["source", *(f"level {i}" for i in levels), "translation"]
     columns = list(judged.strips)
     if WITHOUT_REFINE in judged.candidates:
         names.insert(-1, "before refinement")
         columns.insert(-1, judged.candidates[WITHOUT_REFINE])
     picked = np.linspace(0, len(columns[0]) - 1, min(PAGE_ROWS, len(columns[0]))).astype(int)
     return Strip(
-        title=f"{judged.samples.source_name} → {judged.samples.target_name}",
+        title=judged.title,
         columns=tuple(names),
         rows=tuple(tuple(png(column[n]) for column in columns) for n in picked),
     )

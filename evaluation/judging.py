@@ -21,6 +21,8 @@ from .table import Table
 
 TRAIN_LIMIT = 1500
 TEST_LIMIT = 400
+FEWEST = 10
+"""Images in each set below which a score would mean nothing."""
 CASCADE, WITHOUT_REFINE, NO_TRANSLATOR = "cascade", "without refine", "no translator"
 
 
@@ -29,7 +31,7 @@ class Judged:
     """One direction: its table and the pictures that it was made from."""
 
     direction: str
-    samples: Samples
+    title: str
     candidates: Mapping[str, Images]
     strips: tuple[Images, ...]
     """The columns source, deepest, …, final of the bundle, each (N, H, W, 3)."""
@@ -100,18 +102,26 @@ def judge(
     if progress:
         progress("loading the test images")
     real = real_images(dataset, bundle.image.size, load_size(bundle))
+    fewest = min(len(images) for pair in real.values() for images in pair)
+    there = samples_of(bundle, dataset, real) if fewest >= FEWEST else None
+    judgeable = (there, there.reversed(there.target_test)) if there else (None, None)
+    names = (dataset.domains.a.name, dataset.domains.b.name)
     found = []
-    there = samples_of(bundle, dataset, real)
-    for direction, samples in zip(DIRECTIONS, (there, there.reversed(there.target_test))):
+    for direction, samples, source, (here, other) in zip(DIRECTIONS, judgeable, real["test"], (names, names[::-1])):
+        title = f"{here} → {other}"
         if progress:
-            progress(f"translating {samples.source_name} to {samples.target_name}")
-        strips = tuple(Translation(bundle, direction, batch=50).strip(list(samples.source)))
+            progress(f"translating {title}")
+        strips = tuple(Translation(bundle, direction, batch=50).strip(list(source)))
         candidates = {CASCADE: strips[-1]}
         if without_refine is not None:
-            candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(samples.source))
-        candidates[NO_TRANSLATOR] = no_translator(bundle, direction, samples.source)
-        table = compare(samples, candidates, metrics, progress, catalogue=bundle.catalogue)
+            candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(source))
+        candidates[NO_TRANSLATOR] = no_translator(bundle, direction, source)
+        if samples is None:
+            note = f"not judged: a set of {fewest} images is too small (at least {FEWEST})"
+            found.append(Judged(direction, title, candidates, strips, Table(title, {}, notes=(note,))))
+            continue
+        table = compare(samples, candidates, metrics, progress, catalogue=bundle.catalogue, title=title)
         compared = tuple(name for name in candidates if name != CASCADE)  # what they lack is why they stand here
         table = evolve(table, controls=(*table.controls, *compared))
-        found.append(Judged(direction, samples, candidates, strips, table))
+        found.append(Judged(direction, title, candidates, strips, table))
     return found

@@ -111,7 +111,8 @@ class Table:
     def markdown(self) -> str:
         """The table, then its protocol, what is absent and the warnings."""
         lines = [f"### {self.title}", ""] if self.title else []
-        lines += ["| | " + " | ".join(map(_escaped, self.headings())) + " |", "|---|" + "---|" * len(self.shown)]
+        if self.rows:
+            lines += ["| | " + " | ".join(map(_escaped, self.headings())) + " |", "|---|" + "---|" * len(self.shown)]
         for row in self.rows:
             cells = (f"**{c}**" if self.best(n) == row else c for n, c in zip(self.shown, self.cells(row)))
             lines.append(f"| {_escaped(row)} | " + " | ".join(cells) + " |")
