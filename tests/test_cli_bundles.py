@@ -1,0 +1,116 @@
+"""Damaged bundles and unreadable pictures get one line; what can be translated is."""
+
+import json
+
+import pytest
+import safetensors.torch
+from PIL import Image
+
+from crosscade.framework import checkpoint
+
+from .cli_tools import picture
+
+# bundles
+
+
+def test_a_bundle_translates(translate, tmp_path):
+    assert translate().code == 0
+    assert Image.open(tmp_path / "made" / "one.png").size == (64, 64)
+
+
+def edit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def manifest(**changes):
+    def change(path):
+        table = json.loads(path.read_text())
+        path.write_text(json.dumps({k: v for k, v in (table | changes).items() if v is not None}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "line"),
+    [
+        ("a2b/level5.safetensors", lambda p: p.write_bytes(p.read_bytes()[:-9]), "{}: found sha256 "),
+        ("a2b/inverter.safetensors", edit, "{}: found sha256 "),
+        ("statistics.safetensors", edit, "{}: found sha256 "),
+        ("recipe.json", edit, "{}: found sha256 "),
+        ("a2b/level4.safetensors", lambda p: p.unlink(), "{}: found no such file; expected a whole bundle. Copy"),
+        ("bundle.json", lambda p: p.unlink(), "bundle: found no bundle.json; expected a bundle folder or a finished"),
+        ("bundle.json", lambda p: p.write_text("{"), "{}: found not JSON (Expecting property name"),
+        ("bundle.json", lambda p: p.write_bytes(b"\xff\xfe"), "{}: found not JSON ("),
+        ("bundle.json", lambda p: p.write_text("[]"), "{}: found []; expected a bundle's manifest"),
+        ("bundle.json", manifest(format="crosscade.cascade/2"), "{}: found format 'crosscade.cascade/2'; expected "),
+        ("bundle.json", manifest(files=None), "{}: found no 'files'; expected a whole manifest"),
+        ("bundle.json", manifest(encoder={"use": 3}), "{}: found 'encoder' = {{'use': 3}}; expected a whole manifest"),
+        ("bundle.json", manifest(encoder={"use": "x", "weights_sha256": "0" * 64}), "encoder 'efficientnet-lite0': "),
+    ],
+)  # fmt: skip
+def test_damaged_bundles(translate, bundle, tmp_path, file, damage, line):
+    damage(bundle / file)
+    answer = translate()
+    assert answer.code == 2
+    assert answer.error.startswith(line.format(f"bundle/{file}"))
+    assert answer.others == []
+    assert not (tmp_path / "made").exists()
+
+
+def test_weights_of_another_network_are_refused_even_with_the_right_hash(translate, bundle):
+    path = bundle / "a2b" / "level5.safetensors"
+    tensors = safetensors.torch.load_file(path)
+    tensors.pop(sorted(tensors)[0])
+    checkpoint.write_tensors(path, tensors)
+    files = json.loads((bundle / "bundle.json").read_text())["files"]
+    from crosscade.framework.atomic import sha256
+
+    manifest(files=files | {"a2b/level5.safetensors": sha256(path)})(bundle / "bundle.json")
+    answer = translate()
+    assert answer.code == 2
+    assert answer.error.startswith("bundle/a2b/level5.safetensors: found weights of another network")
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_translated(translate, tmp_path):
+    (tmp_path / "long-name-of-a-broken-picture-in-a-line-that-no-console-may-wrap.png").write_bytes(b"no picture")
+    picture(tmp_path / "two.png", 2)
+    answer = translate("bundle", "one.png", next(tmp_path.glob("long*")), "two.png")
+    assert answer.code == 1
+    assert [v for v in answer.others if v.startswith("warning: ") and v.endswith("Replace or remove it.")]
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == ["one.png", "two.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("bundle", "nothing.png"), "nothing.png: found no such file; expected an image or a folder of images"),
+        (("bundle", "empty"), "empty: found no images in this folder; expected PNG, JPEG"),
+        (("bundle", "notes.txt"), "1 file(s): found none that can be read; expected images"),
+        (("nowhere", "one.png"), "nowhere: found no bundle.json; expected a bundle folder or a finished run"),
+        (("bundle", "one.png", "--direction", "a2c"), "argument --direction: invalid choice: 'a2c'"),
+    ],
+)
+def test_translate_usage(translate, tmp_path, words, line):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no picture")
+    answer = translate(*words)
+    assert answer.code == 2
+    assert answer.error.startswith(line)
+
+
+def test_pictures_of_one_name_do_not_overwrite_each_other(translate, tmp_path):
+    for name in ("x.png", "x-2.png", "sub/x.png", "other/X.png"):
+        picture(tmp_path / name, 1)
+    assert translate("bundle", "x.png", "x-2.png", "sub", "other").code == 0
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == ["X-4.png", "x-2.png", "x-3.png", "x.png"]
+
+
+def test_translate_keeps_what_is_in_the_folder(translate, tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "mine.png").write_text("precious")
+    answer = translate()
+    assert (answer.code, answer.error[-12:]) == (2, "Use --force.")
+    assert translate("bundle", "one.png", "--force").code == 0
+    assert (tmp_path / "made" / "mine.png").exists()
