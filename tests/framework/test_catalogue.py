@@ -71,4 +71,4 @@ def test_two_of_one_name_are_ambiguous_only_when_used():
 
 
 def test_every_built_in_plugin_loads():
-    assert Catalogue.discover().failures == []
+    assert [f for f in Catalogue.discover().failures if f.provider == "crosscade"] == []
