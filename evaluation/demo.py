@@ -34,7 +34,7 @@ class Page:
     warnings: tuple[str, ...]
 
 
-def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged], command: str) -> Page:
+def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged]) -> Page:
     """Writes `out/index.html`, `out/strips/<direction>.png`, `out/scores.json` and `out/scores.md`."""
     state = json.loads((run / "run.json").read_text(encoding="utf-8"))
     events = Events(run / "events.jsonl").read()
@@ -45,7 +45,7 @@ def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged], c
         title=f"{bundle.domains.a} ↔ {bundle.domains.b}",
         summary="Each row is a test image that training never saw, what each level of the cascade made of it, "
         "and the final translation.",
-        command=command,
+        command=str(state["command"]),  # the one that began it, not a later --resume
         recipe=json.dumps(bundle.recipe.plain(), indent=2, ensure_ascii=False),
         hardware=hardware(state),
         durations=tuple((e["title"], e["seconds"]) for e in events if e["event"] == "stage"),

@@ -43,9 +43,8 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b
         state, recipe = begun.read(run, catalogue, recipe if named else None, arguments.minutes)
         minutes = state["minutes"]
-    else:
-        if not arguments.force:
-            atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
+    elif not arguments.force:
+        atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
     dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
     if arguments.force and not arguments.resume:
         atomic.empty_folder(out, force=True, keep=getattr(dataset, "sources", ()))
@@ -53,7 +52,6 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         f"About {minutes:g} minutes of training, and a few more for the data before it and judging after it. "
         "Ctrl-C saves; --resume goes on."
     )
-    command = "crosscade " + shlex.join(sys.argv[1:])
     train(
         None if arguments.resume else recipe,
         run,
@@ -62,12 +60,12 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         resume=arguments.resume,
         minutes=minutes,
         report=report,
-        command=command,
+        command="crosscade " + shlex.join(sys.argv[1:]),
     )
     before = run / "without-refine"
     trained = bundle.load(run, catalogue)
     judged = judge(trained, dataset, bundle.load(before, catalogue) if before.exists() else None, report.say)
-    page = write_page(out, run, trained, judged, command)
+    page = write_page(out, run, trained, judged)
     for line in page.warnings:
         report.warn(line)
     print("\n".join(j.table.markdown() for j in judged))
