@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer, NoOptions
+from ..framework.scores import Images, Metric, Samples, Score
 from .extractors import Extractor, Features, Pooled
-from .samples import Images, Metric, Samples, Score
 
 DIVERSITY_LOW = 0.7
 NEAREST_LOW = 0.8

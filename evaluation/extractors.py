@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..framework.catalogue import Catalogue
 from ..framework.errors import CrosscadeError, InputError
 from ..framework.fetch import cache_dir
-from .samples import Images, Samples
+from ..framework.scores import Images, Samples
 
 POOL_SIZE = 112
 """Every image is resized to this before an encoder sees it, whatever its own size: the value changes with it."""

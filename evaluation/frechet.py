@@ -16,8 +16,8 @@ from attrs import field, frozen, validators
 from ..framework.errors import InputError, RunError
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer
+from ..framework.scores import Metric, Samples, Score
 from .extractors import Extractor, Features, GreyPixels, Moments, Pooled
-from .samples import Metric, Samples, Score
 
 
 @frozen

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from ..framework import atomic
 from ..framework.fetch import cache_dir
-from .samples import Images
+from ..framework.scores import Images
 
 VERSION = 1
 """Part of every cache key: raise it when anything here that shapes a judge changes."""

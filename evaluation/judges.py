@@ -18,12 +18,12 @@ from torch import Tensor
 
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer, NoOptions
+from ..framework.scores import Metric, Samples, Score
 from .basic import POOLED, black
 from .extractors import Extractor, Features
 from .judge_training import (
     GOOD,
 )
-from .samples import Metric, Samples, Score
 
 
 @frozen

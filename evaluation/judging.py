@@ -11,18 +11,15 @@ import torch
 from attrs import evolve, frozen
 
 from ..framework.bundle import Bundle
-from ..framework.data import Dataset, Domain
-from ..framework.spec import DIRECTIONS, Pair
+from ..framework.catalogue import Catalogue
+from ..framework.data import Dataset
+from ..framework.scores import Images, Samples, Score
+from ..framework.scoring import FEWEST, Progress, evaluate, load_size, real_images, samples_of
+from ..framework.spec import DIRECTIONS
 from ..framework.store import to_images, to_tensor
 from ..framework.translate import Translation
-from .evaluate import Progress, compare
-from .samples import Images, Samples, Truth, cropped, truth_in_crop
 from .table import Table
 
-TRAIN_LIMIT = 1500
-TEST_LIMIT = 400
-FEWEST = 10
-"""Images in each set below which a score would mean nothing."""
 CASCADE, WITHOUT_REFINE, NO_TRANSLATOR = "cascade", "without refine", "no translator"
 
 
@@ -50,45 +47,25 @@ def no_translator(bundle: Bundle, direction: str, images: Images) -> Images:
     return np.concatenate(made)
 
 
-def real_images(dataset: Dataset, size: int, load: int) -> dict[str, Pair[Images]]:
-    """`train` and `test` centre crops of both domains."""
+def compare(
+    samples: Samples,
+    candidates: Mapping[str, Images],
+    metrics: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    catalogue: Catalogue | None = None,
+    title: str = "",
+) -> Table:
+    """A table with a row for each candidate set of translations of `samples.source`, and one for each control.
 
-    return {
-        "train": dataset.domains.map(lambda d: cropped(d.train, load, size, TRAIN_LIMIT)),
-        "test": dataset.domains.map(lambda d: cropped(d.test, load, size, TEST_LIMIT)),
-    }
-
-
-def samples_of(bundle: Bundle, dataset: Dataset, real: Mapping[str, Pair[Images]]) -> Samples:
-    """The a -> b samples, with the untranslated source in the translations' place."""
-    size, load = bundle.image.size, load_size(bundle)
-
-    def truth(domain: Domain, split: str, count: int) -> Truth | None:
-        known = (domain.train if split == "train" else domain.test).truth
-        return truth_in_crop({k: v[:count] for k, v in known.items()}, load, size) if known else None
-
-    source, target = dataset.domains
-    train, test = real["train"], real["test"]
-    return Samples(
-        source=test.a,
-        translated=test.a,
-        source_train=train.a,
-        target_train=train.b,
-        target_test=test.b,
-        source_name=source.name,
-        target_name=target.name,
-        source_truth=truth(source, "test", len(test.a)),
-        source_train_truth=truth(source, "train", len(train.a)),
-        target_train_truth=truth(target, "train", len(train.b)),
-        target_test_truth=truth(target, "test", len(test.b)),
-        dataset=dataset.name,
-        load=load,
-    )
-
-
-def load_size(bundle: Bundle) -> int:
-    """The short side at which the bundle's images were loaded before the crop."""
-    return bundle.recipe.image.load or round(bundle.image.size * 9 / 8)
+    Features of the real images and the judges are made once. The controls 'untranslated source' and 'real target' are
+    added when the candidates do not name them: they are what every score is read against.
+    """
+    controls = {"untranslated source": samples.source, "real target": samples.target_test}
+    rows: dict[str, dict[str, Score]] = {}
+    for name, images in {**candidates, **{k: v for k, v in controls.items() if k not in candidates}}.items():
+        tell = (lambda text, n=name: progress(f"{n}: {text}")) if progress else None
+        rows[name] = evaluate(samples.with_translated(images), metrics, tell, catalogue)
+    return Table(title or f"{samples.source_name} → {samples.target_name}", rows, tuple(controls))
 
 
 def judge(
@@ -101,9 +78,10 @@ def judge(
     """Judges both directions on the dataset's test images; `metrics` names them (None: all that are at hand)."""
     if progress:
         progress("loading the test images")
-    real = real_images(dataset, bundle.image.size, load_size(bundle))
+    size, load = bundle.image.size, load_size(bundle.recipe.image)
+    real = real_images(dataset, size, load)
     fewest = min(len(images) for pair in real.values() for images in pair)
-    there = samples_of(bundle, dataset, real) if fewest >= FEWEST else None
+    there = samples_of(dataset, real, size, load) if fewest >= FEWEST else None
     judgeable = (there, there.reversed(there.target_test)) if there else (None, None)
     names = (dataset.domains.a.name, dataset.domains.b.name)
     found = []

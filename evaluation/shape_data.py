@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from ..framework.data import Dataset
 from ..framework.errors import CrosscadeError
+from ..framework.scores import Images, Samples, cropped
 from .extractors import catalogue_of
 from .judge_training import as_tensor, softened
-from .samples import Images, Samples, cropped
 
 SAFARI = "safari"
 HELD_OUT = 60

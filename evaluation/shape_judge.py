@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer
+from ..framework.scores import Images, Metric, Samples, Score
 from . import shape_data
 from .judge_training import JUDGE_SIZE, VERSION, JudgeNet, Training, cached, fast_bfloat16, fingerprint, fit, predict
 from .judges import judged
-from .samples import Images, Metric, Samples, Score
 
 SWAPPED = (
     "grey levels, trained on plain and texture-swapped animals with random channel mix, blur, contrast and inversion"

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer
+from ..framework.scores import Metric, Samples, Score, Truth, axis_of, is_length
 from .judge_training import (
     GOOD,
     JUDGE_SIZE,
@@ -35,7 +36,6 @@ from .judge_training import (
     predict,
     softened,
 )
-from .samples import Metric, Samples, Score, Truth, axis_of, is_length
 
 READ = ("facing", "count", "torso_x", "torso_y", "size")
 Answers = Mapping[str, NDArray[np.float64]]

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import Factory, frozen
 
-from .samples import Score
+from ..framework.scores import Score
 
 MISSING = "–"
 FLAG = "!"

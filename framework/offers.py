@@ -70,14 +70,14 @@ class DatasetOffer(Offer):
 
 @frozen(kw_only=True)
 class MetricOffer(Offer):
-    """`build(options) -> evaluation.samples.Metric`."""
+    """`build(options) -> framework.scores.Metric`."""
 
     kind = "metric"
 
 
 @frozen(kw_only=True)
 class ExporterOffer(Offer):
-    """`build(options) -> an object with export(bundle, out)`."""
+    """`build(options) -> framework.contracts.Exporter`."""
 
     kind = "exporter"
 

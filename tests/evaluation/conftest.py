@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from crosscade.evaluation import metrics
-from crosscade.evaluation.samples import Memo, Samples, cropped, truth_in_crop
 from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.scores import Memo, Samples, cropped, truth_in_crop
 from crosscade.plugins import efficientnet, safari
 
 LOAD, SIZE, TRAIN, TEST = 54, 48, 60, 24

@@ -7,10 +7,10 @@ from safetensors.numpy import load_file
 from crosscade.evaluation import judge_training, shape_data, shape_judge, structure
 from crosscade.evaluation.judge_training import JudgeNet, Training, View, as_tensor, cached, fingerprint, fit, predict
 from crosscade.evaluation.judges import judged
-from crosscade.evaluation.samples import Memo
 from crosscade.evaluation.shape_judge import ShapeOptions, ShapeShare
 from crosscade.evaluation.structure import Heads, Structure, StructureOptions, agreement
 from crosscade.framework.errors import InputError
+from crosscade.framework.scores import Memo
 
 TINY = StructureOptions(images_seen=2400, width=8)
 TINY_SHAPE = ShapeOptions(images_seen=3200, rendered=40, width=8)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from crosscade.evaluation.charts import HEIGHT, WIDTH, Chart, Curve, Series, nice, short, thinned
 from crosscade.evaluation.report import ReportData, Strip, png, render, spoken, write
-from crosscade.evaluation.samples import Score
 from crosscade.evaluation.table import Table
 from crosscade.framework.errors import InputError
+from crosscade.framework.scores import Score
 
 
 def picture(value):

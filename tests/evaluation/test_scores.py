@@ -6,15 +6,16 @@ import pytest
 from attrs import evolve
 
 from crosscade.evaluation.basic import BlackOutputs, Diversity, Nearest, Sharpness
-from crosscade.evaluation.evaluate import compare, evaluate
 from crosscade.evaluation.judges import ClassShare
-from crosscade.evaluation.samples import Memo, Metric, Score, cropped, truth_in_crop
+from crosscade.evaluation.judging import compare
 from crosscade.evaluation.table import Table
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.data import ImageSet
 from crosscade.framework.errors import InputError
 from crosscade.framework.hooks import hookimpl
 from crosscade.framework.offers import MetricOffer
+from crosscade.framework.scores import Memo, Metric, Score, cropped, truth_in_crop
+from crosscade.framework.scoring import evaluate
 
 
 def only(scores):

@@ -14,8 +14,8 @@ import numpy as np
 from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
-from ..framework.data import ImageSet
-from ..framework.errors import InputError
+from .data import ImageSet
+from .errors import InputError
 
 T = TypeVar("T")
 Images = NDArray[np.uint8]

@@ -1,4 +1,6 @@
-"""Runs the metrics over one set of translations, or over several candidates that share the work on the real images."""
+"""What a set of translations is scored against, and the metrics run over it. Torch-free but for what metrics import."""
+
+# N test images, H W space
 
 from __future__ import annotations
 
@@ -6,13 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import fields_dict
 
-from ..framework.catalogue import Catalogue
-from ..framework.errors import CrosscadeError, InputError
-from ..framework.offers import MetricOffer
-from .samples import Images, Metric, Samples, Score
-from .table import Table
+from .catalogue import Catalogue
+from .data import Dataset, Domain
+from .errors import CrosscadeError, InputError
+from .offers import MetricOffer
+from .recipe import ImageOptions
+from .scores import Images, Metric, Samples, Score, Truth, cropped, truth_in_crop
+from .spec import Pair
 
 Progress = Callable[[str], None]
+TRAIN_LIMIT = 1500
+TEST_LIMIT = 400
+FEWEST = 10
+"""Images in each set below which a score would mean nothing."""
 
 
 def evaluate(
@@ -51,25 +59,43 @@ def evaluate(
     return found
 
 
-def compare(
-    samples: Samples,
-    candidates: Mapping[str, Images],
-    metrics: Sequence[str] | None = None,
-    progress: Progress | None = None,
-    catalogue: Catalogue | None = None,
-    title: str = "",
-) -> Table:
-    """A table with a row for each candidate set of translations of `samples.source`, and one for each control.
+def real_images(dataset: Dataset, size: int, load: int) -> dict[str, Pair[Images]]:
+    """`train` and `test` centre crops of both domains, the first `TRAIN_LIMIT` and `TEST_LIMIT`."""
+    return {
+        "train": dataset.domains.map(lambda d: cropped(d.train, load, size, TRAIN_LIMIT)),
+        "test": dataset.domains.map(lambda d: cropped(d.test, load, size, TEST_LIMIT)),
+    }
 
-    Features of the real images and the judges are made once. The controls 'untranslated source' and 'real target' are
-    added when the candidates do not name them: they are what every score is read against.
-    """
-    controls = {"untranslated source": samples.source, "real target": samples.target_test}
-    rows: dict[str, dict[str, Score]] = {}
-    for name, images in {**candidates, **{k: v for k, v in controls.items() if k not in candidates}}.items():
-        tell = (lambda text, n=name: progress(f"{n}: {text}")) if progress else None
-        rows[name] = evaluate(samples.with_translated(images), metrics, tell, catalogue)
-    return Table(title or f"{samples.source_name} → {samples.target_name}", rows, tuple(controls))
+
+def samples_of(dataset: Dataset, real: Mapping[str, Pair[Images]], size: int, load: int) -> Samples:
+    """The a -> b samples of `real_images`, with the untranslated source in the translations' place."""
+
+    def truth(domain: Domain, split: str, count: int) -> Truth | None:
+        known = (domain.train if split == "train" else domain.test).truth
+        return truth_in_crop({k: v[:count] for k, v in known.items()}, load, size) if known else None
+
+    source, target = dataset.domains
+    train, test = real["train"], real["test"]
+    return Samples(
+        source=test.a,
+        translated=test.a,
+        source_train=train.a,
+        target_train=train.b,
+        target_test=test.b,
+        source_name=source.name,
+        target_name=target.name,
+        source_truth=truth(source, "test", len(test.a)),
+        source_train_truth=truth(source, "train", len(train.a)),
+        target_train_truth=truth(target, "train", len(train.b)),
+        target_test_truth=truth(target, "test", len(test.b)),
+        dataset=dataset.name,
+        load=load,
+    )
+
+
+def load_size(image: ImageOptions) -> int:
+    """The short side at which a recipe's images are loaded before the crop."""
+    return image.load or round(image.size * 9 / 8)
 
 
 def _metrics(
