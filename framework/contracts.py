@@ -6,13 +6,16 @@ Shapes: B batch, C channels, H W space; i level. Images are (B, 3, H, W) in [-1,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .data import Dataset
 from .spec import Pair, PyramidSpec
+from .views import TranslationView
 
 
 class Encoder(nn.Module, ABC):
@@ -46,15 +49,27 @@ class TranslatorPair(nn.Module, ABC):
     Each is called as `net(features, deeper)`: this level's normalised source features (B, C_i, H_i, W_i) and the
     next deeper level's features of the *target* domain (B, C_i+1, H_i+1, W_i+1), or None at the deepest stage
     (Sec. 3); it returns the target domain's features of this level, in [-1, 1].
+
+    A multimodal translator has an attribute `style_size`, is called as `net(features, deeper, style)` with styles
+    (B, style_size) whose prior is N(0, 1), and encodes the styles of target-domain features with `net.style_of`.
     """
 
     offers: frozenset[str] = frozenset({"fake", "cycled", "same"})
     """What this pair's view can give to losses."""
+    examples: int = 0
+    """How many real features of each domain `remember` is given before the stage is trained (0: it is not called)."""
 
     @property
     @abstractmethod
     def into(self) -> Pair[nn.Module]:
         """The translator into each domain."""
+
+    def view(self, features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]) -> Any:
+        """What losses read of a batch, with all that `offers` names; the arguments are `TranslationView`'s."""
+        return TranslationView(self.into, features, condition, translated)
+
+    def remember(self, features: Pair[Tensor]) -> None:
+        """Puts into buffers what the pair must know of the data without learning it: (`examples`, C_i, H_i, W_i)."""
 
 
 class Loss(nn.Module, ABC):
@@ -71,7 +86,7 @@ class Loss(nn.Module, ABC):
 
 
 class AdversarialLoss(Loss):
-    """A loss that owns its opponents: one critic a domain, trained on `critic_terms`.
+    """A loss that owns its opponents: one critic a domain (or one for both), trained on `critic_terms`.
 
     `critics` are the modules that `terms` and `critic_terms` call. `learning_rate` and `betas` are the critics' own,
     `steps` is how many critic updates come before each translator update.
@@ -91,6 +106,18 @@ class AdversarialLoss(Loss):
         """
 
 
+class Exporter(ABC):
+    """Makes something deployable of a trained bundle, and proves that it is the same."""
+
+    @abstractmethod
+    def export(self, bundle: Any, out: Path, dataset: Dataset, say: Callable[[str], None]) -> None:
+        """Writes a `framework.bundle.Bundle` into the empty folder `out`.
+
+        `dataset` has pictures of the bundle's domains to verify and calibrate with; `say` tells people what is being
+        done. Raises RunError, and what lies in `out` is not to be used, when the result is not faithful.
+        """
+
+
 def l1(x: Tensor, y: Tensor) -> Tensor:
     """Mean absolute difference in float32; the paper's L1 "norm" read as a mean (lambda 100 is only sensible so)."""
     return (x.float() - y.float()).abs().mean()
@@ -104,8 +131,8 @@ def freeze(module: nn.Module) -> nn.Module:
 
 
 def parameters_of(*modules: nn.Module) -> list[nn.Parameter]:
-    """All trainable parameters, in a stable order."""
-    return [p for m in modules for p in m.parameters() if p.requires_grad]
+    """All trainable parameters, in a stable order, each once though modules may share it."""
+    return list(dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad))
 
 
-__all__ = ["AdversarialLoss", "Encoder", "Loss", "TranslatorPair", "freeze", "l1", "parameters_of", "torch"]
+__all__ = ["AdversarialLoss", "Encoder", "Exporter", "Loss", "TranslatorPair", "freeze", "l1", "parameters_of", "torch"]

@@ -18,7 +18,10 @@ TORCH_FREE = [
     "framework", "framework.arguments", "framework.atomic", "framework.catalogue", "framework.cli",
     "framework.data", "framework.errors", "framework.events", "framework.fetch", "framework.hooks",
     "framework.offers", "framework.pictures", "framework.progress", "framework.spec", "plugins.plugin_commands",
-    "plugins.train_command", "plugins.translate_command",
+    "framework.files", "framework.scores", "plugins.train_command", "plugins.translate_command", "exporters.allowed",
+    "exporters.export_command", "exporters.graph_check", "exporters.inputs", "exporters.manifest",
+    "exporters.onnxruntime_backend", "exporters.openvino_backend", "exporters.protobuf", "exporters.providers",
+    "exporters.run_command", "exporters.runtime", "exporters.safety", "exporters.tensor_check",
 ]  # fmt: skip
 
 

@@ -1,0 +1,179 @@
+"""The exporter `onnx`: a bundle becomes one verified graph a direction, with its manifest and golden pictures."""
+
+# N images, H W space
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen, validators
+
+from ..framework import atomic
+from ..framework.bundle import Bundle
+from ..framework.contracts import Exporter
+from ..framework.data import Dataset
+from ..framework.hooks import hookimpl
+from ..framework.offers import ExporterOffer, option
+from ..framework.pictures import write_png
+from ..framework.scores import Images, cropped
+from ..framework.scoring import load_size
+from ..framework.spec import DIRECTIONS, Pair
+from . import manifest
+from .gate import LEAST_PSNR_DB, Styles, check_parity, session_of
+from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
+from .manifest import PRECISIONS, Direction, Golden, Manifest
+from .precision import random_pictures
+from .reduced import reduced
+
+PARITY_IMAGES, RANDOM_IMAGES, GOLDEN_IMAGES = 64, 8, 4
+OWN_LICENCE = (
+    "Apache-2.0 for the program; the encoder's weights and the pictures it learnt from have licences of their own"
+)
+
+Say = Callable[[str], None]
+
+
+@frozen
+class OnnxOptions:
+    """What to export and how small."""
+
+    direction: str = option("both", "a2b, b2a or both", validators.in_((*DIRECTIONS, "both")))
+    precision: str = option(
+        "fp32",
+        "fp32 | fp16 (half the size) | int8 (static, calibrated on the domain's own pictures)",
+        validators.in_(PRECISIONS),
+    )
+    taps: bool = option(False, "also give the image that each deeper level decided")
+    opset: int = option(OPSET, "ONNX operator set", validators.ge(LOWEST_OPSET), validators.le(HIGHEST_OPSET))
+    licence: str = option(OWN_LICENCE, "stated in the files", validators.min_len(1))
+
+
+class OnnxExporter(Exporter):
+    """A graph that does not repeat eager torch is not shipped; the manifest, written last, vouches for every file."""
+
+    def __init__(self, options: OnnxOptions) -> None:
+        self.options = options
+
+    def export(self, bundle: Bundle, out: Path, dataset: Dataset, say: Say) -> None:
+        """Exports `bundle` to the empty folder `out`; raises RunError when the gate finds a difference."""
+        o = self.options
+        chosen = DIRECTIONS if o.direction == "both" else (o.direction,)
+        made = {direction: self._direction(bundle, direction, dataset, out, say) for direction in chosen}
+        manifest.write(out, _manifest(bundle, o, made, out))
+
+    def _direction(self, bundle: Bundle, direction: str, dataset: Dataset, out: Path, say: Say) -> Direction:
+        o, names = self.options, _names(bundle, direction)
+        title = f"{names.a} → {names.b}"
+        say(f"{title}: running the cascade in eager float32")
+        module = Deployed(bundle.cascade(direction), taps=o.taps)
+        real = _pictures(bundle, direction, dataset)
+        images = np.concatenate([real, random_pictures(RANDOM_IMAGES, bundle.image.size)])
+        styles = styles_for(len(images), module.cascade.style_size)
+        expected = eager(module, images, styles)
+        say(f"{title}: compiling the graph")
+        model = compile_graph(module, bundle.image.size, o.opset)
+        record: dict[str, Any] = check_parity(
+            session_of(model.SerializeToString()), images, styles, expected, "fp32", f"{title} in fp32"
+        )
+        if o.precision != "fp32":
+            say(f"{title}: reducing to {o.precision} and judging what it costs")
+            model, record = reduced(model, module, bundle, direction, dataset, images, styles, expected, o.precision)
+        facts = {**_facts(bundle, o), "direction": direction, "source": names.a, "target": names.b}
+        name = f"{direction}.onnx"
+        atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))
+        golden = _golden(out, direction, images, expected[manifest.OUTPUT])
+        return Direction(
+            name, names.a, names.b, module.outputs, golden, LEAST_PSNR_DB[o.precision],
+            module.cascade.style_size, record,
+        )  # fmt: skip
+
+
+@torch.inference_mode()
+def eager(module: Deployed, images: Images, styles: Styles, batch: int = 16) -> dict[str, Images]:
+    """Every output of the module for uint8 `images` (N, H, W, 3), by name, in float32."""
+    made: list[tuple[torch.Tensor, ...]] = []
+    for start in range(0, len(images), batch):
+        rows = slice(start, start + batch)
+        given = [torch.from_numpy(images[rows])] + ([torch.from_numpy(styles[rows])] if styles is not None else [])
+        made.append(module(*given))
+    return {name: torch.cat([part[k] for part in made]).numpy() for k, name in enumerate(module.outputs)}
+
+
+def styles_for(count: int, size: int) -> Styles:
+    """Drawn styles (count, size) for a cascade that takes them, else None."""
+    return np.random.default_rng(0).standard_normal((count, size)).astype(np.float32) if size else None
+
+
+def _names(bundle: Bundle, direction: str) -> Pair[str]:
+    return bundle.domains if direction == "a2b" else bundle.domains.swap()
+
+
+def _pictures(bundle: Bundle, direction: str, dataset: Dataset) -> Images:
+    source = dataset.domains.a if direction == "a2b" else dataset.domains.b
+    return cropped(source.test, load_size(bundle.recipe.image), bundle.image.size, PARITY_IMAGES)
+
+
+def _golden(out: Path, direction: str, images: Images, expected: Images) -> tuple[Golden, ...]:
+    made = []
+    for k in range(min(GOLDEN_IMAGES, len(images))):
+        golden = Golden(f"golden/{direction}-{k}-source.png", f"golden/{direction}-{k}-translated.png")
+        write_png(out / golden.source, images[k])
+        write_png(out / golden.translated, expected[k])
+        made.append(golden)
+    return tuple(made)
+
+
+def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
+    encoder = bundle.manifest["encoder"]
+    return {
+        "method": bundle.recipe.name,
+        "domains": json.dumps([bundle.domains.a, bundle.domains.b], ensure_ascii=False),
+        "encoder": encoder["use"],
+        "encoder_sha256": encoder["weights_sha256"],
+        "levels": json.dumps([stage.level for stage in bundle.recipe.stages]),
+        "size": str(bundle.image.size),
+        "resize": bundle.image.resize,
+        "precision": options.precision,
+        "bundle_sha256": atomic.sha256(bundle.folder / "bundle.json"),
+        "versions": json.dumps(_versions(), sort_keys=True),
+        "licence": options.licence,
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in ("crosscade", "torch", "onnx", "onnxscript")}
+
+
+def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direction], folder: Path) -> Manifest:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return Manifest(
+        method=bundle.recipe.name,
+        size=bundle.image.size,
+        resize=bundle.image.resize,
+        precision=options.precision,
+        opset=options.opset,
+        encoder={key: bundle.manifest["encoder"][key] for key in ("use", "weights_sha256")},
+        levels=tuple(stage.level for stage in bundle.recipe.stages),
+        bundle_sha256=atomic.sha256(bundle.folder / "bundle.json"),
+        versions=_versions(),
+        licence=options.licence,
+        directions=directions,
+        files={path.relative_to(folder).as_posix(): manifest.file(path) for path in files},
+    )
+
+
+@hookimpl
+def exporters() -> Iterator[ExporterOffer]:
+    """The exporter."""
+    yield ExporterOffer(
+        name="onnx",
+        options=OnnxOptions,
+        build=OnnxExporter,
+        summary="one verified ONNX graph a direction, pixels in and out, run without torch",
+    )
