@@ -14,7 +14,7 @@ from ..framework.bundle import Bundle
 from ..framework.catalogue import Catalogue
 from ..framework.data import Dataset
 from ..framework.scores import Images, Samples, Score
-from ..framework.scoring import FEWEST, Progress, evaluate, load_size, real_images, samples_of
+from ..framework.scoring import FEWEST, Progress, evaluate, fewest, load_size, real_images, samples_of
 from ..framework.spec import DIRECTIONS
 from ..framework.store import to_images, to_tensor
 from ..framework.translate import Translation
@@ -80,8 +80,8 @@ def judge(
         progress("loading the test images")
     size, load = bundle.image.size, load_size(bundle.recipe.image)
     real = real_images(dataset, size, load)
-    fewest = min(len(images) for pair in real.values() for images in pair)
-    there = samples_of(dataset, real, size, load) if fewest >= FEWEST else None
+    smallest = fewest(real)
+    there = samples_of(dataset, real, size, load) if smallest >= FEWEST else None
     judgeable = (there, there.reversed(there.target_test)) if there else (None, None)
     names = (dataset.domains.a.name, dataset.domains.b.name)
     found = []
@@ -95,7 +95,7 @@ def judge(
             candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(source))
         candidates[NO_TRANSLATOR] = no_translator(bundle, direction, source)
         if samples is None:
-            note = f"not judged: a set of {fewest} images is too small (at least {FEWEST})"
+            note = f"not judged: a set of {smallest} images is too small (at least {FEWEST})"
             found.append(Judged(direction, title, candidates, strips, Table(title, {}, notes=(note,))))
             continue
         table = compare(samples, candidates, metrics, progress, catalogue=bundle.catalogue, title=title)

@@ -29,6 +29,15 @@ SCORE_CHANGE = {"fp32": 0.01, "fp16": 0.01, "int8": 0.02}
 Styles = NDArray[np.float32] | None
 
 
+@frozen(eq=False)
+class Reference:
+    """Pictures uint8 (N, H, W, 3), their styles (N, K) or None, and what eager float32 makes of them, by output."""
+
+    images: Images
+    styles: Styles
+    outputs: Mapping[str, Images]
+
+
 @frozen
 class Parity:
     """How close two sets of uint8 images are."""
@@ -81,20 +90,15 @@ def run_graph(
 
 
 def check_parity(
-    session: onnxruntime.InferenceSession,
-    images: Images,
-    styles: Styles,
-    expected: Mapping[str, Images],
-    precision: str,
-    where: str,
+    session: onnxruntime.InferenceSession, reference: Reference, precision: str, where: str
 ) -> dict[str, Any]:
     """The parity of every output at every batch size, for the manifest. Raises RunError on a breach."""
     record: dict[str, Any] = {}
     for batch in BATCHES:
         rows = slice(None) if batch == max(BATCHES) else slice(0, 2 * batch)  # small batches are slow; a few will tell
-        given = None if styles is None else styles[rows]
-        for name, made in run_graph(session, images[rows], given, batch).items():
-            found = parity(made, expected[name][rows])
+        styles = None if reference.styles is None else reference.styles[rows]
+        for name, made in run_graph(session, reference.images[rows], styles, batch).items():
+            found = parity(made, reference.outputs[name][rows])
             record[f"{name}, batch {batch}"] = found.plain()
             refuse_breach(found, precision, f"{where}: output '{name}' at batch {batch}")
     return record

@@ -26,6 +26,13 @@ INPUT, OUTPUT, STYLE = "images", "translated", "style"
 
 _text = validators.instance_of(str)
 _whole = validators.instance_of(int)
+_texts = validators.deep_iterable(_text)
+_table_of_texts = validators.deep_mapping(_text, _text)
+
+
+def _tuple(values: Any) -> tuple[Any, ...]:
+    """JSON knows lists alone."""
+    return tuple(values)
 
 
 @frozen
@@ -54,8 +61,8 @@ class Direction:
     file: str = field(validator=_text)
     source: str = field(validator=_text)
     target: str = field(validator=_text)
-    outputs: tuple[str, ...] = field(converter=tuple)
-    golden: tuple[Golden, ...] = field(converter=tuple)
+    outputs: tuple[str, ...] = field(converter=_tuple, validator=_texts)
+    golden: tuple[Golden, ...] = field(converter=_tuple)
     psnr_db: float = field(converter=float, validator=validators.gt(0))
     """What the golden pictures must reach at least, against eager float32."""
     style_size: int = field(default=0, validator=[_whole, validators.ge(0)])
@@ -72,10 +79,10 @@ class Manifest:
     resize: str = field(validator=_text)
     precision: str = field(validator=validators.in_(PRECISIONS))
     opset: int = field(validator=_whole)
-    encoder: Mapping[str, str]
-    levels: tuple[int, ...] = field(converter=tuple)
+    encoder: Mapping[str, str] = field(validator=_table_of_texts)
+    levels: tuple[int, ...] = field(converter=_tuple, validator=validators.deep_iterable(_whole))
     bundle_sha256: str = field(validator=_text)
-    versions: Mapping[str, str]
+    versions: Mapping[str, str] = field(validator=_table_of_texts)
     licence: str = field(validator=_text)
     directions: Mapping[str, Direction]
     files: Mapping[str, File]

@@ -25,11 +25,11 @@ from ..framework.scores import Images, cropped
 from ..framework.scoring import load_size
 from ..framework.spec import DIRECTIONS, Pair
 from . import manifest
-from .gate import LEAST_PSNR_DB, Styles, check_parity, session_of
+from .gate import LEAST_PSNR_DB, Reference, Styles, check_parity, session_of
 from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
 from .manifest import PRECISIONS, Direction, Golden, Manifest
 from .precision import random_pictures
-from .reduced import reduced
+from .reduced import Judges, drawn_styles, reduced
 
 PARITY_IMAGES, RANDOM_IMAGES, GOLDEN_IMAGES = 64, 8, 4
 OWN_LICENCE = (
@@ -74,20 +74,18 @@ class OnnxExporter(Exporter):
         module = Deployed(bundle.cascade(direction), taps=o.taps)
         real = _pictures(bundle, direction, dataset)
         images = np.concatenate([real, random_pictures(RANDOM_IMAGES, bundle.image.size)])
-        styles = styles_for(len(images), module.cascade.style_size)
-        expected = eager(module, images, styles)
+        reference = eager(module, images, drawn_styles(len(images), module.cascade.style_size))
         say(f"{title}: compiling the graph")
         model = compile_graph(module, bundle.image.size, o.opset)
-        record: dict[str, Any] = check_parity(
-            session_of(model.SerializeToString()), images, styles, expected, "fp32", f"{title} in fp32"
-        )
+        session = session_of(model.SerializeToString())
+        record: dict[str, Any] = check_parity(session, reference, "fp32", f"{title} in fp32")
         if o.precision != "fp32":
             say(f"{title}: reducing to {o.precision} and judging what it costs")
-            model, record = reduced(model, module, bundle, direction, dataset, images, styles, expected, o.precision)
+            model, record = reduced(model, reference, Judges.of(bundle, direction, dataset), o.precision)
         facts = {**_facts(bundle, o), "direction": direction, "source": names.a, "target": names.b}
         name = f"{direction}.onnx"
         atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))
-        golden = _golden(out, direction, images, expected[manifest.OUTPUT])
+        golden = _golden(out, direction, images, reference.outputs[manifest.OUTPUT])
         return Direction(
             name, names.a, names.b, module.outputs, golden, LEAST_PSNR_DB[o.precision],
             module.cascade.style_size, record,
@@ -95,19 +93,15 @@ class OnnxExporter(Exporter):
 
 
 @torch.inference_mode()
-def eager(module: Deployed, images: Images, styles: Styles, batch: int = 16) -> dict[str, Images]:
-    """Every output of the module for uint8 `images` (N, H, W, 3), by name, in float32."""
+def eager(module: Deployed, images: Images, styles: Styles, batch: int = 16) -> Reference:
+    """What the module makes of uint8 `images` (N, H, W, 3) in float32."""
     made: list[tuple[torch.Tensor, ...]] = []
     for start in range(0, len(images), batch):
         rows = slice(start, start + batch)
         given = [torch.from_numpy(images[rows])] + ([torch.from_numpy(styles[rows])] if styles is not None else [])
         made.append(module(*given))
-    return {name: torch.cat([part[k] for part in made]).numpy() for k, name in enumerate(module.outputs)}
-
-
-def styles_for(count: int, size: int) -> Styles:
-    """Drawn styles (count, size) for a cascade that takes them, else None."""
-    return np.random.default_rng(0).standard_normal((count, size)).astype(np.float32) if size else None
+    outputs = {name: torch.cat([part[k] for part in made]).numpy() for k, name in enumerate(module.outputs)}
+    return Reference(images, styles, outputs)
 
 
 def _names(bundle: Bundle, direction: str) -> Pair[str]:

@@ -51,7 +51,7 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     return cleaned(made.model, model.opset_import[0].version)
 
 
-class _Pictures(CalibrationDataReader):  # type: ignore[misc]
+class _Pictures(CalibrationDataReader):
     def __init__(self, images: Images, styles: Styles, batch: int = 8) -> None:
         feeds: list[dict[str, Any]] = []
         for start in range(0, len(images), batch):

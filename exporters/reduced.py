@@ -16,11 +16,11 @@ from attrs import define
 
 from ..framework.bundle import Bundle
 from ..framework.data import Dataset
-from ..framework.errors import CrosscadeError, RunError
-from ..framework.scores import Images, Samples, Score, cropped
-from ..framework.scoring import FEWEST, evaluate, load_size, real_images, samples_of
+from ..framework.errors import RunError
+from ..framework.scores import Images, Samples, Score
+from ..framework.scoring import FEWEST, evaluate, fewest, load_size, real_images, samples_of
 from . import gate
-from .graph import Deployed, scopes
+from .graph import scopes
 from .manifest import OUTPUT
 from .precision import PLANS, to_float16, to_int8
 
@@ -33,18 +33,24 @@ JUDGES = ("target-class", "target-shape", "fd-efficientnet-lite0")
 class Judges:
     """Judged scores of one direction's translations; the real pictures are looked at once."""
 
+    source: Images
+    """Test pictures to translate."""
+    calibration: Images
+    """Training pictures of the source domain."""
     samples: Samples | None
+    """Nothing is judged without."""
     bundle: Bundle
 
     @classmethod
     def of(cls, bundle: Bundle, direction: str, dataset: Dataset) -> Judges:
-        """Without samples, so that nothing is judged, where the dataset has too few pictures."""
+        """Without samples where the dataset has too few pictures."""
         size, load = bundle.image.size, load_size(bundle.recipe.image)
         real = real_images(dataset, size, load)
-        if min(len(images) for pair in real.values() for images in pair) < FEWEST:
-            return cls(None, bundle)
-        there = samples_of(dataset, real, size, load)
-        return cls(there if direction == "a2b" else there.reversed(there.target_test), bundle)
+        there = samples_of(dataset, real, size, load) if fewest(real) >= FEWEST else None
+        if there and direction == "b2a":
+            there = there.reversed(there.target_test)
+        source, calibration = (getattr(real[part], direction[0]) for part in ("test", "train"))
+        return cls(source, calibration[:CALIBRATION_IMAGES], there, bundle)
 
     def scores(self, images: Images) -> dict[str, Score]:
         """By name; none when there is nothing to judge with."""
@@ -54,87 +60,72 @@ class Judges:
 
 
 def reduced(
-    model: onnx.ModelProto,
-    module: Deployed,
-    bundle: Bundle,
-    direction: str,
-    dataset: Dataset,
-    images: Images,
-    styles: gate.Styles,
-    expected: Mapping[str, Images],
-    precision: str,
+    model: onnx.ModelProto, reference: gate.Reference, judges: Judges, precision: str
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """The first variant of `model` that passes the gate, and the record of all that were tried.
 
-    Raises RunError with every row when none passes.
+    Raises RunError with what each lacked when none passes.
     """
-    judges = Judges.of(bundle, direction, dataset)
     whole = gate.session_of(model.SerializeToString())
-    test, test_styles = _test(judges, module, images, styles)
-    before = judges.scores(gate.run_graph(whole, test, test_styles)[OUTPUT])
+    test, style_size = judges.source, 0 if reference.styles is None else reference.styles.shape[1]
+    styles = drawn_styles(len(test), style_size, 2)
+    before = judges.scores(gate.run_graph(whole, test, styles)[OUTPUT])
     rows: dict[str, Any] = {"float32": {"megabytes": _megabytes(model), "scores": _values(before)}}
     refused: list[str] = []
-    for title, variant in _variants(model, bundle, direction, dataset, precision, module.cascade.style_size):
-        data = variant.SerializeToString()
-        session = gate.session_of(data)
-        after = judges.scores(gate.run_graph(session, test, test_styles)[OUTPUT])
+    for title, variant in _variants(model, judges.calibration, style_size, precision):
+        session = gate.session_of(variant.SerializeToString())
+        after = judges.scores(gate.run_graph(session, test, styles)[OUTPUT])
         changes = gate.score_changes(before, after)
-        rows[title] = {
+        again = gate.run_graph(session, reference.images, reference.styles)[OUTPUT]
+        row = rows[title] = {
             "megabytes": _megabytes(variant),
-            "times_as_fast": round(speed_ratio(session, whole, images[:1], None if styles is None else styles[:1]), 2),
-            "psnr_db": gate.parity(gate.run_graph(session, images, styles)[OUTPUT], expected[OUTPUT]).plain()[
-                "psnr_db"
-            ],
+            "times_as_fast": round(speed_ratio(session, whole, reference), 2),
+            "psnr_db": gate.parity(again, reference.outputs[OUTPUT]).plain()["psnr_db"],
             "scores": _values(after),
             "worse_by": {name: round(value, 4) for name, value in changes.items()},
         }
+        where = f"{title} in {precision}"
         try:
-            where = f"{direction} in {precision}, {title}"
-            parity = gate.check_parity(session, images, styles, expected, precision, where)
+            parity = gate.check_parity(session, reference, precision, where)
             gate.refuse_change(changes, precision, where)
-        except CrosscadeError as error:
-            rows[title]["refused"] = f"{error.found}; {error.expected}"
+        except RunError as error:
+            row["refused"] = f"{error.where}: {error.found}; expected {error.expected}"
             refused.append(f"{title}: {error.found}")
             continue
         return variant, {**parity, "variants": rows, "shipped": title}
+    least, change = gate.LEAST_PSNR_DB[precision], gate.SCORE_CHANGE[precision]
     raise RunError(
-        f"{direction} in {precision}",
+        f"export in {precision}",
         found="; ".join(refused),
-        expected=f">= {gate.LEAST_PSNR_DB[precision]:g} dB and scores worse by at most {gate.SCORE_CHANGE[precision]:g}",
+        expected=f">= {least:g} dB and scores worse by at most {change:g}",
         cure="Nothing was shipped. Use --precision fp32 or fp16.",
     )
 
 
 def _variants(
-    model: onnx.ModelProto, bundle: Bundle, direction: str, dataset: Dataset, precision: str, style_size: int
+    model: onnx.ModelProto, calibration: Images, style_size: int, precision: str
 ) -> Iterator[tuple[str, onnx.ModelProto]]:
     if precision == "fp16":
         yield "float16, norms in float32", to_float16(model)
         return
-    source = dataset.domains.a if direction == "a2b" else dataset.domains.b
-    pictures = cropped(source.train, load_size(bundle.recipe.image), bundle.image.size, CALIBRATION_IMAGES)
-    styles = np.random.default_rng(1).standard_normal((len(pictures), style_size)).astype(np.float32)
-    parts = scopes(model)
+    parts, styles = scopes(model), drawn_styles(len(calibration), style_size, 1)
     for plan in PLANS:
-        yield plan.title, to_int8(model, pictures, styles if style_size else None, parts, plan)
+        yield plan.title, to_int8(model, calibration, styles, parts, plan)
 
 
-def _test(judges: Judges, module: Deployed, images: Images, styles: gate.Styles) -> tuple[Images, gate.Styles]:
-    if judges.samples is None:
-        return images, styles
-    size = module.cascade.style_size
-    test = judges.samples.source
-    return test, np.random.default_rng(2).standard_normal((len(test), size)).astype(np.float32) if size else None
+def drawn_styles(count: int, size: int, seed: int = 0) -> gate.Styles:
+    """Styles (count, size) for a cascade that takes them, else None."""
+    return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32) if size else None
 
 
 def speed_ratio(
     one: onnxruntime.InferenceSession,
     other: onnxruntime.InferenceSession,
-    images: Images,
-    styles: gate.Styles,
+    reference: gate.Reference,
     turns: int = 15,
 ) -> float:
-    """How many times as fast `one` is as `other`: the median of turns taken in turn, so that noise meets both."""
+    """How many times as fast `one` is on one picture: the median of turns taken in turn, so that noise meets both."""
+    images, styles = reference.images[:1], None if reference.styles is None else reference.styles[:1]
     ratios = []
     for _ in range(turns):
         took = []

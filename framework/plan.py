@@ -28,10 +28,14 @@ class Plan:
     def measured(cls, materials: Materials, report: Reporter) -> Plan:
         """Times a few real steps of every stage, with fresh networks and real features in place of translations."""
         stages = len(stage_names(materials.recipe))
-        made = []
+        made: list[tuple[tuple[float, float], ...]] = []
         with report.stage("measure this machine", stages) as bar:
             for index in range(stages):
                 stage = build_stage(_Rehearsal.of(materials), index, {})
+                bar.advance()
+                if not stage.learns:
+                    made.append(((1.0, 0.0),))
+                    continue
                 starts = sorted({0.0, *(use.start for use, _ in stage.losses if use.start < 1)})
                 made.append(
                     tuple(
@@ -39,7 +43,6 @@ class Plan:
                         for start, end in zip(starts, [*starts[1:], 1.0])
                     )
                 )
-                bar.advance()
         return cls(tuple(made))
 
     def seconds(self, recipe: Recipe) -> list[float]:
@@ -49,7 +52,8 @@ class Plan:
 
     def scaled_to(self, recipe: Recipe, minutes: float) -> Recipe:
         """`recipe` with every stage's images scaled so that the whole takes about `minutes`."""
-        factor = minutes * 60 / sum(self.seconds(recipe))
+        whole = sum(self.seconds(recipe))
+        factor = minutes * 60 / whole if whole else 1.0
 
         def scaled(stage: Any) -> Any:
             return evolve(

@@ -66,7 +66,7 @@ def rehearse(recipe: Recipe, catalogue: Catalogue, encoder: Encoder) -> None:
     )
     for index in range(len(stage_names(recipe))):
         stage = build_stage(materials, index, {})
-        if not stage.active(0.0):
+        if stage.learns and not stage.active(0.0):
             raise InputError(
                 f"the losses of '{stage.title}'",
                 found="none that counts from the start",

@@ -6,14 +6,18 @@ out/run.json  recipe.json  events.jsonl  store/…  stages/<name>.safetensors  s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from attrs import evolve
+from numpy.typing import NDArray
 from torch import nn
 
 from . import atomic, begun, bundle, checkpoint, precision, prepare, samples
 from .catalogue import Catalogue
+from .contracts import TranslatorPair
 from .data import Dataset
 from .errors import InputError, RunError
 from .events import Events
@@ -125,7 +129,11 @@ def _train_stages(materials: Materials, out: Path, state: dict[str, Any], report
             if weights.exists():
                 report.skip(index, stage.schedule.steps)
             else:
-                _train(stage, materials, out, events, report, weights, finished)
+                _remember(stage, materials)
+                if stage.learns:
+                    _train(stage, materials, out, events, report, weights, finished)
+                else:
+                    checkpoint.write_tensors(weights, stage.modules.state_dict())
             stage.modules.load_state_dict(checkpoint.read(weights))
             finished[stage.key] = stage.modules.eval()
             if stage.kind == "translate":
@@ -134,6 +142,19 @@ def _train_stages(materials: Materials, out: Path, state: dict[str, Any], report
                 state["warnings"] += check_inverters(stage, materials)
     checkpoint.clear(out)  # a kill just after the last stage's weights were written leaves one
     return finished
+
+
+def _remember(stage: Stage, materials: Materials) -> None:
+    """Shows real features to translators that want some, evenly spread over each domain's."""
+    for module in stage.modules.values():
+        if isinstance(module, TranslatorPair) and module.examples:
+            last = materials.train.map(lambda store: len(store) - 1)
+            rows = last.map(partial(_spread, module.examples))
+            module.remember(materials.features(stage.level, rows))
+
+
+def _spread(count: int, last: int) -> NDArray[np.int64]:
+    return np.linspace(0, last, count).round().astype(np.int64)
 
 
 def _refuse_collapse(

@@ -15,6 +15,7 @@ from .materials import Materials
 from .pictures import grid, write_png
 from .stages import Stage
 from .store import to_images
+from .styles import run_seeded
 from .training import Trainee
 
 SHOWN = 6
@@ -52,7 +53,7 @@ class Sampler:
             name, inverter = f"translators{s.level}", f"inverter{s.level}_{other}"
             if name in average:
                 pair: Any = average[name]
-                deeper = getattr(pair.into, other)(self._real(source, s.level), deeper)
+                deeper = run_seeded(getattr(pair.into, other), self._real(source, s.level), deeper, seed=0)
             else:
                 deeper = source.features(f"translated{s.level}", slice(0, SHOWN)).to(self.materials.device)
             nets = average if inverter in average else self.finished.get(f"invert-{s.level}", nn.ModuleDict())

@@ -67,6 +67,11 @@ def real_images(dataset: Dataset, size: int, load: int) -> dict[str, Pair[Images
     }
 
 
+def fewest(real: Mapping[str, Pair[Images]]) -> int:
+    """The size of the smallest set of `real_images`."""
+    return min(len(images) for pair in real.values() for images in pair)
+
+
 def samples_of(dataset: Dataset, real: Mapping[str, Pair[Images]], size: int, load: int) -> Samples:
     """The a -> b samples of `real_images`, with the untranslated source in the translations' place."""
 

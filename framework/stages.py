@@ -14,12 +14,12 @@ import torch
 from attrs import define, field
 from torch import Tensor, nn
 
-from .contracts import AdversarialLoss, Loss
+from .contracts import AdversarialLoss, Loss, parameters_of
 from .errors import InputError
 from .materials import Materials, Rows
 from .recipe import LossUse, Recipe, Schedule
 from .spec import LevelSpec, Pair
-from .views import InversionView, RefineView, TranslationView
+from .views import InversionView, RefineView
 
 IMAGE_LEVEL = LevelSpec(0, "image", 3, 1)
 
@@ -61,6 +61,11 @@ class Stage:
                 again = sum(1 for name in found if name.split("#")[0] == use.use)
                 found[use.use + (f"#{again + 1}" if again else "")] = (use, loss)
         return found
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to train."""
+        return bool(parameters_of(self.modules))
 
     @property
     def adversaries(self) -> list[AdversarialLoss]:
@@ -168,9 +173,9 @@ def _translate(m: Materials, index: int, k: int) -> Stage:
         m, recipe.losses, m.level(recipe.level), gives, f"stages[{k}]", f"translator '{recipe.translator.use}'"
     )
 
-    def view(rows: Rows) -> TranslationView:
+    def view(rows: Rows) -> Any:
         translated: Pair[Any] = m.translated(m.recipe.stages[k - 1].level, rows) if k else Pair(None, None)
-        return TranslationView(pair.into, m.features(recipe.level, rows), _condition(m, k, rows), translated)
+        return pair.view(m.features(recipe.level, rows), _condition(m, k, rows), translated)
 
     return Stage(index, "translate", recipe.level, modules, losses, recipe.schedule, view)
 

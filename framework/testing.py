@@ -22,6 +22,7 @@ from .contracts import AdversarialLoss, Encoder, Loss, TranslatorPair
 from .data import Dataset
 from .offers import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
 from .spec import ImageSpec, LevelSpec, Pair
+from .styles import draw_styles, style_size
 from .testing_tools import (
     Deepest,
     Levels,
@@ -94,19 +95,45 @@ def check_translator(
     options: Any = None,
     export: bool = True,
 ) -> None:
-    """Both nets keep the shape and [-1, 1], learn, treat rows independently and export faithfully."""
+    """Both nets keep the shape and [-1, 1], learn, treat rows independently and export faithfully.
+
+    Where there are styles they are inputs like the others, and those of an example are its own. The pair's view gives
+    all that `offers` names.
+    """
     pair: Any = built(translator, options, here=here, deeper=deeper, image=image)
     what = called(translator, pair)
     require(isinstance(pair, TranslatorPair), f"{what} is a {type(pair).__name__}, not a TranslatorPair")
 
+    sizes = pair.into.map(style_size)
+    require(sizes.a == sizes.b, f"{what}: styles of {sizes.a} numbers into a and of {sizes.b} into b")
+
     def inputs(batch: int) -> tuple[Tensor, ...]:
         specs = [here] + ([deeper] if deeper else [])
-        return tuple(uniform(batch, s.channels, *[s.size(image.size)] * 2, seed=batch) for s in specs)
+        maps = tuple(uniform(batch, s.channels, *[s.size(image.size)] * 2, seed=batch) for s in specs)
+        return (*maps, draw_styles(batch, sizes.a, batch)) if sizes.a else maps
 
     # Layers that start at zero (AdaIN's style) would hide a wrong graph: check a copy that has moved on a little.
     for domain, net in zip("ab", moved(pair).into):
         call = net if deeper else Deepest(net)
         require_network(call, inputs, (here.channels, *[here.size(image.size)] * 2), f"{what}, into.{domain}", export)
+        if sizes.a:
+            _check_styles(net, inputs(3)[0], sizes.a, f"{what}, style_of into.{domain}")
+
+    features, *condition = [Pair(x, x) for x in inputs(2)[: 2 if deeper else 1]]
+    given: Pair[Any] = condition[0] if condition else Pair(None, None)
+    view = pair.view(features, given, given)
+    lacking = sorted(name for name in pair.offers if not hasattr(view, name))
+    require(not lacking, f"{what}: offers {', '.join(lacking)}, which its view does not give")
+
+
+def _check_styles(net: Any, examples: Tensor, size: int, what: str) -> None:
+    given = examples.clone().requires_grad_(True)
+    styles = net.style_of(given)
+    shape = tuple(styles.shape)
+    require(shape == (len(examples), size), f"{what}: gives {shape}, expected {(len(examples), size)}")
+    torch.autograd.backward(styles.float().square().mean())
+    require(alive(given.grad), f"{what}: no finite gradient reaches the example")
+    require_rows_alone(net.style_of, (examples,), what)
 
 
 def check_inverter(

@@ -195,9 +195,9 @@ class Deepest(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (B, C, H, W) -> the same shape."""
-        return self.net(features, None)
+    def forward(self, features: Tensor, style: Tensor | None = None) -> Tensor:
+        """Features (B, C, H, W) and the styles (B, S), if there are any -> the same shape as the features."""
+        return self.net(features, None) if style is None else self.net(features, None, style)
 
 
 class TinyEncoder(Encoder):

@@ -104,9 +104,10 @@ def train_step(trainee: Trainee, sizes: Pair[int], seed: int, autocast: Autocast
     active = stage.active(done)
     adversaries = [loss for _, loss in active.values() if isinstance(loss, AdversarialLoss)]
     for turn in range(1, max((a.steps for a in adversaries), default=0)):
+        view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, turn))
         with torch.no_grad(), autocast():
-            view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, turn))
-            _ = view.fake
+            for name in sorted({name for a in adversaries if turn < a.steps for name in a.needs}):
+                getattr(view, name)
         update_critics(trainee, adversaries, view, turn, autocast, values)
     view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, 0))
     if adversaries:

@@ -14,17 +14,22 @@ from .events import Events
 from .materials import Materials
 from .stages import Stage, inverters_of
 from .store import BATCH, Store, to_images
+from .styles import draw_styles, run_seeded
 
 
 @torch.inference_mode()
 def translate_stores(stage: Stage, materials: Materials, events: Events) -> list[str]:
-    """Translates every stored view once, for the next level's condition, and checks the stage's health."""
+    """Translates the stored views once, for the next level's condition, and checks the stage's health.
+
+    Nothing reads what the shallowest level makes of the training images.
+    """
     k = [s.level for s in materials.recipe.stages].index(stage.level)
     deeper = materials.recipe.stages[k - 1].level if k else None
     pair: Any = stage.modules[f"translators{stage.level}"]
     warnings: list[str] = []
     name = f"translated{stage.level}"
-    for split in (materials.train, materials.test):
+    last = stage.level == materials.recipe.stages[-1].level
+    for split in (materials.test,) if last else (materials.train, materials.test):
         for net, source in zip(pair.into.swap(), split):
             if not source.has(name):
                 source.put(
@@ -89,7 +94,9 @@ def check_inverters(stage: Stage, materials: Materials) -> list[str]:
 @torch.inference_mode()
 def check_final(cascade: Cascade, source: Store, where: str) -> tuple[list[str], bool]:
     """Warnings about the final images of some test images, and whether they have collapsed."""
-    images = to_images(cascade(source.images(slice(0, 60)).to(next(cascade.parameters()).device)))
+    given = source.images(slice(0, 60)).to(next(cascade.parameters()).device)
+    styles = [draw_styles(len(given), cascade.style_size, 0).to(given.device)] if cascade.style_size else []
+    images = to_images(cascade(given, *styles))
     collapsed = health.black_share(images) > health.COLLAPSED or health.alike(images)
     return health.check_images(images, where), collapsed
 
@@ -100,6 +107,7 @@ def _batches(net: Any, store: Any, level: int, deeper: int | None, m: Materials)
             rows = slice(start, start + BATCH * 2)
             given = store.features(f"translated{deeper}", rows).to(m.device) if deeper is not None else None
             with torch.inference_mode(), m.autocast():
-                yield net(store.features(f"level{level}", rows).to(m.device), given).float().cpu()
+                features = store.features(f"level{level}", rows).to(m.device)
+                yield run_seeded(net, features, given, m.recipe.training.seed, start).float().cpu()
 
     return run

@@ -1,26 +1,26 @@
 """What losses read. A view is made once a step and computes lazily, at most once each: a loss that nobody uses is free.
 
 B batch, C channels, H W space; i level. Every `Pair` is by the domain that the tensor *is in*: `fake.b` is made from a.
-Translators are called `net(features, deeper)`, inverters `net(features)`.
+Translators are called `net(features, deeper)`, inverters `net(features)`. A translator with styles is given random ones
+for `fake`, and those of the real features for `cycled` and `same`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from .contracts import Encoder
 from .spec import Pair
+from .styles import run
+
+if TYPE_CHECKING:
+    from .contracts import Encoder
 
 Features = Mapping[int, Tensor]
-
-
-def _translate(net: nn.Module, features: Tensor, deeper: Tensor | None) -> Tensor:
-    return net(features, deeper)
 
 
 class TranslationView:
@@ -43,17 +43,17 @@ class TranslationView:
     @cached_property
     def fake(self) -> Pair[Tensor]:
         """fake.b = G_B(a_i, b~_{i+1})."""
-        return self.into.zip(_translate, self.features.swap(), self.translated)
+        return self.into.zip(run, self.features.swap(), self.translated)
 
     @cached_property
     def cycled(self) -> Pair[Tensor]:
         """cycled.a = G_A(G_B(a_i, b~_{i+1}), a_{i+1}), to be like features.a."""
-        return self.into.zip(_translate, self.fake.swap(), self.condition)
+        return self.into.zip(run, self.fake.swap(), self.condition, self.features)
 
     @cached_property
     def same(self) -> Pair[Tensor]:
         """same.a = G_A(a_i, a_{i+1}), to be like features.a."""
-        return self.into.zip(_translate, self.features, self.condition)
+        return self.into.zip(run, self.features, self.condition, self.features)
 
 
 class InversionView:
@@ -150,10 +150,10 @@ class RefineView(InversionView):
         self._frozen, self.normalise = frozen, normalise
         self._rows = max(1, round(share * len(images.a)))
 
-    def _chain(self, sources: Mapping[int, Pair[Tensor]], deeper: Pair[Any]) -> Pair[Features]:
+    def _chain(self, sources: Mapping[int, Pair[Tensor]], deeper: Pair[Any], *like: Any) -> Pair[Features]:
         made: dict[int, Pair[Tensor]] = {}
         for i, into in self._into.items():
-            deeper = made[i] = into.zip(_translate, sources[i], deeper)
+            deeper = made[i] = into.zip(run, sources[i], deeper, *(styles[i] for styles in like))
         return Pair({i: p.a for i, p in made.items()}, {i: p.b for i, p in made.items()})
 
     @cached_property
@@ -165,7 +165,8 @@ class RefineView(InversionView):
     @cached_property
     def same(self) -> Pair[Features]:
         """Translators on their own domain's features, by level, to be like `features`."""
-        return self._chain({i: p.map(self._some) for i, p in self._real.items()}, self._condition.map(self._some))
+        own = {i: p.map(self._some) for i, p in self._real.items()}
+        return self._chain(own, self._condition.map(self._some), own)
 
     @cached_property
     def fake_features(self) -> Pair[Features]:

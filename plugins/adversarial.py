@@ -17,8 +17,9 @@ from ..framework.contracts import Encoder
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
 from ..framework.offers import LossOffer, option
-from ..framework.spec import ImageSpec, LevelSpec
+from ..framework.spec import ImageSpec, LevelSpec, Pair
 from .critics import FeatureCritic, Opponents, PatchCritic, ProjectedCritic
+from .pool import kept
 
 Judged = Tensor | Mapping[int, Tensor]
 """What a critic sees: a map (B, C, H, W), or raw encoder features by level."""
@@ -32,15 +33,21 @@ class AdversarialOptions:
 
     critic: str = option(
         "patch",
-        "patch: PatchGAN; feature: one number a sample; projected: heads on frozen encoder features of images",
-        validators.in_(("patch", "feature", "projected")),
+        "patch: PatchGAN; patchgan: as CycleGAN has it (70 x 70 pixels a logit where strided = 3); feature: one number "
+        "a sample; projected: heads on frozen encoder features of images",
+        validators.in_(("patch", "patchgan", "feature", "projected")),
     )
     width: int = option(32, "channels of the critic's first layer (PatchGAN as published: 64)", validators.ge(1))
-    strided: int = option(4, 'strided convolutions of the critic "patch" (paper: 4)', validators.ge(1))
+    strided: int = option(
+        4, 'strided convolutions of the critics "patch" and "patchgan" (paper: 4; CycleGAN: 3)', validators.ge(1)
+    )
     norm: str = option(
         "batch",
-        'norm of the critic "patch" (paper: batch, but for the first layer)',
-        validators.in_(("batch", "none", "spectral")),
+        'norm of the critics "patch" and "patchgan" (paper: batch, CycleGAN: instance, but for the first layer)',
+        validators.in_(("batch", "instance", "none", "spectral")),
+    )
+    pool: int = option(
+        0, "fakes of a domain that are kept and shown to its critic again (CycleGAN: 50; paper: 0)", validators.ge(0)
     )
     levels: tuple[int, ...] = option(
         (), 'encoder levels that the critic "projected" judges (none: the three shallowest)'
@@ -94,6 +101,7 @@ class Adversarial(Opponents):
         make: Callable[[], nn.Module],
         levels: Sequence[LevelSpec] = (),
         stride: int = 1,
+        pool: Callable[[], nn.Module] = nn.Identity,
     ) -> None:
         super().__init__(make, learning_rate=options.learning_rate, betas=options.betas, steps=options.steps)
         self.objective, self.options, self.stride = objective, options, stride
@@ -102,6 +110,7 @@ class Adversarial(Opponents):
         self.sees = ("encoded_real", "encoded_fake") if levels else ("real", "fake")
         self.needs = frozenset(self.sees)
         self.register_buffer("paused", torch.zeros(2, dtype=torch.bool))
+        self.pool_a, self.pool_b = pool(), pool()
 
     def terms(self, view: Any) -> Mapping[str, Tensor]:
         """`adversarial`: the opponents' objective on both domains' fakes."""
@@ -115,6 +124,7 @@ class Adversarial(Opponents):
     def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
         """`critic` and, every so often where r1 is on, `r1`, already weighted."""
         reals, fakes = (getattr(view, name) for name in self.sees)
+        fakes = Pair(self.pool_a, self.pool_b).zip(lambda pool, fake: pool(fake), fakes)
         shift = self._shift()
         made: dict[str, Tensor] = {}
         for index, (critic, real, fake) in enumerate(zip(self.critics, reals, fakes)):
@@ -184,6 +194,7 @@ def build(
     objective: Objective, options: AdversarialOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder
 ) -> Adversarial:
     """The loss with two fresh critics. Raises InputError when the critic does not fit the level."""
+    _check(options)
     if options.critic == "projected":
         if here.number != 0:
             raise InputError(
@@ -200,9 +211,23 @@ def build(
     def make() -> nn.Module:
         if options.critic == "feature":
             return FeatureCritic(here.channels, size, options.width)
-        return PatchCritic(here.channels, size, options.width, strided=options.strided, norm=options.norm)
+        published = options.critic == "patchgan"
+        return PatchCritic(
+            here.channels, size, options.width, strided=options.strided, norm=options.norm, published=published
+        )
 
-    return Adversarial(objective, options, make, stride=here.stride)
+    return Adversarial(objective, options, make, stride=here.stride, pool=partial(kept, options.pool, here, size))
+
+
+def _check(options: AdversarialOptions) -> None:
+    """`InputError` for options that do not go together."""
+    instance = options.norm == "instance" and options.critic in ("patch", "patchgan")
+    for key, clash, reason in (
+        ("pool", options.critic == "projected", 'the critic "projected", which sees features'),
+        ("r1", instance, 'norm = "instance", which has no second derivative here'),
+    ):
+        if getattr(options, key) and clash:
+            raise InputError(f"{key} = {getattr(options, key):g}", found=reason, expected="0", cure="Change either.")
 
 
 @hookimpl

@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..framework.contracts import AdversarialLoss
 from ..framework.spec import LevelSpec, Pair
 from .blocks import SLOPE, check_half, initialise
+from .norms import InstanceNorm
 
 SMALLEST = 3
 """A feature critic halves its map down to this many pixels a side."""
@@ -61,30 +62,38 @@ class FeatureCritic(nn.Module):
 class PatchCritic(nn.Module):
     """PatchGAN (supplementary 6.1.2): strided 4x4 convolutions, then one to a map of logits.
 
-    `norm` after each strided convolution but the first: "batch" (the paper), "none", or "spectral" on all of them.
-    Batch statistics are always the batch's own: there is no other mode that a critic would be used in.
+    `norm` after each strided convolution but the first: "batch" (the paper), "instance", "none", or "spectral" on all
+    of them. Batch statistics are always the batch's own: there is no other mode that a critic would be used in.
+
+    `published` is the form of Isola et al. and CycleGAN, each of whose logits sees 70 x 70 pixels with three strided
+    convolutions: one more of stride 1, 4x4 kernels to the last, weights from N(0, 0.02).
     """
 
-    def __init__(self, channels: int, size: int, width: int, *, strided: int = 4, norm: str = "batch") -> None:
+    def __init__(
+        self, channels: int, size: int, width: int, *, strided: int = 4, norm: str = "batch", published: bool = False
+    ) -> None:
         super().__init__()
-        check_half(size, strided, "patch critic", 'Use fewer layers, or the critic "feature".')
+        # stride 1 with a 4x4 kernel takes a pixel, twice; a map of one pixel has no variance to norm
+        check_half(size, strided + 2 * published, "patch critic", 'Use fewer layers, or the critic "feature".')
         ins, layers = channels, list[nn.Module]()
-        for index in range(strided):
+        for index in range(strided + published):
             outs = width * min(2**index, 8)
-            layers.append(nn.Conv2d(ins, outs, 4, 2, 1))
+            layers.append(nn.Conv2d(ins, outs, 4, 2 if index < strided else 1, 1))
             if norm == "batch" and index:
                 layers.append(nn.BatchNorm2d(outs, track_running_stats=False))
+            if norm == "instance" and index:
+                layers.append(InstanceNorm(outs))
             layers.append(nn.LeakyReLU(SLOPE))
             ins = outs
-        self.layers = nn.Sequential(*layers, nn.Conv2d(ins, 1, 3, padding=1))
-        initialise(self)
+        self.layers = nn.Sequential(*layers, nn.Conv2d(ins, 1, 4 if published else 3, padding=1))
+        initialise(self, "normal" if published else "kaiming")
         if norm == "spectral":
             for module in self.layers:
                 if isinstance(module, nn.Conv2d):
                     spectral_norm(module)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, 1, H / 2^n, W / 2^n) float32 logits."""
+        """(B, C, H, W) -> (B, 1, H / 2^n, W / 2^n) float32 logits; two pixels a side less in the published form."""
         return self.layers(x).float()
 
 

@@ -39,7 +39,7 @@ def test_taps_give_the_image_that_each_deeper_level_decided(trained):
     module, images = Deployed(cascade, taps=True), random_pictures(3, 64)
     assert module.outputs == ("translated", "level5")
     found = run_graph(session_of(compile_graph(module, 64).SerializeToString()), images)
-    for name, expected in eager(module, images, None).items():
+    for name, expected in eager(module, images, None).outputs.items():
         assert parity(found[name], expected).largest <= 2
     assert not np.array_equal(found["translated"], found["level5"])
 

@@ -120,6 +120,34 @@ def test_critics_have_their_own_number_of_turns_and_a_count_of_updates():
     assert {"loss0", "loss1", "critic/critic", "critic1/critic"} <= set(values[0])
 
 
+def test_a_critics_turns_alone_make_what_it_needs_without_a_graph_and_nothing_else():
+    class Both(Duel):
+        """Needs what is real, and what is translated to where it is."""
+
+        needs = frozenset({"real", "same"})
+
+        def critic_terms(self, view, step):
+            self.made = view._view  # what was made before anybody asked
+            assert {"same", "fake"} & set(vars(self.made)) == ({"same"} if step % 3 < 2 else {"fake"})
+            assert step % 3 == 2 or not self.made.same.a.requires_grad
+            a, b = self.critics.zip(lambda d, x: (d(x) - 1).square().mean(), view.real)
+            return {"critic": a + b}
+
+    trainee = Trainee.of(stage((Both(steps=3), 1.0)))
+    steps(trainee, 2)
+    assert trainee.critic_step == 6
+
+
+def test_one_critic_of_both_domains_is_updated_once():
+    class One(Duel):
+        def __init__(self):
+            super().__init__()
+            self.critics = Pair(self.nets[0], self.nets[0])
+
+    (optimiser,) = Trainee.of(stage((One(), 1.0))).critic_optimisers
+    assert len(optimiser.param_groups[0]["params"]) == 2, "a weight and a bias"
+
+
 def resumed(trainee: Trainee, path) -> Trainee:
     """A fresh trainee restored from a checkpoint file."""
     checkpoint.save(path, trainee.tensors(), trainee.meta())
