@@ -64,10 +64,13 @@ class OnnxExporter(Exporter):
         """Exports `bundle` to the empty folder `out`; raises RunError when the gate finds a difference."""
         o = self.options
         chosen = DIRECTIONS if o.direction == "both" else (o.direction,)
-        made = {direction: self._direction(bundle, direction, dataset, out, say) for direction in chosen}
+        judges = Judges.of(bundle, dataset) if o.precision != "fp32" else {}
+        made = {way: self._direction(bundle, way, dataset, out, say, judges.get(way)) for way in chosen}
         manifest.write(out, _manifest(bundle, o, made, out))
 
-    def _direction(self, bundle: Bundle, direction: str, dataset: Dataset, out: Path, say: Say) -> Direction:
+    def _direction(
+        self, bundle: Bundle, direction: str, dataset: Dataset, out: Path, say: Say, judges: Judges | None
+    ) -> Direction:
         o, names = self.options, _names(bundle, direction)
         title = f"{names.a} → {names.b}"
         say(f"{title}: running the cascade in eager float32")
@@ -79,9 +82,9 @@ class OnnxExporter(Exporter):
         model = compile_graph(module, bundle.image.size, o.opset)
         session = session_of(model.SerializeToString())
         record: dict[str, Any] = check_parity(session, reference, "fp32", f"{title} in fp32")
-        if o.precision != "fp32":
+        if judges:
             say(f"{title}: reducing to {o.precision} and judging what it costs")
-            model, record = reduced(model, reference, Judges.of(bundle, direction, dataset), o.precision)
+            model, record = reduced(model, reference, judges, o.precision)
         facts = {**_facts(bundle, o), "direction": direction, "source": names.a, "target": names.b}
         name = f"{direction}.onnx"
         atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))

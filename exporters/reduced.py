@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from attrs import define
+from attrs import frozen
 
 from ..framework.bundle import Bundle
 from ..framework.data import Dataset
 from ..framework.errors import RunError
 from ..framework.scores import Images, Samples, Score
 from ..framework.scoring import FEWEST, evaluate, fewest, load_size, real_images, samples_of
+from ..framework.spec import DIRECTIONS, Pair
 from . import gate
 from .graph import scopes
 from .manifest import OUTPUT
@@ -29,9 +30,9 @@ JUDGES = ("target-class", "target-shape", "fd-efficientnet-lite0")
 """The metrics that say whether a translation is still one."""
 
 
-@define
+@frozen(eq=False)
 class Judges:
-    """Judged scores of one direction's translations; the real pictures are looked at once."""
+    """One direction's pictures, and scores of what becomes of them; judges are trained once for both directions."""
 
     source: Images
     """Test pictures to translate."""
@@ -42,15 +43,16 @@ class Judges:
     bundle: Bundle
 
     @classmethod
-    def of(cls, bundle: Bundle, direction: str, dataset: Dataset) -> Judges:
-        """Without samples where the dataset has too few pictures."""
+    def of(cls, bundle: Bundle, dataset: Dataset) -> dict[str, Judges]:
+        """By direction; without samples where the dataset has too few pictures."""
         size, load = bundle.image.size, load_size(bundle.recipe.image)
         real = real_images(dataset, size, load)
         there = samples_of(dataset, real, size, load) if fewest(real) >= FEWEST else None
-        if there and direction == "b2a":
-            there = there.reversed(there.target_test)
-        source, calibration = (getattr(real[part], direction[0]) for part in ("test", "train"))
-        return cls(source, calibration[:CALIBRATION_IMAGES], there, bundle)
+        back = there.reversed(there.target_test) if there else None
+        made = real["test"].zip(
+            lambda test, train, v: cls(test, train[:CALIBRATION_IMAGES], v, bundle), real["train"], Pair(there, back)
+        )
+        return dict(zip(DIRECTIONS, made))
 
     def scores(self, images: Images) -> dict[str, Score]:
         """By name; none when there is nothing to judge with."""

@@ -93,7 +93,7 @@ def test_int8_ships_what_is_close_enough_and_keeps_what_was_tried(export, export
 
 def test_a_precision_that_loses_too_much_says_so_and_ships_nothing(export, tmp_path, monkeypatch):
     monkeypatch.setitem(gate.LEAST_PSNR_DB, "fp16", 99.0)
-    with pytest.raises(RunError, match=r"a2b in fp16: found .* dB against eager float32.*Nothing was shipped"):
+    with pytest.raises(RunError, match=r"export in fp16: found .* dB against eager float32.*Nothing was shipped"):
         export(precision="fp16")
     with pytest.raises(InputError, match="no manifest"):
         manifest.read(tmp_path)
