@@ -16,14 +16,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
     parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
     parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
+    parser.add_argument(
+        "--exported", metavar="DIR", nargs="+", default=[], help="also judge what was exported of this bundle"
+    )
     parser.add_argument("--out", metavar="DIR", help="also write scores.md and scores.json here")
 
 
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from ..exporters.runtime import load as load_export
     from ..framework.bundle import load
     from ..framework.progress import Reporter
     from ..framework.settings import dataset_from
-    from .judging import judge
+    from .judging import judge, refuse_another
 
     report = Reporter()
     bundle = load(arguments.bundle, catalogue)
@@ -33,9 +37,12 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         if arguments.data
         else catalogue.get("dataset", data.use).build(data.options)
     )
+    exports = [load_export(folder) for folder in arguments.exported]
+    for exported in exports:
+        refuse_another(exported, bundle)
     before = bundle.folder.parent / "without-refine"
     names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
-    judged = judge(bundle, dataset, load(before, catalogue) if before.exists() else None, report.say, names)
+    judged = judge(bundle, dataset, load(before, catalogue) if before.exists() else None, report.say, names, exports)
     text = "\n".join(j.table.markdown() for j in judged)
     print(text)
     if arguments.out:

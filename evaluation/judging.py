@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from attrs import evolve, frozen
 
+from ..exporters.runtime import Exported
+from ..framework.atomic import sha256
 from ..framework.bundle import Bundle
 from ..framework.catalogue import Catalogue
 from ..framework.data import Dataset
+from ..framework.errors import InputError
 from ..framework.scores import Images, Samples, Score
 from ..framework.scoring import FEWEST, Progress, evaluate, fewest, load_size, real_images, samples_of
 from ..framework.spec import DIRECTIONS
@@ -74,8 +77,12 @@ def judge(
     without_refine: Bundle | None = None,
     progress: Progress | None = None,
     metrics: Sequence[str] | None = None,
+    exports: Sequence[Exported] = (),
 ) -> list[Judged]:
-    """Judges both directions on the dataset's test images; `metrics` names them (None: all that are at hand)."""
+    """Judges both directions on the dataset's test images; `metrics` names them (None: all that are at hand).
+
+    `exports` of the same bundle get rows of their own, under the same protocol.
+    """
     if progress:
         progress("loading the test images")
     size, load = bundle.image.size, load_size(bundle.recipe.image)
@@ -93,6 +100,10 @@ def judge(
         candidates = {CASCADE: strips[-1]}
         if without_refine is not None:
             candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(source))
+        for exported in exports:
+            if direction in exported.directions:
+                made = exported.translate(source, direction)
+                candidates[f"ONNX {exported.manifest.precision}"] = made
         candidates[NO_TRANSLATOR] = no_translator(bundle, direction, source)
         if samples is None:
             note = f"not judged: a set of {smallest} images is too small (at least {FEWEST})"
@@ -103,3 +114,14 @@ def judge(
         table = evolve(table, controls=(*table.controls, *compared))
         found.append(Judged(direction, title, candidates, strips, table))
     return found
+
+
+def refuse_another(exported: Exported, bundle: Bundle) -> None:
+    """Raises InputError when `exported` was made of another bundle: their scores would not compare."""
+    if exported.manifest.bundle_sha256 != sha256(bundle.folder / "bundle.json"):
+        raise InputError(
+            str(exported.folder),
+            found="an export of another bundle",
+            expected=f"one of {bundle.folder}",
+            cure="Export this bundle, or judge the other.",
+        )

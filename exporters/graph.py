@@ -102,11 +102,23 @@ def cleaned(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     return model
 
 
+LAST = "last layers"
+LAST_LAYERS = 3
+
+
 def scopes(model: onnx.ModelProto) -> dict[str, str]:
-    """Which part of the cascade each node came from, by the node's name: `encoder`, `translators`, `inverter`, …."""
-    found = {}
-    for node in model.graph.node:
-        found[node.name] = next((part for name in node.input if (part := _part(name))), "")
+    """Which part of the cascade each node came from, by the node's name: `encoder`, `translators`, `inverter`, ….
+
+    The convolutions that end at pixels, `LAST_LAYERS` before each output, are a part of their own, `LAST`.
+    """
+    made = {output: node for node in model.graph.node for output in node.output}
+    found = {node.name: next((part for name in node.input if (part := _part(name))), "") for node in model.graph.node}
+    for output in model.graph.output:
+        node, left = made.get(output.name), LAST_LAYERS
+        while node is not None and left:
+            if "Conv" in node.op_type:
+                found[node.name], left = LAST, left - 1
+            node = next((made[name] for name in node.input if name in made), None)
     return found
 
 

@@ -84,7 +84,7 @@ class OnnxExporter(Exporter):
         record: dict[str, Any] = check_parity(session, reference, "fp32", f"{title} in fp32")
         if judges:
             say(f"{title}: reducing to {o.precision} and judging what it costs")
-            model, record = reduced(model, reference, judges, o.precision)
+            model, record = reduced(model, reference, judges, o.precision, say)
         facts = {**_facts(bundle, o), "direction": direction, "source": names.a, "target": names.b}
         name = f"{direction}.onnx"
         atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))

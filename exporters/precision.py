@@ -19,7 +19,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 from ..framework.scores import Images
 from .gate import Styles
-from .graph import cleaned
+from .graph import LAST, cleaned
 from .manifest import INPUT, STYLE
 
 KEPT_IN_FLOAT = ("InstanceNormalization", "GroupNormalization", "Atanh", "Tanh", "ReduceMean", "Log")
@@ -38,7 +38,7 @@ class Plan:
 PLANS = (
     Plan("all in int8", frozenset()),
     Plan("encoder in float", frozenset({"encoder"})),
-    Plan("encoder and inverter in float", frozenset({"encoder", "inverter"})),
+    Plan("encoder and last layers in float", frozenset({"encoder", LAST})),
 )
 
 

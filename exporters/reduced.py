@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,12 @@ class Judges:
 
 
 def reduced(
-    model: onnx.ModelProto, reference: gate.Reference, judges: Judges, precision: str
+    model: onnx.ModelProto, reference: gate.Reference, judges: Judges, precision: str, say: Callable[[str], None]
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """The first variant of `model` that passes the gate, and the record of all that were tried.
 
-    Raises RunError with what each lacked when none passes.
+    Speed is said and not recorded, so that the same bundle always gives the same files. Raises RunError with what
+    each variant lacked when none passes.
     """
     whole = gate.session_of(model.SerializeToString())
     test, style_size = judges.source, 0 if reference.styles is None else reference.styles.shape[1]
@@ -81,18 +82,20 @@ def reduced(
         again = gate.run_graph(session, reference.images, reference.styles)[OUTPUT]
         row = rows[title] = {
             "megabytes": _megabytes(variant),
-            "times_as_fast": round(speed_ratio(session, whole, reference), 2),
             "psnr_db": gate.parity(again, reference.outputs[OUTPUT]).plain()["psnr_db"],
             "scores": _values(after),
             "worse_by": {name: round(value, 4) for name, value in changes.items()},
         }
         where = f"{title} in {precision}"
+        speed = speed_ratio(session, whole, reference)
+        say(f"{where}: {row['megabytes']} MB, {row['psnr_db']} dB, {speed:.2f} times as fast, {_told(before, after)}")
         try:
             parity = gate.check_parity(session, reference, precision, where)
             gate.refuse_change(changes, precision, where)
         except RunError as error:
             row["refused"] = f"{error.where}: {error.found}; expected {error.expected}"
             refused.append(f"{title}: {error.found}")
+            say(f"{where}: refused, {error.found}; expected {error.expected}")
             continue
         return variant, {**parity, "variants": rows, "shipped": title}
     least, change = gate.LEAST_PSNR_DB[precision], gate.SCORE_CHANGE[precision]
@@ -141,6 +144,11 @@ def speed_ratio(
 
 def _megabytes(model: onnx.ModelProto) -> float:
     return round(model.ByteSize() / 1e6, 2)
+
+
+def _told(before: Mapping[str, Score], after: Mapping[str, Score]) -> str:
+    pairs = zip(_values(before).items(), _values(after).values())
+    return ", ".join(f"{name} {one:g} → {other:g}" for (name, one), other in pairs) or "not judged"
 
 
 def _values(scores: Mapping[str, Score]) -> dict[str, float]:
