@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from attrs import frozen
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..framework.bundle import weights_hash
 from ..framework.catalogue import Catalogue
 from ..framework.errors import CrosscadeError, InputError
 from ..framework.fetch import cache_dir
@@ -48,6 +49,18 @@ class Extractor(ABC):
     def at_hand(self) -> bool:
         """Whether it can work without fetching weights first."""
         return True
+
+    def network(self, samples: Samples) -> nn.Module | None:
+        """The frozen network behind it, if there is one."""
+        return None
+
+    def described(self, samples: Samples) -> str:
+        """The protocol and the hash of the network's weights: other weights under the same name are another score."""
+        network = self.network(samples)
+        if network is None:
+            return self.protocol
+        sha256 = samples.common.once(("weights", self.name), lambda: weights_hash(network))
+        return f"{self.protocol}; weights SHA-256 {sha256[:12]}"
 
     @abstractmethod
     def batch(self, images: Images, samples: Samples) -> Tensor:
@@ -109,9 +122,13 @@ class Pooled(Extractor):
         """How."""
         return f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}"
 
+    def network(self, samples: Samples) -> nn.Module:
+        """The encoder."""
+        return encoder_of(self.encoder, samples)
+
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, D)."""
-        network = encoder_of(self.encoder, samples)
+        network: Any = self.network(samples)
         if not hasattr(network, "pooled"):
             raise InputError(f"encoder '{self.encoder}'", found="no method `pooled`", expected="one, for this metric")
         pooled: Tensor = network.pooled(resized(images, POOL_SIZE), POOL_SIZE)
@@ -146,9 +163,13 @@ class Moments(Extractor):
         found = [cache_dir().glob(f"wheels/{self.wheel}-*"), cache_dir().glob(f"{self.wheel.replace('-', '_')}-*.whl")]
         return not self.wheel or any(True for places in found for _ in places)
 
+    def network(self, samples: Samples) -> nn.Module:
+        """The encoder."""
+        return encoder_of(self.encoder, samples)
+
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2 * sum of C)."""
-        maps = encoder_of(self.encoder, samples)(resized(images, self.pool), self.levels)
+        maps = self.network(samples)(resized(images, self.pool), self.levels)
         parts = [part for i in self.levels for part in (maps[i].mean((2, 3)), maps[i].std((2, 3), correction=0))]
         return torch.cat(parts, 1)
 
@@ -158,13 +179,14 @@ def catalogue_of(samples: Samples) -> Catalogue:
     return samples.common.once("catalogue", Catalogue.discover)
 
 
-def encoder_of(name: str, samples: Samples) -> Any:
+def encoder_of(name: str, samples: Samples) -> nn.Module:
     """The encoder `name` with its default options, built once an evaluation; its failure is kept too."""
 
-    def build() -> Any:
+    def build() -> nn.Module | CrosscadeError:
         try:
             offer = catalogue_of(samples).get("encoder", name)
-            return offer.build(offer.options()).to(memory_format=torch.channels_last).eval()
+            encoder: nn.Module = offer.build(offer.options()).to(memory_format=torch.channels_last).eval()
+            return encoder
         except CrosscadeError as error:
             return error
 

@@ -8,7 +8,7 @@ of this field are best-epoch values on about 120 images; a value here always com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from attrs import field, frozen, validators
@@ -18,6 +18,7 @@ from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer
 from ..framework.scores import Metric, Samples, Score
 from .extractors import Extractor, Features, GreyPixels, Moments, Pooled
+from .interval import HOW, SPREAD, Rows, half_width
 
 
 @frozen
@@ -94,6 +95,15 @@ class Frechet(Metric):
     name: str
     extractor: Extractor
     options: FrechetOptions = DEFAULT
+    title = "Fréchet distance"
+
+    def statistic(self, x: Features, y: Features) -> Callable[[Rows], float]:
+        """The distance of some rows of `x` (N, D) to `y` (N', D)."""
+        return lambda rows: frechet_distance(x[rows], y)
+
+    def between(self, x: Features, y: Features) -> float:
+        """The distance of `x` (N, D) to `y` (N', D)."""
+        return self.statistic(x, y)(np.arange(len(x)))
 
     def measure(self, samples: Samples) -> dict[str, Score]:
         """One score, called like the metric."""
@@ -103,19 +113,22 @@ class Frechet(Metric):
                 found="no weights in the cache",
                 cure=f"Ask for {self.name} by name and they are fetched.",
             )
-        key = ("fd", self.extractor.name, self.options.components)
+        key = (self.title, self.extractor.name, self.options.components)
         project, reference, floor, ceiling = samples.shared.once(key, lambda: self._prepare(samples))
-        value = frechet_distance(project(self.extractor.of(samples, "translated")), reference)
+        translated = project(self.extractor.of(samples, "translated"))
+        statistic = self.statistic(translated, reference)
+        value = statistic(np.arange(len(translated)))
+        spread = half_width(statistic, len(translated))
         ratio = value / ceiling if ceiling > 0 else float("nan")
         warning = "" if ratio < 1 else "no nearer to the target than the untranslated source"
         return {
             self.name: Score(
                 value,
-                self._protocol(reference.shape),
+                self._protocol(reference.shape, samples),
                 len(samples.translated),
                 "",
                 False,
-                {"floor": floor, "ceiling": ceiling, "ratio to ceiling": ratio},
+                {"floor": floor, "ceiling": ceiling, "ratio to ceiling": ratio, SPREAD: spread},
                 warning,
             )
         }
@@ -126,11 +139,11 @@ class Frechet(Metric):
         project = Projection.fit(both, self.options.components, self.extractor.standardised)
         reference = project(target)
         floor, ceiling = (
-            frechet_distance(project(self.extractor.of(samples, s)), reference) for s in ("target_test", "source")
+            self.between(project(self.extractor.of(samples, s)), reference) for s in ("target_test", "source")
         )
         return project, reference, floor, ceiling
 
-    def _protocol(self, shape: tuple[int, ...]) -> str:
+    def _protocol(self, shape: tuple[int, ...], samples: Samples) -> str:
         dims = (
             "all {} dimensions"
             if not self.options.components
@@ -138,8 +151,9 @@ class Frechet(Metric):
         )
         scaled = ", each over its deviation in both training sets" if self.extractor.standardised else ""
         return (
-            f"Fréchet distance to {shape[0]} target training images (the first, at most {self.extractor.train_limit}); "
-            f"{self.extractor.protocol}{scaled}; {dims.format(shape[1])}; floor: real target test, ceiling: source test"
+            f"{self.title} to {shape[0]} target training images (the first, at most {self.extractor.train_limit}); "
+            f"{self.extractor.described(samples)}{scaled}; {dims.format(shape[1])}; "
+            f"floor: real target test, ceiling: source test; {HOW}"
         )
 
 

@@ -10,7 +10,10 @@ from typing import Any
 from attrs import Factory, frozen
 
 from ..framework.scores import Score
+from .interval import SPREAD
 
+OWN = ("ratio to ceiling", SPREAD)
+"""What lies beside a score and is that row's alone."""
 MISSING = "–"
 FLAG = "!"
 LABELS = {
@@ -21,9 +24,13 @@ LABELS = {
     "torso_x": "stands where the source does, across",
     "torso_y": "… and in height",
     "size": "as large as the source",
+    "fid": "distance to real target images",
     "fd-efficientnet-lite0": "distance to real target images",
     "fd-vgg16-hed": "… by another network",
     "fd-pixels": "… by grey pixels",
+    "kid": "… by a kernel",
+    "kd-efficientnet-lite0": "… by a kernel",
+    "kd-vgg16-hed": "… by a kernel, another network",
     "diversity": "1: varied like real images",
     "nearest-training": "below 1: training images memorised",
     "sharpness": "1: as sharp as real images",
@@ -141,7 +148,7 @@ class Table:
         scores = {row: s[name] for row, s in self.rows.items() if name in s and not math.isnan(s[name].value)}
         # a candidate's score speaks for the column: the sets behind `beside` are the same in every row
         score = next((s for row, s in scores.items() if row not in self.controls), next(iter(scores.values())))
-        beside = ", ".join(f"{k} {number(v)}" for k, v in score.beside.items() if k != "ratio to ceiling")
+        beside = ", ".join(f"{k} {number(v)}" for k, v in score.beside.items() if k not in OWN)
         parts = [score.protocol, f"n = {score.n}", *([beside] if beside else [])]
         return "; ".join(p for p in parts if p) + "."
 
@@ -155,8 +162,9 @@ def number(value: float) -> str:
 
 
 def shown(score: Score) -> str:
-    """A score as a cell."""
-    return number(score.value) + (f" {FLAG}" if score.warning and not score.absent else "")
+    """A score as a cell, with its spread where that is known."""
+    spread = f" ± {number(score.beside[SPREAD])}" if SPREAD in score.beside and not score.absent else ""
+    return number(score.value) + spread + (f" {FLAG}" if score.warning and not score.absent else "")
 
 
 def _escaped(text: str) -> str:

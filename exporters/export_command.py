@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..framework.catalogue import Catalogue
+from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
 from ..framework.offers import CommandOffer
 from .manifest import PRECISIONS
@@ -18,7 +19,10 @@ OPTIONS = ("direction", "precision", "taps", "opset", "licence")
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
-    parser.add_argument("--out", metavar="DIR", required=True, help="a new folder for what is made")
+    parser.add_argument("--out", metavar="DIR", help="a new folder for what is made")
+    parser.add_argument(
+        "--triton", metavar="DIR", help="an NVIDIA Triton model repository to make, or to add a version to"
+    )
     parser.add_argument("--direction", choices=("a2b", "b2a", "both"), help="default: both")
     parser.add_argument("--precision", choices=PRECISIONS, help="default: fp32")
     parser.add_argument(
@@ -29,7 +33,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="NAME[:A,B]", help="pictures to verify and calibrate with (default: the training's test set)"
     )
-    parser.add_argument("--format", default="onnx", metavar="NAME", help="exporter plugin (default: onnx)")
+    parser.add_argument("--format", metavar="NAME", help="exporter plugin (default: onnx)")
     parser.add_argument("--force", action="store_true", help="replace a folder that is there")
 
 
@@ -40,12 +44,17 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ..framework.schema import structure
     from ..framework.settings import dataset_from
 
-    out, report = Path(arguments.out), Reporter()
-    if not arguments.force:
+    if bool(arguments.out) == bool(arguments.triton):
+        raise InputError("crosscade export", expected="either --out DIR or --triton DIR")
+    if arguments.triton and arguments.format:
+        raise InputError("--format", found="--triton as well", expected="one of them")
+    out, report = Path(arguments.out or arguments.triton), Reporter()
+    if arguments.out and not arguments.force:
         atomic.empty_folder(out, force=False)  # refused before the work, not after it
-    offer = catalogue.get("exporter", arguments.format)
+    name = "triton" if arguments.triton else arguments.format or "onnx"
+    offer = catalogue.get("exporter", name)
     given = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
-    options = structure(given, offer.options, f"exporter '{arguments.format}'")
+    options = structure(given, offer.options, f"exporter '{name}'")
     bundle = load(arguments.bundle, catalogue)
     data = bundle.recipe.data
     dataset = (
@@ -55,13 +64,17 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     )
     for line in dataset.set_aside:
         report.warn(line)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", suffix=".part") as folder:
-        made = Path(folder) / "made"
-        made.mkdir()
-        offer.build(options).export(bundle, made, dataset, report.say)
-        atomic.empty_folder(out, force=arguments.force).rmdir()
-        made.rename(out)
+    exporter = offer.build(options)
+    if arguments.triton:
+        exporter.export(bundle, out, dataset, report.say)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", suffix=".part") as folder:
+            made = Path(folder) / "made"
+            made.mkdir()
+            exporter.export(bundle, made, dataset, report.say)
+            atomic.empty_folder(out, force=arguments.force).rmdir()
+            made.rename(out)
     print(out)
     return 0
 

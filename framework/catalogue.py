@@ -52,6 +52,7 @@ BUILT_IN = (
     "crosscade.plugins.train_command",
     "crosscade.plugins.translate_command",
     "crosscade.exporters.onnx_exporter",
+    "crosscade.exporters.triton",
     "crosscade.exporters.export_command",
     "crosscade.exporters.run_command",
     "crosscade.evaluation.metrics",

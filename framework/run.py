@@ -134,6 +134,7 @@ def _train_stages(materials: Materials, out: Path, state: dict[str, Any], report
                     _train(stage, materials, out, events, report, weights, finished)
                 else:
                     checkpoint.write_tensors(weights, stage.modules.state_dict())
+                    report.skip(index, stage.schedule.steps)
             stage.modules.load_state_dict(checkpoint.read(weights))
             finished[stage.key] = stage.modules.eval()
             if stage.kind == "translate":

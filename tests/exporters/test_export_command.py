@@ -14,11 +14,19 @@ def test_a_bundle_is_exported_and_runs(crosscade, bundle, tmp_path):
     assert not [p for p in tmp_path.iterdir() if p.name.endswith(".part")]
 
 
+def test_a_triton_repository_gets_a_version_with_each_export(crosscade, bundle, tmp_path):
+    for version in (1, 2):
+        assert crosscade("export", "bundle", "--triton", "models", "--direction", "a2b").code == 0
+        assert crosscade("run", f"models/zebra-to-giraffe/{version}", "--check").code == 0
+    assert (tmp_path / "models" / "zebra-to-giraffe" / "config.pbtxt").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         (["--out", "full"], "full: found a folder that is not empty; expected an empty or new one. --force"),
         (["--out", "made", "--opset", "9"], "'opset' must be >= 18: 9 @ exporter 'onnx'"),
+        ([], "crosscade export: expected either --out DIR or --triton DIR"),
         (["--out", "made", "--format", "onx"], "unknown exporter 'onx'. did you mean 'onnx'?"),
         (["--out", "made", "--precision", "int4"], "argument --precision: invalid choice: 'int4'"),
         (["--out", "made", "--data", "safary"], "unknown dataset 'safary'. did you mean 'safari'?"),

@@ -1,0 +1,30 @@
+"""How sure a score of a whole set of images is: the delete-a-group jackknife. Torch-free."""
+
+# N images
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+GROUPS = 20
+STUDENT = 2.093
+"""The 97.5 % quantile of Student's t with GROUPS - 1 degrees of freedom."""
+SPREAD = "±"
+"""The name under which a score's spread lies beside it."""
+HOW = f"±: 95 % interval over the test images, by a jackknife of {GROUPS} groups, the reference held fixed"
+
+
+def half_width(statistic: Callable[[Rows], float], count: int) -> float:
+    """Half of the 95 % interval of `statistic(rows)` over `count` images, of which each is as likely as another.
+
+    Each of at most GROUPS interleaved groups is left out once (Shao and Tu 1995, Sec. 2.3). No image is repeated, as it
+    would be in a bootstrap, whose copies make covariances and kernel sums smaller than those of different images.
+    """
+    groups = min(GROUPS, count)
+    rows = np.arange(count)
+    left = np.array([statistic(rows[rows % groups != k]) for k in range(groups)])
+    return STUDENT * float(np.sqrt((groups - 1) / groups * ((left - left.mean()) ** 2).sum()))

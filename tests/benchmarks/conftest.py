@@ -1,0 +1,47 @@
+"""Settings from the environment, the routes of one run, and the table at its end.
+
+CROSSCADE_BENCH_BUNDLE   a trained bundle (default: the demo's cascade, weights as drawn)
+CROSSCADE_BENCH_THREADS  threads of every route (default: 1; 0: each backend's choice)
+CROSSCADE_BENCH_ROUNDS   turns of each route (default: 20)
+CROSSCADE_BENCH_PAGE     where the table is written as a page (default: it is only printed)
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from crosscade.framework.atomic import write_bytes
+
+from .routes import Workshop
+from .subject import subject
+from .table import Facts, Row, page, this_machine
+
+SETTINGS = {"BUNDLE": "", "THREADS": "1", "ROUNDS": "20", "PAGE": ""}
+ROWS, MISSING, FACTS = pytest.StashKey[list[Row]](), pytest.StashKey[list[str]](), pytest.StashKey[Facts]()
+
+
+def setting(name: str) -> str:
+    """One of SETTINGS."""
+    return os.environ.get(f"CROSSCADE_BENCH_{name}", SETTINGS[name])
+
+
+def pytest_configure(config):
+    config.stash[ROWS], config.stash[MISSING] = [], []
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory, pytestconfig):
+    chosen = subject(setting("BUNDLE"))
+    threads, rounds = int(setting("THREADS")), int(setting("ROUNDS"))
+    pytestconfig.stash[FACTS] = Facts(chosen.recipe, chosen.size, chosen.trained, threads, rounds)
+    return Workshop(chosen, tmp_path_factory.mktemp("graphs"), threads)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    rows = config.stash.get(ROWS, [])
+    if rows:
+        made = page(rows, config.stash[FACTS], this_machine(), config.stash[MISSING])
+        terminalreporter.write_line(made)
+        if setting("PAGE"):
+            write_bytes(Path(setting("PAGE")), made.encode())

@@ -1,0 +1,79 @@
+"""What is timed: one direction of a trained bundle, or of the demo's cascade with weights as they are drawn."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+
+from crosscade.framework.bundle import load
+from crosscade.framework.cascade import Cascade
+from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.contracts import freeze
+from crosscade.framework.errors import InputError
+from crosscade.framework.normalise import Normalise, Statistics
+from crosscade.framework.prepare import build_encoder
+from crosscade.framework.recipe import Recipe
+from crosscade.framework.resolve import resolve
+from crosscade.framework.scores import cropped
+from crosscade.framework.scoring import load_size
+from crosscade.framework.settings import read
+from crosscade.framework.spec import ImageSpec
+from crosscade.framework.store import to_tensor
+
+TEST, CALIBRATION = 32, 128
+
+
+@frozen
+class Subject:
+    """A cascade and pictures of its source domain, (N, S, S, 3) uint8."""
+
+    recipe: str
+    size: int
+    trained: bool
+    cascade: Cascade
+    test: NDArray[np.uint8]
+    calibration: NDArray[np.uint8]
+
+
+def subject(bundle: str) -> Subject:
+    """Of the bundle at that path; without one (""), fresh: as quick as a trained one, but of no use for a PSNR."""
+    catalogue = Catalogue.discover()
+    loaded = load(Path(bundle), catalogue) if bundle else None
+    recipe = loaded.recipe if loaded else resolve(read("demo", catalogue), catalogue)
+    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    if not recipe.image.size:
+        recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
+    size, load_at = recipe.image.size, load_size(recipe.image)
+    source = dataset.domains.a
+    calibration = cropped(source.train, load_at, size, CALIBRATION)
+    cascade = loaded.cascade("a2b") if loaded else fresh(recipe, catalogue, calibration)
+    if cascade.style_size:
+        raise InputError("CROSSCADE_BENCH_BUNDLE", found="a method with styles", expected="one without")
+    return Subject(recipe.name, size, bool(loaded), cascade, cropped(source.test, load_at, size, TEST), calibration)
+
+
+@torch.inference_mode()
+def fresh(recipe: Recipe, catalogue: Catalogue, pictures: NDArray[np.uint8]) -> Cascade:
+    """A recipe's cascade with weights as they are drawn; `pictures` give the statistics of both domains."""
+    torch.manual_seed(0)
+    encoder = build_encoder(recipe, catalogue, torch.device("cpu"))
+    levels = [stage.level for stage in recipe.stages]
+    statistics = {level: Statistics() for level in levels}
+    for level, features in encoder(to_tensor(pictures), levels).items():
+        statistics[level].add(features)
+    means = {level: found.mean for level, found in statistics.items()}
+    deviations = {level: found.deviation for level, found in statistics.items()}
+    normalise = Normalise(means, deviations, recipe.training.clip_sigma)
+    image, translators, deeper = ImageSpec(recipe.image.size), {}, None
+    for stage in recipe.stages:
+        here = encoder.pyramid[stage.level]
+        offer = catalogue.get("translator", stage.translator.use)
+        translators[stage.level] = offer.build(stage.translator.options, here=here, deeper=deeper, image=image).into.b
+        deeper = here
+    use = next(s.inverter for s in recipe.inversions if s.level == levels[-1])
+    inverter = catalogue.get("inverter", use.use).build(use.options, level=deeper, image=image)
+    cascade = Cascade(encoder, normalise, normalise, translators, inverter)
+    freeze(cascade)
+    return cascade
