@@ -108,7 +108,7 @@ def images_seen(recipe: Recipe) -> int:
 
 def scaled(recipe: Recipe, images: int) -> Recipe:
     """`recipe` with every stage's images scaled alike, so that `images_seen` is about `images`; no stage vanishes."""
-    factor = images / sum(stage.schedule.images for stage in _learning(recipe))
+    factor = images / max(1, sum(stage.schedule.images for stage in _learning(recipe)))
 
     def shortened(stage: Any) -> Any:
         count = max(stage.schedule.batch, round(stage.schedule.images * factor))

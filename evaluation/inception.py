@@ -1,8 +1,8 @@
-"""FID and KID: the distances of `frechet` and `kid` over the Inception of 2015 whose weights the field's numbers rest on.
+"""FID and KID: the distances of `frechet` and `kid` over the Inception of 2015, on which the published ones rest.
 
-The network is torchvision's Inception v3 but for its pooling branches, which follow the TensorFlow graph that the weights
-were trained in: averages leave out the padding, and the last block takes the maximum. With torchvision's own pooling or
-weights the numbers would be others. Images are resized bilinearly, not antialiased, to 299 px, values -1 to 1.
+The network is torchvision's Inception v3 but for its pooling branches, which follow the TensorFlow graph that the
+weights are from: averages leave out the padding, and the last block takes the maximum. With torchvision's own pooling
+or weights the numbers would be others. Images are resized bilinearly, not antialiased, to 299 px, values -1 to 1.
 """
 
 # B batch, N images, C channels, D dimensions, H W space
@@ -77,7 +77,7 @@ class Inception(Extractor):
         network = architecture()
         fill(network, load_state(path, where), str(path))
         network.fc = nn.Identity()
-        return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload,no-any-return]
+        return network.to(memory_format=torch.channels_last).eval()
 
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2048)."""

@@ -31,14 +31,24 @@ def _rows(rows: Iterable[Iterable[bytes]]) -> tuple[tuple[bytes, ...], ...]:
 
 @frozen
 class Strip:
-    """Pictures of one direction: each row is one source image, each column a step on its way or a method."""
+    """Pictures of one direction: each row is one source image, each column a step on its way or a method.
+
+    With `row_names` it is the other way round, and columns may be without a name.
+    """
 
     title: str
     columns: tuple[str, ...] = field(converter=charts.frozen_list)
     rows: tuple[tuple[bytes, ...], ...] = field(converter=_rows)
     note: str = ""
+    row_names: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
+        if self.row_names and len(self.row_names) != len(self.rows):
+            raise InputError(
+                f"picture strip '{self.title}'",
+                found=f"{len(self.row_names)} names of rows",
+                expected=f"{len(self.rows)}, one a row",
+            )
         for row in self.rows:
             if len(row) != len(self.columns) or not all(cell.startswith(PNG) for cell in row):
                 raise InputError(

@@ -149,7 +149,7 @@ class Table:
         # a candidate's score speaks for the column: the sets behind `beside` are the same in every row
         score = next((s for row, s in scores.items() if row not in self.controls), next(iter(scores.values())))
         beside = ", ".join(f"{k} {number(v)}" for k, v in score.beside.items() if k not in OWN)
-        parts = [score.protocol, f"n = {score.n}", *([beside] if beside else [])]
+        parts = [score.protocol, f"n = {score.n}" if score.n else "", *([beside] if beside else [])]
         return "; ".join(p for p in parts if p) + "."
 
 

@@ -20,11 +20,10 @@ from attrs import asdict, define, evolve, frozen
 
 from ..framework import atomic
 from ..framework.events import Events
-from ..framework.progress import Bar, Reporter
+from ..framework.progress import Reporter
 from ..framework.watch import InterruptedRunError
 
-POLL_SECONDS = 0.5
-SHOWN_SECONDS = 3.0
+POLL_SECONDS = 1.0
 TICKS = 1000
 TRAIN = (sys.executable, "-m", "crosscade.framework.cli", "train")
 
@@ -155,8 +154,8 @@ class _Signals:
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for known, handler in before.items():
+                signal.signal(known, handler)
 
     def _count(self, *_: object) -> None:
         self.count += 1
@@ -171,8 +170,9 @@ def run_all(trainings: Sequence[Training], jobs: int, report: Reporter, hint: st
     running: list[Process] = []
     failed: dict[Path, str] = {}
     signals = _Signals()
+    shares = {t.run: t.share for t in trainings}
     with signals.counted(), report.stage("train", TICKS * len(trainings)) as bar:
-        bar.began_at = _shown(bar, trainings)
+        bar.done = bar.began_at = round(TICKS * sum(shares.values()))
         while running or (waiting and not signals.count):
             while waiting and len(running) < jobs and not signals.count:
                 running.append(Process.start(waiting.pop(0)))
@@ -183,27 +183,17 @@ def run_all(trainings: Sequence[Training], jobs: int, report: Reporter, hint: st
             for process in [p for p in running if p.ended()]:
                 running.remove(process)
                 run = process.training.run
+                shares[run] = 1.0  # a failed one is not waited for either
                 if process.popen.returncode and not signals.count:
                     failed[run] = process.complaint()
                     report.warn(f"{run.name}: {failed[run]}")
                 elif not process.popen.returncode:
                     report.say(f"{run.name}: done in {Cost.read(run).wall_seconds / 60:.1f} minutes")
-            _shown(bar, trainings)
+            shares |= {p.training.run: p.training.share for p in running}
+            bar.show(round(TICKS * sum(shares.values())), {})
     if signals.count:
         raise InterruptedRunError("stopped while training", cure=hint)
     return failed
-
-
-def _shown(bar: Bar, trainings: Sequence[Training]) -> int:
-    """Moves the bar at most every few seconds; returns where it stands."""
-    now = time.monotonic()
-    if now - bar_moved.get(id(bar), -SHOWN_SECONDS) >= SHOWN_SECONDS:
-        bar_moved[id(bar)] = now
-        bar.show(round(TICKS * sum(t.share for t in trainings)), {})
-    return bar.done
-
-
-bar_moved: dict[int, float] = {}
 
 
 def _beside(run: Path, suffix: str) -> Path:

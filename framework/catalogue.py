@@ -58,6 +58,7 @@ BUILT_IN = (
     "crosscade.evaluation.metrics",
     "crosscade.evaluation.demo_command",
     "crosscade.evaluation.evaluate_command",
+    "crosscade.evaluation.compare_command",
 )
 
 

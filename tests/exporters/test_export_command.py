@@ -29,7 +29,7 @@ def test_a_triton_repository_gets_a_version_with_each_export(crosscade, bundle, 
         ([], "crosscade export: expected either --out DIR or --triton DIR"),
         (["--out", "made", "--format", "onx"], "unknown exporter 'onx'. did you mean 'onnx'?"),
         (["--out", "made", "--precision", "int4"], "argument --precision: invalid choice: 'int4'"),
-        (["--out", "made", "--data", "safary"], "unknown dataset 'safary'. did you mean 'safari'?"),
+        (["--out", "made", "--data", "safary"], "unknown dataset 'safary' @ $.data. did you mean 'safari'?"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(crosscade, bundle, tmp_path, words, line):

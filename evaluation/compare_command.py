@@ -1,0 +1,103 @@
+"""`crosscade compare`: methods trained within one budget, scored by one protocol, in one table."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..framework.catalogue import Catalogue
+from ..framework.hooks import hookimpl
+from ..framework.offers import CommandOffer
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--methods", metavar="A,B,…", help="packaged recipes or .toml and .json files; `cascade` is the recipe demo"
+    )
+    parser.add_argument("--minutes", type=float, help="budget of a run: about this many minutes of training here")
+    parser.add_argument(
+        "--images", type=int, help="budget of a run: images of each domain, summed over every stage that learns"
+    )
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help="runs of each method, by the seeds 0 to N-1 (default: 1)"
+    )
+    parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: safari:zebra,giraffe)")
+    parser.add_argument("--a", metavar="DIR", help="folder of images of domain A")
+    parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of every method's recipe"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at a time, each on one core (default: 1; fair where cores are idle)"
+    )
+    parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
+    parser.add_argument("--out", default="compare", help="folder for the results (default: compare)")
+    parser.add_argument("--resume", action="store_true", help="go on with the comparison in the folder")
+    parser.add_argument("--force", action="store_true", help="clear the folder first")
+
+
+def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from ..framework import atomic, begun
+    from ..framework.errors import InputError
+    from ..framework.progress import Reporter
+    from .comparison import score
+    from .comparison_page import write_files
+    from .contenders import contenders, declared
+    from .trainings import Training, run_all
+
+    if arguments.jobs < 1:
+        raise InputError("--jobs", found=str(arguments.jobs), expected="1 or more")
+    out, report = Path(arguments.out), Reporter()
+    protocol = declared(arguments, out)
+    runs = contenders(protocol, catalogue, out)
+    recipe = runs[0].recipe
+    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    if not arguments.resume:
+        hint = "Use --resume to go on with it, or --force to clear it."
+        atomic.empty_folder(out, force=arguments.force, hint=hint, keep=getattr(dataset, "sources", ()))
+    for run in runs:
+        if (run.run / "run.json").exists():
+            begun.read(run.run, catalogue, run.recipe, protocol["minutes"])  # refuses another recipe or budget
+        atomic.write_json(out / "recipes" / f"{run.name}.json", run.recipe.plain())
+    atomic.write_json(out / "protocol.json", protocol)
+    budget = ("--minutes", str(protocol["minutes"])) if protocol["minutes"] else ()
+    trainings = [Training(c.run, ("--recipe", str(out / "recipes" / f"{c.name}.json"), *budget)) for c in runs]
+    report.say(f"{len(runs)} runs, at most {arguments.jobs} at a time. Ctrl-C saves; --resume goes on.")
+    failed = run_all(trainings, arguments.jobs, report, f"Go on with: crosscade compare --resume --out {out}")
+    names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
+    done = [c for c in runs if c.run not in failed]
+    compared = score(done, dataset, catalogue, report, notes(protocol, arguments.jobs), names)
+    lost = [f"{run.name} failed: {reason}" for run, reason in failed.items()]
+    command = "crosscade " + shlex.join(sys.argv[1:])
+    page = write_files(out, compared, protocol, done, lost, command)
+    print((out / "table.md").read_text(encoding="utf-8"))
+    print(f"{page}: open it in a browser.")
+    return 0
+
+
+def notes(protocol: Mapping[str, Any], jobs: int) -> tuple[str, ...]:
+    """The budget and the seeds, for people."""
+    seeds = ", ".join(map(str, range(protocol["seeds"])))
+    if protocol["minutes"]:
+        budget = f"{protocol['minutes']:g} minutes of training a run, planned from the speed measured at its start"
+    else:
+        budget = f"{protocol['images']} images of each domain a run, summed over every stage that learns"
+    return (
+        f"Budget: {budget}; both directions together; at most {jobs} at a time; {protocol['precision']}.",
+        f"Training seeds: {seeds}. A method with styles draws one for each image from its prior, by the same seed.",
+    )
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="compare",
+        arguments=_arguments,
+        build=_compare,
+        summary="Train several methods within one budget and score them by one protocol",
+    )
