@@ -46,7 +46,7 @@ def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ..framework.progress import Reporter
     from .comparison import score
     from .comparison_page import write_files
-    from .contenders import contenders, declared
+    from .contenders import check, contenders, declared
     from .trainings import Training, run_all
 
     if arguments.jobs < 1:
@@ -56,18 +56,21 @@ def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     runs = contenders(protocol, catalogue, out)
     recipe = runs[0].recipe
     dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    check(runs, dataset, catalogue)
     if not arguments.resume:
         hint = "Use --resume to go on with it, or --force to clear it."
         atomic.empty_folder(out, force=arguments.force, hint=hint, keep=getattr(dataset, "sources", ()))
-    for run in runs:
-        if (run.run / "run.json").exists():
-            begun.read(run.run, catalogue, run.recipe, protocol["minutes"])  # refuses another recipe or budget
-        atomic.write_json(out / "recipes" / f"{run.name}.json", run.recipe.plain())
-    atomic.write_json(out / "protocol.json", protocol)
-    budget = ("--minutes", str(protocol["minutes"])) if protocol["minutes"] else ()
-    trainings = [Training(c.run, ("--recipe", str(out / "recipes" / f"{c.name}.json"), *budget)) for c in runs]
-    report.say(f"{len(runs)} runs, at most {arguments.jobs} at a time. Ctrl-C saves; --resume goes on.")
-    failed = run_all(trainings, arguments.jobs, report, f"Go on with: crosscade compare --resume --out {out}")
+    out.mkdir(parents=True, exist_ok=True)
+    with atomic.alone(out):
+        for run in runs:
+            if (run.run / "run.json").exists():
+                begun.read(run.run, catalogue, run.recipe, protocol["minutes"])  # refuses another recipe or budget
+            atomic.write_json(out / "recipes" / f"{run.name}.json", run.recipe.plain())
+        atomic.write_json(out / "protocol.json", protocol)
+        budget = ("--minutes", str(protocol["minutes"])) if protocol["minutes"] else ()
+        trainings = [Training(c.run, ("--recipe", str(out / "recipes" / f"{c.name}.json"), *budget)) for c in runs]
+        report.say(f"{len(runs)} runs, at most {arguments.jobs} at a time. Ctrl-C saves; --resume goes on.")
+        failed = run_all(trainings, arguments.jobs, report, f"Go on with: crosscade compare --resume --out {out}")
     names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
     done = [c for c in runs if c.run not in failed]
     compared = score(done, dataset, catalogue, report, notes(protocol, arguments.jobs), names)

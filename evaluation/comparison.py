@@ -190,7 +190,7 @@ def _summary(directions: Sequence[Direction], made: Sequence[_Translated], notes
         for direction in directions:
             for row, scores in direction.table.rows.items():
                 if name in scores:  # its warning stands in the direction's own table
-                    rows.setdefault(row, {})[f"{name}, {direction.title}"] = evolve(scores[name], warning="")
+                    rows.setdefault(row, {})[f"{name} {direction.name}"] = evolve(scores[name], warning="")
     costs = {
         method: {key: merge([m.facts[key] for m in those]) for key in those[0].facts}
         for method, those in _methods(made).items()
@@ -202,7 +202,8 @@ def _summary(directions: Sequence[Direction], made: Sequence[_Translated], notes
             told = f"{ratio:.2f} times the typical processor time: not the same budget"
             cost["CPU minutes"] = evolve(cost["CPU minutes"], warning=told)
         rows[method] = rows.get(method, {}) | cost
-    return Table("All methods", rows, directions[0].table.controls, tuple(notes))
+    which = "; ".join(f"{d.name}: {d.title}" for d in directions)
+    return Table("All methods", rows, directions[0].table.controls, (f"{which}.", *notes))
 
 
 def _grid(samples: Samples | None, source: Images, made: Sequence[_Translated], direction: str) -> dict[str, Images]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ..framework import atomic, precision
+from ..framework import atomic, precision, prepare
 from ..framework.arguments import recipe_table
 from ..framework.catalogue import Catalogue
+from ..framework.data import Dataset
 from ..framework.errors import InputError
 from ..framework.recipe import Recipe
 from ..framework.resolve import resolve
@@ -52,7 +53,9 @@ def declared(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
         if stored.get("format") != FORMAT:
             raise InputError(str(file), found=f"format {stored.get('format')!r}", expected=FORMAT)
     made: dict[str, Any] = {"format": FORMAT}
-    made |= {key: getattr(arguments, key) or stored.get(key) for key in ASKED}
+    given = {key: getattr(arguments, key) for key in ASKED}
+    made |= {key: stored.get(key) if value in (None, []) else value for key, value in given.items()}
+    made["seeds"] = 1 if made["seeds"] is None else made["seeds"]
     if (made["minutes"] is None) == (made["images"] is None):
         raise InputError("--minutes and --images", found="both or neither", expected="one of them, the budget of a run")
     for key in ("minutes", "images", "seeds"):
@@ -60,7 +63,6 @@ def declared(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
             raise InputError(f"--{key}", found=str(made[key]), expected="a number above 0")
     if not made["methods"]:
         raise InputError("--methods", found="none", expected="recipes' names or files, like cascade,cyclegan")
-    made["seeds"] = made["seeds"] or 1
     if not (made["a"] or made["b"]):
         made["data"] = made["data"] or DATA
     made["precision"] = stored.get("precision") or precision.choose("auto", precision.device())
@@ -99,6 +101,19 @@ def contenders(protocol: Mapping[str, Any], catalogue: Catalogue, out: Path) -> 
                 cure=f"Say which with --set {key}.…, for all.",
             )
     return found
+
+
+def check(runs: Sequence[Contender], dataset: Dataset, catalogue: Catalogue) -> None:
+    """Raises InputError, with the method's name, where a recipe's parts do not fit: before hours of other training."""
+    for run in (run for run in runs if not run.seed):
+        image = evolve(run.recipe.image, size=run.recipe.image.size or dataset.preferred_size)
+        recipe = evolve(run.recipe, image=image)
+        try:
+            prepare.rehearse(recipe, catalogue, prepare.build_encoder(recipe, catalogue, precision.device()))
+        except InputError as error:
+            raise InputError(
+                f"method '{run.method}': {error.where}", found=error.found, expected=error.expected, cure=error.cure
+            ) from None
 
 
 def images_seen(recipe: Recipe) -> int:

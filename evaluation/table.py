@@ -56,8 +56,8 @@ class Table:
         return tuple(sorted(names, key=lambda n: order.index(n) if n in order else len(order)))
 
     def label(self, column: str) -> str:
-        """A column's name in plain words; empty for a stranger's score."""
-        return LABELS.get(column, "")
+        """A column's name (of `fd-pixels a2b` the score's) in plain words; empty for a stranger's score."""
+        return LABELS.get(column.split(" ")[0], "")
 
     @property
     def shown(self) -> tuple[str, ...]:

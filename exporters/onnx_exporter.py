@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,9 @@ class OnnxExporter(Exporter):
         """Exports `bundle` to the empty folder `out`; raises RunError when the gate finds a difference."""
         o = self.options
         chosen = DIRECTIONS if o.direction == "both" else (o.direction,)
-        judges = Judges.of(bundle, dataset) if o.precision != "fp32" else {}
-        made = {way: self._direction(bundle, way, dataset, out, say, judges.get(way)) for way in chosen}
+        with one_thread():
+            judges = Judges.of(bundle, dataset) if o.precision != "fp32" else {}
+            made = {way: self._direction(bundle, way, dataset, out, say, judges.get(way)) for way in chosen}
         manifest.write(out, _manifest(bundle, o, made, out))
 
     def _direction(
@@ -93,6 +95,17 @@ class OnnxExporter(Exporter):
             name, names.a, names.b, module.outputs, golden, LEAST_PSNR_DB[o.precision],
             module.cascade.style_size, record,
         )  # fmt: skip
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread of torch meanwhile: with several, sums differ in the last bits, and the files with them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.inference_mode()

@@ -22,6 +22,7 @@ TORCH_FREE = [
     "exporters.export_command", "exporters.graph_check", "exporters.inputs", "exporters.manifest",
     "exporters.onnxruntime_backend", "exporters.openvino_backend", "exporters.protobuf", "exporters.providers",
     "exporters.run_command", "exporters.runtime", "exporters.safety", "exporters.tensor_check",
+    "evaluation.compare_command", "evaluation.table",
 ]  # fmt: skip
 
 

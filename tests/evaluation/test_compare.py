@@ -1,6 +1,7 @@
 """Methods against one another: who runs, within which budget, and what the table makes of it."""
 
 import argparse
+import copy
 import json
 import math
 import shutil
@@ -10,7 +11,7 @@ from attrs import evolve
 
 from crosscade.evaluation.comparison import merge, score
 from crosscade.evaluation.comparison_page import write_files
-from crosscade.evaluation.contenders import Contender, contenders, declared, images_seen, scaled
+from crosscade.evaluation.contenders import Contender, check, contenders, declared, images_seen, scaled
 from crosscade.evaluation.interval import HOW, SPREAD
 from crosscade.evaluation.trainings import Cost
 from crosscade.framework import bundle
@@ -64,7 +65,7 @@ def test_a_budget_of_images_is_the_same_sum_for_every_method(tmp_path, catalogue
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path, catalogue):
-    for words in ({}, {"minutes": 1.0, "images": 5}, {"minutes": -1.0}, {"images": 5, "seeds": -1}):
+    for words in ({}, {"minutes": 1.0, "images": 5}, {"minutes": -1.0}, {"images": 5, "seeds": 0}, {"images": 0}):
         with pytest.raises(InputError):
             declared(asked(**words), tmp_path)
     with pytest.raises(InputError, match="--methods"):
@@ -74,6 +75,15 @@ def test_what_cannot_be_compared_is_refused(tmp_path, catalogue):
     (tmp_path / "small.json").write_text(json.dumps(TABLE))
     with pytest.raises(InputError, match=r"small.*\$\.data"):
         contenders(protocol(tmp_path, methods=f"cascade,{tmp_path / 'small.json'}"), catalogue, tmp_path)
+
+
+def test_a_recipe_that_cannot_work_is_refused_before_any_training(tmp_path, catalogue):
+    table = copy.deepcopy(TABLE)
+    table["stages"][0]["losses"].append({"use": "style-reconstruction"})
+    (tmp_path / "odd.json").write_text(json.dumps(table))
+    runs = contenders(protocol(tmp_path, methods=str(tmp_path / "odd.json")), catalogue, tmp_path)
+    with pytest.raises(InputError, match=r"method 'odd': .*style-reconstruction.* @ \$\.stages\[0\]"):
+        check(runs, Safari(SafariOptions(train=4, test=4)), catalogue)
 
 
 def test_resuming_needs_no_argument_twice(tmp_path):
@@ -120,12 +130,12 @@ def test_methods_stand_in_rows_and_directions_in_columns(compared):
     table = found.summary
     assert list(table.rows) == ["ours", "theirs", "untranslated source", "real target"]
     headings = [c for c in table.columns if c.startswith("fd-pixels")]
-    assert headings == ["fd-pixels, zebra → giraffe", "fd-pixels, giraffe → zebra"]
-    ours, theirs = (table.rows[m]["fd-pixels, zebra → giraffe"] for m in ("ours", "theirs"))
+    assert headings == ["fd-pixels a2b", "fd-pixels b2a"]
+    ours, theirs = (table.rows[m]["fd-pixels a2b"] for m in ("ours", "theirs"))
     assert ours.value == pytest.approx(theirs.value), "the same weights"
     assert ours.beside[SPREAD] == pytest.approx(0, abs=1e-9)
     assert theirs.beside[SPREAD] > 0, "one seed: the interval over images"
-    assert "Budget: none." in table.notes
+    assert table.notes[:2] == ("a2b: zebra → giraffe; b2a: giraffe → zebra.", "Budget: none.")
     assert "black-outputs" in found.directions[0].table.rows["theirs"]
     assert any("64 px" in note for note in table.notes)
 

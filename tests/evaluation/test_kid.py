@@ -48,6 +48,7 @@ def test_frechet_distance_agrees_with_torchmetrics(sets):
     assert frechet_distance(*sets) == pytest.approx(float(expected), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Metric .Kernel Inception Distance")
 def test_kernel_distance_agrees_with_torchmetrics(sets):
     theirs = KernelInceptionDistance(feature=Vectors(), subsets=1, subset_size=150, normalize=True)
     expected, _ = by_torchmetrics(theirs, *sets)
