@@ -50,7 +50,7 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("--format", found="--triton as well", expected="one of them")
     out, report = Path(arguments.out or arguments.triton), Reporter()
     if arguments.out and not arguments.force:
-        atomic.empty_folder(out, force=False)  # refused before the work, not after it
+        atomic.empty_folder(out, force=False).rmdir()  # refused before the work, not after it
     name = "triton" if arguments.triton else arguments.format or "onnx"
     offer = catalogue.get("exporter", name)
     given = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}

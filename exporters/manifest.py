@@ -120,7 +120,7 @@ def read(folder: str | Path) -> Manifest:
     try:
         return _structured({k: v for k, v in table.items() if k != "format"})
     except (TypeError, ValueError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error.args[0] if error.args else error).split())[:200]
         raise InputError(str(path), found=reason, expected="a whole manifest", cure="Copy the export again.") from None
 
 

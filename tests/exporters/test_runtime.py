@@ -1,7 +1,10 @@
 """An export at work: what goes in, what comes out, what is refused, and that it needs no torch."""
 
+import subprocess
 import sys
 import threading
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,35 +229,13 @@ def test_without_openvino_the_package_is_named(folder, monkeypatch):
         load(folder, backend="openvino").translate(WIDE)
 
 
-@pytest.mark.parametrize("precision", ["f32", "auto", "bf16"])
-def test_openvino_reads_the_same_file(folder, styled, precision):
-    pytest.importorskip("openvino")
-    images = pictures(3)
-    export = load(folder, backend="openvino", precision=precision, threads=1)
-    far = 0 if precision == "f32" else 2
-    assert np.abs(export.translate(images, batch=2).astype(int) - translated(images)).max() <= far
-    computed = export._graph("a2b").model.get_property("INFERENCE_PRECISION_HINT").to_string()
-    assert precision in (computed, "auto")
-    assert export.provider() == f"OpenVINO CPU {computed}"
-    other = load(styled.folder, backend="openvino")
-    assert (other.translate(images) == styled.translate(images)).all()
-
-
-def test_bf16_has_a_limit_of_its_own(tmp_path):
-    pytest.importorskip("openvino")
-    near = load(write(tmp_path / "near", golden_error=8), backend="openvino", precision="bf16")
-    assert 30 <= near.check().psnr_db < 45
-    assert near.check().least_db == 30
-    with pytest.raises(RunError, match=r"on OpenVINO CPU bf16: found golden pictures .* at least 30 dB"):
-        load(write(tmp_path / "far", golden_error=16), backend="openvino", precision="bf16").check()
-    with pytest.raises(RunError, match=r"on OpenVINO CPU f32: found golden pictures .* at least 45 dB"):
-        load(tmp_path / "near", backend="openvino").check()
-
-
-def test_openvino_checks_its_precision_too(folder):
-    pytest.importorskip("openvino")
-    with pytest.raises(InputError, match="did you mean 'bf16'"):
-        load(folder, backend="openvino", precision="bf61").translate(WIDE)
+def test_openvino_in_a_process_of_its_own():
+    """Torch and OpenVINO in one process end it by a signal some time later (seen with torch 2.15, OpenVINO 2026.4)."""
+    if find_spec("openvino") is None:
+        pytest.skip("openvino is not installed")
+    checks = Path(__file__).with_name("openvino_checks.py")
+    done = subprocess.run([sys.executable, "-m", "pytest", str(checks)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout
 
 
 def test_only_the_base_install_is_needed(folder):

@@ -107,7 +107,7 @@ def test_a_graph_for_other_inputs_than_the_manifests(export):
     refused(
         direction(export, style_size=0, outputs=["translated", "level3"]), "outputs: found translated", check_folder
     )
-    refused(direction(export, outputs=[["translated"]]), "found outputs", check_folder)
+    refused(direction(export, outputs=[["translated"]]), "'outputs' must be", check_folder)
 
 
 def test_what_the_manifest_does_not_vouch_for(export):
