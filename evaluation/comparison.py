@@ -96,8 +96,9 @@ def score(
     names = (dataset.domains.a.name, dataset.domains.b.name)
     notes = (
         *notes,
-        f"{min(map(len, real['test']))} test images a direction and more, {size} px, centre crops of images loaded at "
-        f"{short} px; features in float32, distances in float64; the weights at the end of training.",
+        " and ".join(f"{len(images)} {name}" for images, name in zip(real["test"], names))
+        + f" test images, {size} px, "
+        f"centre crops of images loaded at {short} px; features in float32, distances in float64; final weights.",
         "All of it was measured by this command: no published number stands here.",
     )
     directions = []
@@ -113,7 +114,7 @@ def score(
         _summary(directions, made, notes),
         tuple(directions),
         tuple(f"{m.contender.name}: {line}" for m in made for line in m.warnings),
-        {m.contender.method: m.recipe for m in reversed(made)},
+        {method: those[0].recipe for method, those in _methods(made).items()},
     )
 
 
@@ -140,7 +141,9 @@ def facts(contender: Contender, bundle: Bundle) -> dict[str, Score]:
         "parameters, M": Score(trained / 1e6, "of what is trained and translates, both directions, in millions"),
         "frozen, M": Score(frozen_too / 1e6, "parameters of the frozen encoder, in millions"),
         "images": Score(seen, "of each domain seen in training, summed over every stage that learns"),
-        "CPU minutes": Score(cpu / 60, "processor time of the whole training process") if whole else unseen,
+        "CPU minutes": Score(cpu / 60, "processor time of the whole process: data, features, planning, training")
+        if whole
+        else unseen,
         "minutes": Score(cost.wall_seconds / 60, "the same by the clock"),
         "images/s": Score(seen / cpu, "images seen a second of that processor time") if whole and cpu else unseen,
         "peak MiB": Score(cost.peak_bytes / 2**20, "largest resident memory of the process") if whole else unseen,
@@ -186,7 +189,7 @@ def merge(scores: Sequence[Score]) -> Score:
 def _summary(directions: Sequence[Direction], made: Sequence[_Translated], notes: Sequence[str]) -> Table:
     """Methods down, directions across, by each distance; then what each method cost."""
     rows: dict[str, dict[str, Score]] = {}
-    for name in (n for n in directions[0].table.columns if n.startswith(DISTANCES)):
+    for name in (n for n in directions[0].table.shown if n.startswith(DISTANCES)):
         for direction in directions:
             for row, scores in direction.table.rows.items():
                 if name in scores:  # its warning stands in the direction's own table

@@ -35,7 +35,7 @@ def write_files(
     data = ReportData(
         title=first.replace("→", "↔"),
         summary=f"{', '.join(compared.recipes)}: trained within one budget, scored by one protocol. Each column is a "
-        "test image that training never saw, each row what a method made of it, both by the first seed.",
+        "test image that training never saw, each row what a method made of it, by its first seed.",
         command=command,
         recipe=json.dumps(dict(compared.recipes), indent=2, ensure_ascii=False),
         hardware=hardware(read_json(runs[0].run / "run.json", "the state of a run")),

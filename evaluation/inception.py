@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..framework.bundle import fill
+from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer, option
 from ..framework.scores import Images, Samples
@@ -68,12 +69,11 @@ class Inception(Extractor):
 
     def _read(self) -> nn.Module:
         where = "the weights of Inception"
-        path = checked(
-            self.path,
-            where,
-            sha256=SHA256 if self.options.verify else "",
-            cure=f"Put {FILE} there: nothing fetches it.",
-        )
+        if not (self.options.weights or self.at_hand()):
+            # without its path, which is the user's and would stand on every page of scores
+            cure = "Put it into the `checkpoints` folder of torch.hub, which TORCH_HOME moves; nothing fetches it."
+            raise InputError(where, found=f"no {FILE}", cure=cure)
+        path = checked(self.path, where, sha256=SHA256 if self.options.verify else "")
         network = architecture()
         fill(network, load_state(path, where), str(path))
         network.fc = nn.Identity()

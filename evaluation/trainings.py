@@ -24,7 +24,7 @@ from ..framework.progress import Reporter
 from ..framework.watch import InterruptedRunError
 
 POLL_SECONDS = 1.0
-TICKS = 1000
+TICKS = 100
 TRAIN = (sys.executable, "-m", "crosscade.framework.cli", "train")
 
 
@@ -171,7 +171,7 @@ def run_all(trainings: Sequence[Training], jobs: int, report: Reporter, hint: st
     failed: dict[Path, str] = {}
     signals = _Signals()
     shares = {t.run: t.share for t in trainings}
-    with signals.counted(), report.stage("train", TICKS * len(trainings)) as bar:
+    with signals.counted(), report.stage("training, % of each run", TICKS * len(trainings)) as bar:
         bar.done = bar.began_at = round(TICKS * sum(shares.values()))
         while running or (waiting and not signals.count):
             while waiting and len(running) < jobs and not signals.count:

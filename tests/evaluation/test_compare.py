@@ -57,6 +57,7 @@ def test_a_budget_of_images_is_the_same_sum_for_every_method(tmp_path, catalogue
     runs = contenders(protocol(tmp_path, methods="cascade,cyclegan,dfi", images=30_000), catalogue, tmp_path)
     for run in runs:
         assert images_seen(run.recipe) == pytest.approx(30_000, rel=0.01), run.name
+    assert runs[2].recipe.inversions[0].schedule.images == 30_000, "all that learns of dfi; its translator does not"
     recipe = tiny_recipe()
     assert images_seen(recipe) == 4 * 8
     twice = scaled(recipe, 64)

@@ -126,27 +126,56 @@ def test_the_share_that_is_done_is_read_from_the_runs_own_files(tmp_path):
     assert each.share == 1
 
 
-def test_the_command_trains_translates_and_writes_the_table(crosscade, tmp_path):
+COPY = """
+import json, pathlib, shutil, sys
+words = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+run = pathlib.Path(words["--out"])
+shutil.copytree(sys.argv[1], run)
+state = json.loads((run / "run.json").read_text())
+state["asked"] = json.loads(pathlib.Path(words["--recipe"]).read_text())
+(run / "run.json").write_text(json.dumps(state))
+"""
+WORDS = ("compare", "--methods", "tiny.json,other.json", "--images", "8", "--data", "safari:zebra,giraffe")
+
+
+@pytest.fixture
+def recipes(tmp_path):
     for name in ("tiny", "other"):
         (tmp_path / f"{name}.json").write_text(json.dumps({**TABLE, "name": name}))
-    words = ("compare", "--methods", "tiny.json,other.json", "--images", "8", "--data", "safari:zebra,giraffe")
-    assert crosscade("compare", "--methods", "tiny.json").code == 2
-    answer = crosscade(*words)
+
+
+def test_the_command_writes_the_table_and_trains_nothing_twice(crosscade, recipes, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainings, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
+    monkeypatch.setattr(trainings, "POLL_SECONDS", 0.1)
+    assert crosscade("compare", "--methods", "tiny.json").code == 2, "no budget"
+    answer = crosscade(*WORDS)
     assert answer.code == 0, answer
     markdown = (tmp_path / "compare" / "table.md").read_text(encoding="utf-8")
     assert "| tiny |" in markdown
     assert "too small" in markdown, "four test images are not judged, and the table says so"
     assert "Budget: 8 images of each domain a run" in markdown
     assert "open it in a browser" in answer.output
-    assert (tmp_path / "compare" / "recipes" / "other-0.json").exists()
-    again = crosscade(*words)
+    assert (tmp_path / "compare" / "index.html").exists()
+    again = crosscade(*WORDS)
     assert again.code == 2
     assert "--resume" in again.error
-    costs = [Cost.read(tmp_path / "compare" / "runs" / f"{name}-0") for name in ("tiny", "other")]
-    assert all(c.cpu_seconds > 0.5 and c.peak_bytes > 100 << 20 for c in costs)
+    cost = Cost.read(tmp_path / "compare" / "runs" / "other-0")
     more = crosscade("compare", "--resume", "--methods", "other.json")
     assert more.code == 0, more
-    assert Cost.read(tmp_path / "compare" / "runs" / "other-0") == costs[1], "a finished run is not trained again"
+    assert Cost.read(tmp_path / "compare" / "runs" / "other-0") == cost, "a finished run is not trained again"
     other = crosscade("compare", "--resume", "--images", "80")
     assert other.code == 2
     assert "which the run began with" in other.error
+
+
+@pytest.mark.slow
+def test_the_command_trains(crosscade, recipes, tmp_path):
+    answer = crosscade(*WORDS, "--jobs", "2")
+    assert answer.code == 0, answer
+    for name in ("tiny", "other"):
+        cost = Cost.read(tmp_path / "compare" / "runs" / f"{name}-0")
+        assert cost.cpu_seconds > 0.5
+        assert cost.peak_bytes > 100 << 20
+        assert (tmp_path / "compare" / "runs" / f"{name}-0" / "bundle" / "bundle.json").exists()
+    plain = json.loads((tmp_path / "compare" / "table.json").read_text(encoding="utf-8"))
+    assert plain["summary"]["rows"]["tiny"]["images"]["value"] == 8

@@ -78,5 +78,9 @@ def test_another_file_is_refused(few, weights):
 def test_without_the_file_the_score_is_absent_and_says_where_it_belongs(few, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     score = evaluate(few, ["fid"])["fid"]
-    assert str(tmp_path / "hub" / "checkpoints" / FILE) in score.absent
-    assert "nothing fetches it" in score.absent
+    assert f"no {FILE}" in score.absent
+    assert "TORCH_HOME" in score.absent
+    assert str(tmp_path) not in score.absent, "a page of scores does not tell where its maker's files are"
+    assert Inception().path == tmp_path / "hub" / "checkpoints" / FILE
+    with pytest.raises(InputError, match="no file at"):
+        Inception(InceptionOptions("gone.pth")).network(few)

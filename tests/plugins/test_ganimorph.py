@@ -163,7 +163,7 @@ def test_a_size_that_does_not_fit_is_refused(size):
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_translator_contract(strict):
-    options = GanimorphOptions(width=2, strict=strict)
+    options = GanimorphOptions(width=8, strict=strict)
     check_translator(TRANSLATOR, here=PIXELS, deeper=None, image=IMAGE, options=options, export=False)
 
 
