@@ -24,7 +24,8 @@ from .manifest import INPUT, STYLE
 
 KEPT_IN_FLOAT = ("InstanceNormalization", "GroupNormalization", "Atanh", "Tanh", "ReduceMean", "Log")
 """Sums over a whole map, and atanh near 1, lose too much in float16."""
-QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+QUANTISED = ("Conv", "ConvTranspose")
+"""The linear layers are small, and onnxruntime does not take signed activations there."""
 
 
 @frozen
@@ -46,9 +47,15 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Weights and arithmetic in float16; pixels, norms and the skip's atanh as they are."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    made = OnnxModel(convert_float_to_float16(copy, keep_io_types=True, op_block_list=list(KEPT_IN_FLOAT)))
-    made.topological_sort()  # the converter puts its casts at the end
-    return cleaned(made.model, model.opset_import[0].version)
+    made = convert_float_to_float16(copy, keep_io_types=True, op_block_list=list(KEPT_IN_FLOAT))
+    # Some versions of the converter write the cast of a constant once for each node that reads it, under one name.
+    first = {node.output[0]: k for k, node in reversed(list(enumerate(made.graph.node)))}
+    nodes = [node for k, node in enumerate(made.graph.node) if first[node.output[0]] == k]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    whole = OnnxModel(made)
+    whole.topological_sort()  # the casts are at the end
+    return cleaned(whole.model, model.opset_import[0].version)
 
 
 class _Pictures(CalibrationDataReader):
@@ -84,8 +91,9 @@ def to_int8(
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8,  # TensorRT takes no other, and OpenVINO is quicker with zero points of 0
             weight_type=QuantType.QInt8,
+            extra_options={"ActivationSymmetric": True},
             nodes_to_exclude=_present(prepared, spared),
         )
         return cleaned(onnx.load(str(made)), model.opset_import[0].version)
