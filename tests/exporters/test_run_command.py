@@ -1,5 +1,7 @@
 """`crosscade run`: folders of pictures through an export."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -160,3 +162,23 @@ def test_the_base_install_runs_it(run, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert (made(tmp_path / "out")["0.png"] == translated(pictures(3))[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:-9]), "bytes"),
+        (lambda p: p.write_bytes(p.read_bytes()[:-1] + b"!"), "sha256"),
+        (lambda p: p.write_bytes(b"PK\x03\x04 not a graph"), "bytes"),
+        (lambda p: p.unlink(), "no file"),
+    ],
+)
+def test_a_damaged_file_ends_the_command_at_once_with_code_2(run, tmp_path, damage, reason):
+    damage(tmp_path / "tiny.onnx" / "a2b.onnx")
+    start = time.process_time()
+    answer = run("in", "--out", "out")
+    assert time.process_time() - start < 2
+    assert answer.code == 2
+    assert answer.error.startswith("tiny.onnx/a2b.onnx")
+    assert reason in answer.error
+    assert not (tmp_path / "out").exists()
