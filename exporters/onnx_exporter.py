@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 from attrs import frozen, validators
 
@@ -26,13 +27,13 @@ from ..framework.scores import Images, cropped
 from ..framework.scoring import load_size
 from ..framework.spec import DIRECTIONS, Pair
 from . import manifest
-from .gate import LEAST_PSNR_DB, Reference, Styles, check_parity, session_of
+from .gate import GOLDEN_IMAGES, LEAST_PSNR_DB, Reference, Styles, check_parity, session_of
 from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
 from .manifest import PRECISIONS, Direction, Golden, Manifest
 from .precision import random_pictures
 from .reduced import Judges, drawn_styles, reduced
 
-PARITY_IMAGES, RANDOM_IMAGES, GOLDEN_IMAGES = 64, 8, 4
+PARITY_IMAGES, RANDOM_IMAGES = 64, 8
 OWN_LICENCE = (
     "Apache-2.0 for the program; the encoder's weights and the pictures it learnt from have licences of their own"
 )
@@ -157,7 +158,8 @@ def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("crosscade", "torch", "onnx", "onnxscript")}
+    made = {name: metadata.version(name) for name in ("crosscade", "torch", "onnx", "onnxscript")}
+    return {**made, "onnxruntime": onnxruntime.__version__}
 
 
 def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direction], folder: Path) -> Manifest:
