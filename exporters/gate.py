@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..framework.errors import RunError
 from ..framework.scores import Images, Score
 from .manifest import INPUT, STYLE
+from .runtime import psnr_db
 
 GOLDEN_IMAGES = 4
 """The first pictures of a reference go along with the graph; each must pass by itself, or no machine would take it."""
@@ -61,13 +62,8 @@ def parity(found: Images, expected: Images) -> Parity:
             "export gate", found=f"{found.dtype} {found.shape}", expected=f"{expected.dtype} {expected.shape}"
         )
     difference = np.abs(found.astype(np.int16) - expected)
-    error = float(np.square(difference, dtype=np.float64).mean())
-    return Parity(
-        len(found),
-        float((difference == 0).mean()),
-        int(difference.max(initial=0)),
-        10 * math.log10(255**2 / error) if error else math.inf,
-    )
+    equal, largest = float((difference == 0).mean()), int(difference.max(initial=0))
+    return Parity(len(found), equal, largest, psnr_db(found, expected))
 
 
 def session_of(model: bytes, threads: int = 0) -> onnxruntime.InferenceSession:

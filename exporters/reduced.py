@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 from attrs import frozen
@@ -22,6 +21,7 @@ from ..framework.scoring import FEWEST, evaluate, fewest, load_size, real_images
 from ..framework.spec import DIRECTIONS, Pair
 from . import gate
 from .graph import scopes
+from .inputs import draw_styles
 from .manifest import OUTPUT
 from .precision import PLANS, to_float16, to_int8
 
@@ -120,7 +120,7 @@ def _variants(
 
 def drawn_styles(count: int, size: int, seed: int = 0) -> gate.Styles:
     """Styles (count, size) for a cascade that takes them, else None."""
-    return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32) if size else None
+    return draw_styles(count, size, seed) if size else None
 
 
 def speed_ratio(
