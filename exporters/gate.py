@@ -18,6 +18,8 @@ from ..framework.scores import Images, Score
 from .manifest import INPUT, STYLE
 from .runtime import psnr_db
 
+RUNTIME_VERSION: str = onnxruntime.__version__
+"""Of the onnxruntime that the gate ran the graphs with."""
 GOLDEN_IMAGES = 4
 """The first pictures of a reference go along with the graph; each must pass by itself, or no machine would take it."""
 BATCHES = (1, 3, 16)

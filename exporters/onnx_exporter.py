@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from attrs import frozen, validators
 
@@ -27,7 +26,7 @@ from ..framework.scores import Images, cropped
 from ..framework.scoring import load_size
 from ..framework.spec import DIRECTIONS, Pair
 from . import manifest
-from .gate import GOLDEN_IMAGES, LEAST_PSNR_DB, Reference, Styles, check_parity, session_of
+from .gate import GOLDEN_IMAGES, LEAST_PSNR_DB, RUNTIME_VERSION, Reference, Styles, check_parity, session_of
 from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
 from .manifest import PRECISIONS, Direction, Golden, Manifest
 from .precision import random_pictures
@@ -159,7 +158,7 @@ def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
 
 def _versions() -> dict[str, str]:
     made = {name: metadata.version(name) for name in ("crosscade", "torch", "onnx", "onnxscript")}
-    return {**made, "onnxruntime": onnxruntime.__version__}
+    return {**made, "onnxruntime": RUNTIME_VERSION}
 
 
 def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direction], folder: Path) -> Manifest:
