@@ -4,7 +4,7 @@ Three witnesses are asked, since none of them suffices:
 
 - `get_available_providers()` says what was compiled in: the GPU wheel names CUDA and TensorRT on every machine;
 - `get_ep_devices()` says which provider found a device, but only of providers that registered themselves as plug-ins:
-  wheels in which CUDA is no plug-in list the CPU alone, GPU or not (onnxruntime issue 26574);
+  wheels in which CUDA is no plug-in list the CPU alone, GPU or not;
 - NVIDIA's driver says how many GPUs it lends to this process, whichever onnxruntime is installed (CUDA Driver API).
 
 What a session then really runs on is looked up again in the session itself. Not tested on a GPU: the options follow

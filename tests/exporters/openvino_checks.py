@@ -1,4 +1,4 @@
-"""OpenVINO as the backend. Not collected with the rest: test_runtime.py runs this file in a process without torch."""
+"""OpenVINO as the backend. Not collected with the rest: test_openvino.py runs this file in a process without torch."""
 
 import numpy as np
 import pytest
