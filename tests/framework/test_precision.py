@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(("bfloat16", "expected"), [(0.5, "bfloat16"), (0.8, "float32"), (2.0, "float32")])
 def test_auto_takes_bfloat16_where_it_is_clearly_faster(monkeypatch, bfloat16, expected):
     seconds = {torch.float32: 1.0, torch.bfloat16: bfloat16}
-    monkeypatch.setattr(precision, "_convolution", lambda: seconds.__getitem__)
+    monkeypatch.setattr(precision, "_convolution", lambda clock: seconds.__getitem__)
     assert precision.choose("auto", CPU) == expected
     assert precision.choose("float32", CPU) == "float32"
 
