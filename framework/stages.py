@@ -197,7 +197,7 @@ def _refine(m: Materials, index: int, before: Mapping[str, nn.ModuleDict]) -> St
     gives = frozenset(
         {
             "real", "fake", "same", "images", "features", "reconstructed", "encoded_real", "encoded_fake",
-            "encoded_reconstructed", "translations", "normalise", "fake_features",
+            "encoded_reconstructed", "translations", "normalise", "fake_features", "cycled",
         }
     )  # fmt: skip
     losses = _losses(m, recipe.losses, IMAGE_LEVEL, gives, "refine", "refinement")
@@ -206,9 +206,10 @@ def _refine(m: Materials, index: int, before: Mapping[str, nn.ModuleDict]) -> St
     pairs: dict[int, Any] = {i: modules[f"translators{i}"] for i in learning}
     into = {i: pair.into for i, pair in pairs.items()}
     inverters = inverters_of(modules, shallowest)
+    decided = deeper or learning[:-1][:1]  # a deepest level that learns on must still show what it had decided
 
     def view(rows: Rows) -> RefineView:
-        frozen = {i: m.translated(i, rows) for i in deeper}
+        frozen = {i: m.translated(i, rows) for i in decided}
         return RefineView(
             into,
             inverters,

@@ -127,7 +127,8 @@ class RefineView(InversionView):
 
     `into` are the translators that learn, by level, deep to shallow, and `levels` their domains' real features. The
     first of them is given `condition` or `translated` from the frozen deeper level, each next one what the one before
-    it made. `frozen` holds the frozen deeper translations by level. `normalise` turns raw encoder features into the
+    it made. `frozen` holds translations from before the refinement by level: those of the frozen deeper levels or, when
+    all learn, the deepest's. `normalise` turns raw encoder features into the
     same normalised form, by domain. `share` of the rows are also reconstructed: there the networks see real features.
     """
 
@@ -174,6 +175,14 @@ class RefineView(InversionView):
         return self._chain({i: p.swap() for i, p in self._real.items()}, self._translated)
 
     @cached_property
+    def cycled(self) -> Pair[Features]:
+        """The deepest learning level translated there and back, as {level: map}, to be like `features`."""
+        i = next(iter(self._into))
+        there = self.fake_features.swap().map(lambda made: self._some(made[i]))
+        back = self._into[i].zip(run, there, self._condition.map(self._some), self.features.map(lambda real: real[i]))
+        return back.map(lambda x: {i: x})
+
+    @cached_property
     def fake(self) -> Pair[Tensor]:
         """Translated images."""
         return self.inverters.zip(lambda net, made: net(made[min(made)]), self.fake_features)
@@ -185,10 +194,10 @@ class RefineView(InversionView):
 
     @cached_property
     def translations(self) -> Pair[Features]:
-        """What the translated image's deeper levels must be: the frozen translations and this view's own, cut off."""
+        """What the translated image's deeper levels must be: the frozen translations, else this view's own, cut off."""
 
         def deeper(frozen: Features, made: Features) -> Features:
-            return {**frozen, **{i: f.detach() for i, f in made.items() if i != min(made)}}
+            return {**{i: f.detach() for i, f in made.items() if i != min(made)}, **frozen}
 
         return self._frozen.zip(deeper, self.fake_features)
 

@@ -41,7 +41,7 @@ class Cycle(Loss):
 
     def terms(self, view: Any) -> Mapping[str, Tensor]:
         """`cycle`: mean absolute difference, summed over both domains."""
-        a, b = view.cycled.zip(l1, view.features)
+        a, b = view.cycled.zip(_difference, view.features)
         return {"cycle": a + b}
 
 
@@ -57,7 +57,7 @@ class Identity(Loss):
 
 
 def _difference(made: Any, real: Any) -> Tensor:
-    """Of one level's features, or the sum over several levels (refinement)."""
+    """Of one level's features, or the sum over those of `made`'s levels (refinement)."""
     if isinstance(made, Mapping):
         return torch.stack([l1(made[i], real[i]) for i in made]).sum()
     return l1(made, real)

@@ -74,3 +74,12 @@ def test_refining_two_levels_lets_the_deeper_one_learn_slower(encoder):
     assert list(stage.modules) == ["translators5", "translators4", "inverter4_a", "inverter4_b"]
     groups = Trainee.of(stage).optimiser.param_groups
     assert [g["scale"] for g in groups] == [0.25, 1.0, 1.0, 1.0]
+
+
+def test_refinement_reads_what_the_deepest_level_had_decided_even_where_that_learns_on(encoder, monkeypatch):
+    read = []
+    monkeypatch.setattr(Materials, "translated", lambda self, number, rows: read.append(number) or NONE)
+    for name in ("images", "features"):
+        monkeypatch.setattr(Materials, name, lambda self, *_: Pair(torch.zeros(1), torch.zeros(1)))
+    build_stage(materials(encoder, "refine.levels=2"), 3, {}).view(NONE)
+    assert read == [5]

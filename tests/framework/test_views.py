@@ -133,3 +133,16 @@ def test_refinement_reconstructs_a_share_and_is_held_to_deeper_levels_only(refin
     assert torch.equal(held[4], refine._frozen.b[4])
     assert torch.equal(held[3], refine.fake_features.b[3])
     assert not held[3].requires_grad, "the image follows the features, not they the image"
+
+
+def test_the_deepest_learning_level_goes_there_and_back_on_the_reconstructed_rows(refine):
+    three, condition = refine._real[3], refine._condition
+    assert list(refine.cycled.a) == [3]
+    torch.testing.assert_close(refine.cycled.a[3], (2 * (3 * three.a + refine._translated.b) + condition.a)[:2])
+    assert refine.cycled.b[3].shape == refine.features.b[3].shape
+
+
+def test_a_deepest_level_that_learns_is_held_to_what_it_had_decided(refine):
+    earlier = maps(4, 5, 8, 8, seed=11)
+    refine._frozen = earlier.map(lambda f: {3: f})
+    assert torch.equal(refine.translations.a[3], earlier.a)
