@@ -1,4 +1,4 @@
-.PHONY: install lint types test test-slow test-network test-gpu bench demo
+.PHONY: install lint types test test-slow test-network test-gpu bench bench-training demo docs
 
 install:
 	pip install -e '.[dev]'
@@ -25,7 +25,14 @@ test-gpu:
 	python -m pytest -m gpu
 
 bench:
-	python -m pytest -m benchmark
+	python -m pytest -m benchmark tests/benchmarks/test_inference.py
+
+bench-training:
+	python -m pytest -m benchmark tests/benchmarks/test_training_step.py
 
 demo:
 	crosscade demo
+
+docs:
+	python docs/reference.py
+	python -m mkdocs build --strict

@@ -5,58 +5,88 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..framework.catalogue import Catalogue
 from ..framework.hooks import hookimpl
 from ..framework.offers import CommandOffer
+
+if TYPE_CHECKING:
+    from ..framework.data import Dataset
+    from .contenders import Contender
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods", metavar="A,B,…", help="packaged recipes or .toml and .json files; `cascade` is the recipe demo"
     )
-    parser.add_argument("--minutes", type=float, help="budget of a run: about this many minutes of training here")
+    budget_arguments(parser, out="compare")
+
+
+def budget_arguments(parser: argparse.ArgumentParser, *, out: str, minutes: float | None = None) -> None:
+    """The arguments that say how much each run gets, on which data, and where the results go."""
+    default = f" (default: {minutes:g})" if minutes else ""
+    parser.add_argument(
+        "--minutes", type=float, help=f"budget of a run: about this many minutes of training here{default}"
+    )
     parser.add_argument(
         "--images", type=int, help="budget of a run: images of each domain, summed over every stage that learns"
     )
-    parser.add_argument(
-        "--seeds", type=int, metavar="N", help="runs of each method, by the seeds 0 to N-1 (default: 1)"
-    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="runs of each, by the seeds 0 to N-1 (default: 1)")
     parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: safari:zebra,giraffe)")
     parser.add_argument("--a", metavar="DIR", help="folder of images of domain A")
     parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of every method's recipe"
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of every recipe"
     )
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, each on one core (default: 1; fair where cores are idle)"
     )
     parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
-    parser.add_argument("--out", default="compare", help="folder for the results (default: compare)")
-    parser.add_argument("--resume", action="store_true", help="go on with the comparison in the folder")
+    parser.add_argument("--out", default=out, help=f"folder for the results (default: {out})")
+    parser.add_argument("--resume", action="store_true", help="go on with what stands in the folder")
     parser.add_argument("--force", action="store_true", help="clear the folder first")
 
 
 def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from .contenders import check, contenders, declared
+
+    out = Path(arguments.out)
+    protocol = declared(arguments, out)
+    runs = contenders(protocol, catalogue, out)
+    dataset = runs[0].dataset(catalogue)
+    check(runs, dataset, catalogue)
+    return make(runs, dataset, catalogue, arguments, protocol)
+
+
+def make(
+    runs: Sequence[Contender],
+    dataset: Dataset,
+    catalogue: Catalogue,
+    arguments: argparse.Namespace,
+    protocol: Mapping[str, Any],
+    *,
+    command: str = "compare",
+    told: Sequence[str] = (),
+    lost: Sequence[str] = (),
+    heading: str = "",
+) -> int:
+    """Trains the runs, scores them together and writes the results; the exit code.
+
+    `told` are lines about who is compared, `lost` about who is not, and `heading` leads the page's title.
+    """
     from ..framework import atomic, begun
     from ..framework.errors import InputError
     from ..framework.progress import Reporter
     from .comparison import score
     from .comparison_page import write_files
-    from .contenders import check, contenders, declared
     from .trainings import Training, run_all
 
     if arguments.jobs < 1:
         raise InputError("--jobs", found=str(arguments.jobs), expected="1 or more")
     out, report = Path(arguments.out), Reporter()
-    protocol = declared(arguments, out)
-    runs = contenders(protocol, catalogue, out)
-    recipe = runs[0].recipe
-    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
-    check(runs, dataset, catalogue)
     if not arguments.resume:
         hint = "Use --resume to go on with it, or --force to clear it."
         atomic.empty_folder(out, force=arguments.force, hint=hint, keep=getattr(dataset, "sources", ()))
@@ -70,13 +100,13 @@ def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         budget = ("--minutes", str(protocol["minutes"])) if protocol["minutes"] else ()
         trainings = [Training(c.run, ("--recipe", str(out / "recipes" / f"{c.name}.json"), *budget)) for c in runs]
         report.say(f"{len(runs)} runs, at most {arguments.jobs} at a time. Ctrl-C saves; --resume goes on.")
-        failed = run_all(trainings, arguments.jobs, report, f"Go on with: crosscade compare --resume --out {out}")
+        failed = run_all(trainings, arguments.jobs, report, f"Go on with: crosscade {command} --resume --out {out}")
     names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
     done = [c for c in runs if c.run not in failed]
-    compared = score(done, dataset, catalogue, report, notes(protocol, arguments.jobs), names)
-    lost = [f"{run.name} failed: {reason}" for run, reason in failed.items()]
-    command = "crosscade " + shlex.join(sys.argv[1:])
-    page = write_files(out, compared, protocol, done, lost, command)
+    compared = score(done, dataset, catalogue, report, (*told, *notes(protocol, arguments.jobs)), names)
+    lost = [*lost, *(f"{run.name} failed: {reason}" for run, reason in failed.items())]
+    words = "crosscade " + shlex.join(sys.argv[1:])
+    page = write_files(out, compared, protocol, done, lost, words, heading, catalogue)
     print((out / "table.md").read_text(encoding="utf-8"))
     print(f"{page}: open it in a browser.")
     return 0
@@ -86,7 +116,7 @@ def notes(protocol: Mapping[str, Any], jobs: int) -> tuple[str, ...]:
     """The budget and the seeds, for people."""
     seeds = ", ".join(map(str, range(protocol["seeds"])))
     if protocol["minutes"]:
-        budget = f"{protocol['minutes']:g} minutes of training a run, planned from the speed measured at its start"
+        budget = f"{protocol['minutes']:g} minutes of training a run, of its core's own time, planned from the speed at its start"
     else:
         budget = f"{protocol['images']} images of each domain a run, summed over every stage that learns"
     return (

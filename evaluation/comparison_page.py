@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from ..framework.atomic import read_json, write_bytes, write_json
+from ..framework.catalogue import Catalogue
+from ..framework.events import Events
 from ..framework.pictures import grid, write_png
 from .comparison import Compared, Direction, as_json
 from .contenders import Contender
-from .demo import hardware
+from .curves import training_curves
+from .figures import Figure
+from .recipe_changes import lineage
 from .report import ReportData, Strip, png, write
+from .run_page import hardware
 
 
 def write_files(
@@ -22,8 +28,13 @@ def write_files(
     runs: Sequence[Contender],
     lost: Sequence[str],
     command: str,
+    heading: str = "",
+    catalogue: Catalogue | None = None,
 ) -> Path:
-    """Writes them all below `out`; `lost` says which runs failed. Returns the page."""
+    """Writes them all below `out`; `lost` says which runs failed, `heading` leads the title. Returns the page.
+
+    `catalogue` is where the packaged recipes come from that the methods are held against; None: everything installed.
+    """
     tables = (compared.summary, *(d.table for d in compared.directions))
     warnings = [*lost, *compared.warnings]
     text = "\n".join(table.markdown() for table in tables)
@@ -31,15 +42,20 @@ def write_files(
     write_json(out / "table.json", as_json(compared, protocol, runs) | {"warnings": warnings})
     for direction in compared.directions:
         write_png(out / "grids" / f"{direction.name}.png", grid([list(row) for row in direction.grid.values()]))
-    first = compared.directions[0].title
+    first, catalogue = compared.directions[0].title, catalogue or Catalogue.discover()
+    firsts = {run.method: run for run in reversed(runs)}
     data = ReportData(
-        title=first.replace("→", "↔"),
+        title=(f"{heading}: " if heading else "") + first.replace("→", "↔"),
         summary=f"{', '.join(compared.recipes)}: trained within one budget, scored by one protocol. Each column is a "
         "test image that training never saw, each row what a method made of it, by its first seed.",
         command=command,
-        recipe=json.dumps(dict(compared.recipes), indent=2, ensure_ascii=False),
+        recipes=tuple(
+            lineage(method, firsts[method].recipe.plain(), recipe, catalogue)
+            for method, recipe in compared.recipes.items()
+        ),
         hardware=hardware(read_json(runs[0].run / "run.json", "the state of a run")),
         strips=tuple(strip(d) for d in compared.directions),
+        curves=tuple(curve for method in compared.recipes for curve in curves(firsts[method])),
         tables=tables,
         warnings=tuple(warnings),
     )
@@ -50,3 +66,9 @@ def strip(direction: Direction) -> Strip:
     """The grid as the page shows it."""
     rows = [[png(image) for image in row] for row in direction.grid.values()]
     return Strip(direction.title, ("",) * len(rows[0]), rows, row_names=tuple(direction.grid))
+
+
+def curves(run: Contender) -> list[Figure]:
+    """How training of a run went, a chart a stage."""
+    events = Events(run.run / "events.jsonl").read()
+    return [evolve(curve, title=f"{run.method}: {curve.title}") for curve in training_curves(events)]

@@ -1,9 +1,9 @@
-"""Who is compared: a run for each method and seed, all on the same images at the same size within one budget."""
+"""Who is compared: a run for each method or variant and seed, on the same images at the same size within one budget."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,28 @@ from ..framework import atomic, precision, prepare
 from ..framework.arguments import recipe_table
 from ..framework.catalogue import Catalogue
 from ..framework.data import Dataset
-from ..framework.errors import InputError
+from ..framework.errors import CrosscadeError, InputError
 from ..framework.recipe import Recipe
 from ..framework.resolve import resolve
 
 ALIASES = {"cascade": "demo"}
 """Methods whose recipe has another name."""
 DATA = "safari:zebra,giraffe"
-FORMAT = "crosscade.compare/1"
-ASKED = ("methods", "minutes", "images", "seeds", "data", "a", "b", "set")
+COMPARE = {"--methods": "recipes' names or files, like cascade,cyclegan"}
+"""What a comparison must be asked for."""
+DEFAULTS = {"seeds": 1}
+BUDGET = ("minutes", "images", "seeds", "data", "a", "b", "set")
 SAME = ("image.size=0", "image.load=0", "training.threads=1", "training.ship_collapsed=true")
 """What every recipe is given before `--set`: the dataset's own size, one core, and a bundle whatever came out."""
+
+
+@frozen
+class Entrant:
+    """What is compared under a name: a recipe and what is done to its table."""
+
+    label: str
+    recipe: str
+    change: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
 
 @frozen
@@ -40,29 +51,46 @@ class Contender:
         """Like `cyclegan-0`."""
         return f"{self.method}-{self.seed}"
 
+    def dataset(self, catalogue: Catalogue) -> Dataset:
+        """What it trains on, built."""
+        made: Dataset = catalogue.get("dataset", self.recipe.data.use).build(self.recipe.data.options)
+        return made
 
-def declared(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+
+def declared(
+    arguments: argparse.Namespace,
+    out: Path,
+    *,
+    command: str = "compare",
+    own: Mapping[str, str] = COMPARE,
+    defaults: Mapping[str, Any] = DEFAULTS,
+) -> dict[str, Any]:
     """What is compared under which budget: as asked for and, with `--resume`, as it stands in `out/protocol.json`.
 
-    The arithmetic is chosen once, so that every method has the same. Raises InputError for a budget that is none.
+    `own` are arguments that `command` needs, with what is expected of them; `defaults` are for what nobody said (the
+    minutes only where there are no images either). The arithmetic is chosen once, so that every method has the same.
+    Raises InputError for a budget that is none.
     """
-    file = out / "protocol.json"
+    file, version = out / "protocol.json", f"crosscade.{command}/1"
     stored: dict[str, Any] = {}
     if arguments.resume and file.exists():
         stored = atomic.read_json(file, "the protocol of a comparison")
-        if stored.get("format") != FORMAT:
-            raise InputError(str(file), found=f"format {stored.get('format')!r}", expected=FORMAT)
-    made: dict[str, Any] = {"format": FORMAT}
-    given = {key: getattr(arguments, key) for key in ASKED}
+        if stored.get("format") != version:
+            raise InputError(str(file), found=f"format {stored.get('format')!r}", expected=version)
+    made: dict[str, Any] = {"format": version}
+    given = {key: getattr(arguments, key) for key in (*(name.lstrip("-") for name in own), *BUDGET)}
     made |= {key: stored.get(key) if value in (None, []) else value for key, value in given.items()}
-    made["seeds"] = 1 if made["seeds"] is None else made["seeds"]
+    for key, value in defaults.items():
+        if made[key] is None and not (key == "minutes" and made["images"]):
+            made[key] = value
     if (made["minutes"] is None) == (made["images"] is None):
         raise InputError("--minutes and --images", found="both or neither", expected="one of them, the budget of a run")
     for key in ("minutes", "images", "seeds"):
         if made[key] is not None and not 0 < made[key] < float("inf"):
             raise InputError(f"--{key}", found=str(made[key]), expected="a number above 0")
-    if not made["methods"]:
-        raise InputError("--methods", found="none", expected="recipes' names or files, like cascade,cyclegan")
+    for name, expected in own.items():
+        if not made[name.lstrip("-")]:
+            raise InputError(name, found="none", expected=expected)
     if not (made["a"] or made["b"]):
         made["data"] = made["data"] or DATA
     made["precision"] = stored.get("precision") or precision.choose("auto", precision.device())
@@ -70,26 +98,39 @@ def declared(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
 
 
 def contenders(protocol: Mapping[str, Any], catalogue: Catalogue, out: Path) -> list[Contender]:
-    """Every seed's run of every method, seed by seed.
+    """Every seed's run of every method that `protocol` names.
 
-    Raises InputError for two methods of one name, and for recipes that `--data` leaves with different images.
+    Raises InputError for two methods of one name, and for what `entered` refuses.
     """
     methods = [name.strip() for name in protocol["methods"].split(",") if name.strip()]
     labels = [Path(name).stem if name.endswith((".toml", ".json")) else name for name in methods]
     if twice := {label for label in labels if labels.count(label) > 1}:
         raise InputError("--methods", found=f"'{min(twice)}' twice", expected="each method once")
+    entrants = [Entrant(label, ALIASES.get(method, method)) for method, label in zip(methods, labels)]
+    return entered(entrants, protocol, catalogue, out)
+
+
+def entered(
+    entrants: Sequence[Entrant], protocol: Mapping[str, Any], catalogue: Catalogue, out: Path
+) -> list[Contender]:
+    """Every seed's run of every entrant, seed by seed, with a recipe of the budget's images where they are counted.
+
+    Raises InputError for recipes that cannot be read, and for those that `--data` leaves with different images.
+    """
+    settings = [*SAME, f"training.precision={protocol['precision']}", *(protocol["set"] or [])]
+    words = {key: protocol[key] for key in ("data", "a", "b")}
     found = []
     for seed in range(protocol["seeds"]):
-        for method, label in zip(methods, labels):
-            settings = [*SAME, f"training.precision={protocol['precision']}", *(protocol["set"] or [])]
-            words = {key: protocol[key] for key in ("data", "a", "b")}
-            asked = argparse.Namespace(
-                **words, recipe=ALIASES.get(method, method), set=[*settings, f"training.seed={seed}"]
-            )
-            recipe = resolve(recipe_table(asked, catalogue), catalogue)
+        for entrant in entrants:
+            asked = argparse.Namespace(**words, recipe=entrant.recipe, set=[*settings, f"training.seed={seed}"])
+            table = recipe_table(asked, catalogue)
+            try:
+                recipe = resolve(entrant.change(table), catalogue)
+            except InputError as error:
+                raise _of(entrant.label, error) from None
             if protocol["images"]:
                 recipe = scaled(recipe, protocol["images"])
-            found.append(Contender(label, seed, recipe, out / "runs" / f"{label}-{seed}"))
+            found.append(Contender(entrant.label, seed, recipe, out / "runs" / f"{entrant.label}-{seed}"))
     for key in ("data", "image"):
         values = [c.recipe.plain()[key] for c in found]
         kept = [{k: v for k, v in value.items() if k not in ("views", "mirror")} for value in values]
@@ -111,9 +152,28 @@ def check(runs: Sequence[Contender], dataset: Dataset, catalogue: Catalogue) -> 
         try:
             prepare.rehearse(recipe, catalogue, prepare.build_encoder(recipe, catalogue, precision.device()))
         except InputError as error:
-            raise InputError(
-                f"method '{run.method}': {error.where}", found=error.found, expected=error.expected, cure=error.cure
-            ) from None
+            raise _of(run.method, error) from None
+
+
+def fitting(
+    runs: Sequence[Contender], dataset: Dataset, catalogue: Catalogue
+) -> tuple[list[Contender], dict[str, CrosscadeError]]:
+    """The runs whose parts are at hand and fit, and why the other methods do not. Raises the reason when none does."""
+    refused: dict[str, CrosscadeError] = {}
+    for run in (run for run in runs if not run.seed):
+        try:
+            check([run], dataset, catalogue)
+        except CrosscadeError as error:
+            refused[run.method] = error
+    kept = [run for run in runs if run.method not in refused]
+    if not kept:
+        raise next(iter(refused.values()))
+    return kept, refused
+
+
+def _of(label: str, error: InputError) -> InputError:
+    where = f"method '{label}': {error.where}"
+    return InputError(where, found=error.found, expected=error.expected, cure=error.cure)
 
 
 def images_seen(recipe: Recipe) -> int:

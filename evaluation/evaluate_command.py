@@ -1,57 +1,61 @@
-"""`crosscade evaluate`: judges a trained bundle on a dataset's test images."""
+"""`crosscade evaluate`: judges a trained bundle, or what was exported of one, on a dataset's test images."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..framework.atomic import write_bytes, write_json
 from ..framework.catalogue import Catalogue
+from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
 from ..framework.offers import CommandOffer
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
+    parser.add_argument("judged", metavar="BUNDLE|EXPORT", help="a bundle, a finished run's folder, or an export's")
     parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
+    parser.add_argument("--metrics", metavar="A,B,…", help="these only, fetching the weights that some need")
     parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
     parser.add_argument(
-        "--exported", metavar="DIR", nargs="+", default=[], help="also judge what was exported of this bundle"
+        "--exported", metavar="DIR", nargs="+", default=[], help="also judge what else was exported of the same bundle"
     )
-    parser.add_argument("--out", metavar="DIR", help="also write scores.md and scores.json here")
+    parser.add_argument("--out", metavar="DIR", help="also write index.html, scores.md and scores.json here")
 
 
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ..exporters.runtime import load as load_export
-    from ..framework.bundle import load
     from ..framework.progress import Reporter
-    from ..framework.settings import dataset_from
-    from .judging import judge, refuse_another
+    from . import evaluate_page
+    from .subjects import subject
 
-    report = Reporter()
-    bundle = load(arguments.bundle, catalogue)
-    data = bundle.recipe.data
-    dataset = (
-        dataset_from(catalogue, arguments.data)
-        if arguments.data
-        else catalogue.get("dataset", data.use).build(data.options)
-    )
-    exports = [load_export(folder) for folder in arguments.exported]
-    for exported in exports:
-        refuse_another(exported, bundle)
-    before = bundle.folder.parent / "without-refine"
+    if arguments.all and arguments.metrics is not None:
+        raise InputError("--metrics", found="--all as well", expected="one of them")
     names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
-    judged = judge(bundle, dataset, load(before, catalogue) if before.exists() else None, report.say, names, exports)
-    text = "\n".join(j.table.markdown() for j in judged)
-    print(text)
+    if arguments.metrics is not None:
+        names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
+    report = Reporter()
+    chosen = subject(arguments.judged, arguments.exported, catalogue)
+    dataset = chosen.dataset(arguments.data, catalogue)
+    warnings = [*dataset.set_aside, *chosen.unlike(dataset)]
+    for line in warnings:
+        report.warn(line)
+    judged = chosen.judge(dataset, progress=report.say, metrics=names)
+    print(evaluate_page.markdown(judged))
     if arguments.out:
-        write_bytes(Path(arguments.out) / "scores.md", text.encode())
-        write_json(Path(arguments.out) / "scores.json", {j.direction: j.table.as_json() for j in judged})
+        out = Path(arguments.out)
+        evaluate_page.write_scores(out, judged)
+        report.say("drawing the page")
+        data = chosen.about(judged, "crosscade " + shlex.join(sys.argv[1:]), warnings)
+        page = evaluate_page.write_page(out, data, judged, chosen.deepest)
+        print(f"{page}: open it in a browser.")
     return 0
 
 
 @hookimpl
 def commands() -> Iterable[CommandOffer]:
     """The command."""
-    yield CommandOffer(name="evaluate", arguments=_arguments, build=_evaluate, summary="Judge a bundle on test images")
+    yield CommandOffer(
+        name="evaluate", arguments=_arguments, build=_evaluate, summary="Judge a bundle or an export on test images"
+    )

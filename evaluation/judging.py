@@ -1,21 +1,23 @@
-"""From a trained bundle and its dataset to judged tables: both directions, every candidate, the usual controls."""
+"""From what translates (a bundle, exports of one) and a dataset to judged tables, a direction each, with controls."""
 
 # N test images, H W space
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from attrs import evolve, frozen
 
+from ..exporters.manifest import OUTPUT
 from ..exporters.runtime import Exported
 from ..framework.atomic import sha256
 from ..framework.bundle import Bundle
 from ..framework.catalogue import Catalogue
 from ..framework.data import Dataset
 from ..framework.errors import InputError
+from ..framework.recipe import ImageOptions
 from ..framework.scores import Images, Samples, Score
 from ..framework.scoring import FEWEST, Progress, evaluate, fewest, load_size, real_images, samples_of
 from ..framework.spec import DIRECTIONS
@@ -24,6 +26,19 @@ from ..framework.translate import Translation
 from .table import Table
 
 CASCADE, WITHOUT_REFINE, NO_TRANSLATOR = "cascade", "without refine", "no translator"
+BATCH = 50
+
+
+@frozen
+class Translated:
+    """What one direction's test images became: the way there of what is judged first, and every candidate."""
+
+    steps: tuple[str, ...]
+    """What each picture of `strips` shows: source, level 5, …, translation."""
+    strips: tuple[Images, ...]
+    """Each (N, H, W, 3)."""
+    candidates: Mapping[str, Images]
+    """The first is what is judged; the others stand beside it to be compared with."""
 
 
 @frozen
@@ -32,10 +47,20 @@ class Judged:
 
     direction: str
     title: str
-    candidates: Mapping[str, Images]
-    strips: tuple[Images, ...]
-    """The columns source, deepest, …, final of the bundle, each (N, H, W, 3)."""
+    translated: Translated
     table: Table
+    samples: Samples | None = None
+    """The real images, with the first candidate's translations; None where they are too few to judge."""
+
+    @property
+    def candidates(self) -> Mapping[str, Images]:
+        """Translations by row of the table, (N, H, W, 3)."""
+        return self.translated.candidates
+
+    @property
+    def strips(self) -> tuple[Images, ...]:
+        """The columns source, deepest, …, final of what is judged, each (N, H, W, 3)."""
+        return self.translated.strips
 
 
 def no_translator(bundle: Bundle, direction: str, images: Images) -> Images:
@@ -44,8 +69,8 @@ def no_translator(bundle: Bundle, direction: str, images: Images) -> Images:
     level = cascade.levels[-1]
     made = []
     with torch.inference_mode():
-        for start in range(0, len(images), 50):
-            raw = cascade.encoder(to_tensor(images[start : start + 50]), [level])
+        for start in range(0, len(images), BATCH):
+            raw = cascade.encoder(to_tensor(images[start : start + BATCH]), [level])
             made.append(to_images(cascade.inverter(cascade.source.one(level, raw[level]))))
     return np.concatenate(made)
 
@@ -83,9 +108,62 @@ def judge(
 
     `exports` of the same bundle get rows of their own, under the same protocol.
     """
+    inverted = {s.level for s in bundle.recipe.inversions}
+    levels = [f"level {s.level}" for s in bundle.recipe.stages[:-1] if s.level in inverted]
+
+    def translated(direction: str, source: Images) -> Translated:
+        strips = tuple(Translation(bundle, direction, batch=BATCH).strip(list(source)))
+        candidates = {CASCADE: strips[-1]}
+        if without_refine is not None:
+            candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=BATCH).images(list(source))
+        candidates |= _exported(exports, direction, source)
+        candidates[NO_TRANSLATOR] = no_translator(bundle, direction, source)
+        return Translated(("source", *levels, "translation"), strips, candidates)
+
+    return _judged(bundle.recipe.image, dataset, DIRECTIONS, translated, bundle.catalogue, progress, metrics)
+
+
+def judge_exports(
+    exports: Sequence[Exported],
+    dataset: Dataset,
+    catalogue: Catalogue | None = None,
+    progress: Progress | None = None,
+    metrics: Sequence[str] | None = None,
+) -> list[Judged]:
+    """Judges the first of `exports` as `judge` does a bundle, under the same protocol; the others stand beside it."""
+    first = exports[0]
+
+    def translated(direction: str, source: Images) -> Translated:
+        candidates = _exported(exports, direction, source)
+        names = [name for name in first.way(direction).outputs if name != OUTPUT]
+        steps = ("source", *(name.replace("level", "level ") for name in names), "translation")
+        strips = first.strip(source, direction)[:-1] if names else [source]
+        return Translated(steps, (*strips, next(iter(candidates.values()))), candidates)
+
+    image = ImageOptions(size=first.size, load=first.manifest.load)
+    return _judged(image, dataset, first.directions, translated, catalogue, progress, metrics)
+
+
+def _exported(exports: Sequence[Exported], direction: str, source: Images) -> dict[str, Images]:
+    made: dict[str, Images] = {}
+    for exported in (e for e in exports if direction in e.directions):
+        name = f"ONNX {exported.manifest.precision}"
+        made[name if name not in made else f"{name}, {exported.folder}"] = exported.translate(source, direction)
+    return made
+
+
+def _judged(
+    image: ImageOptions,
+    dataset: Dataset,
+    directions: Sequence[str],
+    translate: Callable[[str, Images], Translated],
+    catalogue: Catalogue | None,
+    progress: Progress | None,
+    metrics: Sequence[str] | None,
+) -> list[Judged]:
     if progress:
         progress("loading the test images")
-    size, load = bundle.image.size, load_size(bundle.recipe.image)
+    size, load = image.size, load_size(image)
     real = real_images(dataset, size, load)
     smallest = fewest(real)
     there = samples_of(dataset, real, size, load) if smallest >= FEWEST else None
@@ -93,35 +171,30 @@ def judge(
     names = (dataset.domains.a.name, dataset.domains.b.name)
     found = []
     for direction, samples, source, (here, other) in zip(DIRECTIONS, judgeable, real["test"], (names, names[::-1])):
+        if direction not in directions:
+            continue
         title = f"{here} → {other}"
         if progress:
             progress(f"translating {title}")
-        strips = tuple(Translation(bundle, direction, batch=50).strip(list(source)))
-        candidates = {CASCADE: strips[-1]}
-        if without_refine is not None:
-            candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=50).images(list(source))
-        for exported in exports:
-            if direction in exported.directions:
-                made = exported.translate(source, direction)
-                candidates[f"ONNX {exported.manifest.precision}"] = made
-        candidates[NO_TRANSLATOR] = no_translator(bundle, direction, source)
+        made = translate(direction, source)
         if samples is None:
             note = f"not judged: a set of {smallest} images is too small (at least {FEWEST})"
-            found.append(Judged(direction, title, candidates, strips, Table(title, {}, notes=(note,))))
+            found.append(Judged(direction, title, made, Table(title, {}, notes=(note,))))
             continue
-        table = compare(samples, candidates, metrics, progress, catalogue=bundle.catalogue, title=title)
-        compared = tuple(name for name in candidates if name != CASCADE)  # what they lack is why they stand here
+        table = compare(samples, made.candidates, metrics, progress, catalogue, title)
+        compared = tuple(made.candidates)[1:]  # what they lack is why they stand here
         table = evolve(table, controls=(*table.controls, *compared))
-        found.append(Judged(direction, title, candidates, strips, table))
+        found.append(Judged(direction, title, made, table, samples.with_translated(made.strips[-1])))
     return found
 
 
-def refuse_another(exported: Exported, bundle: Bundle) -> None:
-    """Raises InputError when `exported` was made of another bundle: their scores would not compare."""
-    if exported.manifest.bundle_sha256 != sha256(bundle.folder / "bundle.json"):
+def refuse_another(exported: Exported, of: Bundle | Exported) -> None:
+    """Raises InputError when `exported` was made of another bundle than `of`: their scores would not compare."""
+    expected = of.manifest.bundle_sha256 if isinstance(of, Exported) else sha256(of.folder / "bundle.json")
+    if exported.manifest.bundle_sha256 != expected:
         raise InputError(
             str(exported.folder),
             found="an export of another bundle",
-            expected=f"one of {bundle.folder}",
+            expected=f"one of {of.folder}" if isinstance(of, Bundle) else f"one of the same bundle as {of.folder}",
             cure="Export this bundle, or judge the other.",
         )

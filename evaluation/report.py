@@ -17,12 +17,16 @@ from PIL import Image as Pillow
 from ..framework import atomic
 from ..framework.data import Image
 from ..framework.errors import InputError
-from . import charts
-from .charts import Chart, Curve
+from .figures import Figure, kind_of
+from .recipe_changes import Lineage
 from .table import MISSING, Table, shown
 
 TEMPLATE = Path(__file__).with_name("report.html")
 PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
 
 
 def _rows(rows: Iterable[Iterable[bytes]]) -> tuple[tuple[bytes, ...], ...]:
@@ -37,7 +41,7 @@ class Strip:
     """
 
     title: str
-    columns: tuple[str, ...] = field(converter=charts.frozen_list)
+    columns: tuple[str, ...] = field(converter=_names)
     rows: tuple[tuple[bytes, ...], ...] = field(converter=_rows)
     note: str = ""
     row_names: tuple[str, ...] = ()
@@ -67,12 +71,16 @@ class ReportData:
     """The command line that made this result."""
     summary: str = ""
     """A sentence or two under the title."""
-    recipe: str = ""
+    recipes: tuple[Lineage, ...] = ()
+    """What was trained, and how each differs from its parent."""
     hardware: str = ""
     durations: tuple[tuple[str, float], ...] = ()
     """(stage, seconds)."""
     strips: tuple[Strip, ...] = ()
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[Figure, ...] = ()
+    """How training went."""
+    figures: tuple[Figure, ...] = ()
+    """Drawings beside the scores: each is shown with its title and its note, and enlarges."""
     tables: tuple[Table, ...] = ()
     protocol: tuple[str, ...] = ()
     """Lines about how the numbers were made, beside each table's own."""
@@ -94,13 +102,13 @@ def render(data: ReportData) -> str:
     )
     environment.filters |= {"data_uri": data_uri, "seconds": spoken}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    told = [note for table in data.tables for note in table.notes]
     warnings = [*data.warnings, *(line for table in data.tables for line in table.warnings())]
     return template.render(
         data=data,
         warnings=list(dict.fromkeys(warnings)),
-        charts=[Chart.of(curve) for curve in data.curves],
-        frame=charts,
         tables=[_laid_out(table) for table in data.tables],
+        common=[note for note in dict.fromkeys(told) if told.count(note) == len(data.tables) > 1],
         total=sum(seconds for _, seconds in data.durations),
         longest=max((seconds for _, seconds in data.durations), default=1) or 1,
     )
@@ -113,8 +121,8 @@ def write(data: ReportData, path: Path) -> Path:
 
 
 def data_uri(picture: bytes) -> Markup:
-    """A PNG for an `src` attribute."""
-    return Markup("data:image/png;base64," + base64.b64encode(picture).decode("ascii"))
+    """A PNG or SVG file's bytes for an `src` attribute: as an image, which runs no script and shares no names."""
+    return Markup(f"data:image/{kind_of(picture)};base64," + base64.b64encode(picture).decode("ascii"))
 
 
 def spoken(seconds: float) -> str:

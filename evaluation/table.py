@@ -24,6 +24,8 @@ LABELS = {
     "torso_x": "stands where the source does, across",
     "torso_y": "… and in height",
     "size": "as large as the source",
+    "mask-iou": "covers what the source covers (read the protocol)",
+    "box-iou": "… by bounding boxes",
     "fid": "distance to real target images",
     "fd-efficientnet-lite0": "distance to real target images",
     "fd-vgg16-hed": "… by another network",

@@ -86,6 +86,10 @@ class Manifest:
     licence: str = field(validator=_text)
     directions: Mapping[str, Direction]
     files: Mapping[str, File]
+    load: int = field(default=0, validator=[_whole, validators.ge(0)])
+    """The short side, in pixels, at which test images are loaded before their centre is cut (0: 9/8 of `size`)."""
+    data: Mapping[str, Any] = field(factory=dict, validator=validators.instance_of(dict))
+    """The dataset that it was trained on, as a recipe's table; empty where that is a place on one machine."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""

@@ -176,7 +176,15 @@ def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direct
         licence=options.licence,
         directions=directions,
         files={path.relative_to(folder).as_posix(): manifest.file(path) for path in files},
+        load=load_size(bundle.recipe.image),
+        data=_data(bundle),
     )
+
+
+def _data(bundle: Bundle) -> dict[str, Any]:
+    """The dataset that it was trained on; nothing where an option names a place on this machine."""
+    told: dict[str, Any] = bundle.recipe.plain()["data"]
+    return {} if any(isinstance(v, str) and Path(v).is_absolute() for v in told.values()) else told
 
 
 @hookimpl

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,19 @@ FREE = ("$.training.checkpoint_seconds", "$.training.samples_seconds", "$.traini
 
 def new(recipe: Recipe, minutes: float | None, command: str) -> dict[str, Any]:
     """The state of a run that begins."""
-    return {"format": FORMAT, "command": command, "minutes": minutes, "asked": recipe.plain()}
+    return {
+        "format": FORMAT, "command": command, "minutes": minutes, "asked": recipe.plain(), "machine": machine(),
+    }  # fmt: skip
+
+
+def machine() -> str:
+    """This machine in a few words: its processor, cores and system."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [v for v in cpuinfo.read_text(encoding="utf-8").splitlines() if v.startswith("model name")]
+        name = models[0].partition(":")[2].strip() if models else name
+    return f"{name}, {os.cpu_count()} logical cores, {platform.system()}"
 
 
 def read(

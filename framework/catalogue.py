@@ -49,6 +49,7 @@ BUILT_IN = (
     "crosscade.plugins.recipes",
     "crosscade.plugins.plugin_commands",
     "crosscade.plugins.data_command",
+    "crosscade.plugins.doctor_command",
     "crosscade.plugins.train_command",
     "crosscade.plugins.translate_command",
     "crosscade.exporters.onnx_exporter",
@@ -56,9 +57,13 @@ BUILT_IN = (
     "crosscade.exporters.export_command",
     "crosscade.exporters.run_command",
     "crosscade.evaluation.metrics",
+    "crosscade.evaluation.masks",
+    "crosscade.evaluation.app_command",
     "crosscade.evaluation.demo_command",
     "crosscade.evaluation.evaluate_command",
+    "crosscade.evaluation.report_command",
     "crosscade.evaluation.compare_command",
+    "crosscade.evaluation.ablate_command",
 )
 
 

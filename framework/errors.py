@@ -29,7 +29,9 @@ class RunError(CrosscadeError):
     """Something failed while working on sound input (disk full, non-finite loss): exit code 1."""
 
 
-TRAINING = frozenset({"torch", "torchvision", "cattrs", "safetensors", "onnx", "onnxscript", "jinja2"})
+TRAINING = frozenset(
+    {"torch", "torchvision", "cattrs", "safetensors", "onnx", "onnxscript", "jinja2", "matplotlib", "sklearn"}
+)
 """Packages that only `crosscade[train]` installs."""
 
 

@@ -30,6 +30,31 @@ def total_steps(dataset: Dataset, recipe: Recipe) -> int:
     return sum(len(d.train) * (1 + recipe.image.views) + 2 * len(d.test) for d in dataset.domains)
 
 
+def levels_of(recipe: Recipe) -> list[int]:
+    """The levels whose features are stored, shallow to deep."""
+    return sorted({s.level for s in recipe.stages} | {s.level for s in recipe.inversions})
+
+
+def room(recipe: Recipe, encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
+    """Bytes of the stores' arrays: in the end, with all that is translated, and at most on the way there."""
+    size = recipe.image.size
+    values = {i: encoder.pyramid[i].channels * encoder.pyramid[i].size(size) ** 2 for i in levels_of(recipe)}
+    counts = [(len(d.train) * recipe.image.views, len(d.test)) for d in dataset.domains]
+    now = peak = 0
+    for rows in counts:
+        now += sum(store.array_bytes(n * size * size * 3) for n in rows)
+        for n in rows:
+            raw = {i: store.array_bytes(2 * n * v) for i, v in values.items()}
+            for i, v in values.items():  # all raw features, float16, until a level's normalised ones are written
+                now += store.array_bytes(n * v)
+                peak = max(peak, now + sum(raw.values()))
+                del raw[i]
+    for k, stage in enumerate(recipe.stages, start=1):
+        kept = [n for train, test in counts for n in ((test,) if k == len(recipe.stages) else (train, test))]
+        now += sum(store.array_bytes(n * values[stage.level]) for n in kept)
+    return now, max(now, peak)
+
+
 def build_encoder(recipe: Recipe, catalogue: Catalogue, device: torch.device) -> Encoder:
     """The recipe's encoder, frozen; a level that the size does not serve is refused here."""
     encoder: Encoder = catalogue.get("encoder", recipe.encoder.use).build(recipe.encoder.options)
@@ -85,7 +110,7 @@ def materials(
     progress: Callable[[int], None],
 ) -> tuple[Materials, list[str]]:
     """Stores of both domains and splits (made, or as they are when whole), and warnings about the features."""
-    levels = sorted({s.level for s in recipe.stages} | {s.level for s in recipe.inversions})
+    levels = levels_of(recipe)
     warnings: list[str] = []
 
     def domain(side: str, d: Domain) -> tuple[Store, Store, Normalise]:

@@ -25,6 +25,7 @@ from .normalise import Normalise, Statistics, participation_ratio
 from .recipe import ImageOptions
 
 BATCH = 50
+CHUNK_BYTES = 64 << 20
 Progress = Callable[[int], None]
 
 
@@ -125,6 +126,11 @@ def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.memmap[Any, 
     return array
 
 
+def array_bytes(content: int) -> int:
+    """Bytes of an array's file: its content and what numpy's format puts before it."""
+    return 128 + content
+
+
 def cut(
     images: ImageSet, path: Path, options: ImageOptions, *, train: bool, seed: int, progress: Progress
 ) -> NDArray[np.uint8]:
@@ -199,8 +205,9 @@ def build(
         array, norm = raw[i], normalise
 
         def batches(i: int = i, array: Any = array, norm: Normalise = norm) -> Any:
-            for start in range(0, len(array), 500):
-                yield norm.one(i, torch.from_numpy(np.array(array[start : start + 500])).permute(0, 3, 1, 2))
+            rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+            for start in range(0, len(array), rows):
+                yield norm.one(i, torch.from_numpy(np.array(array[start : start + rows])).permute(0, 3, 1, 2))
 
         store.put(f"level{i}", array.shape, batches)
         ratios[i] = participation_ratio(store.features(f"level{i}", slice(0, 300)))

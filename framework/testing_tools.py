@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -87,6 +88,7 @@ def require_network(net: nn.Module, inputs: Inputs, shape: tuple[int, ...], what
 
 def require_exports(net: nn.Module, inputs: Inputs, what: str) -> None:
     """The ONNX graph with a dynamic batch, run by onnxruntime at batch 1 and 3, gives what the module gives."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read at the import
     import onnxruntime
 
     net = net.eval()

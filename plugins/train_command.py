@@ -17,7 +17,11 @@ from ..framework.offers import CommandOffer
 def _arguments(parser: argparse.ArgumentParser) -> None:
     recipe_arguments(parser)
     parser.add_argument("--out", metavar="RUN", required=True, help="folder of the run; the bundle will be RUN/bundle")
-    parser.add_argument("--minutes", type=float, help="scale the recipe to about this many minutes of training here")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="scale the recipe to about this many minutes of training here: of the clock, or of one thread's own time",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument("--force", action="store_true", help="clear RUN first")
 

@@ -22,7 +22,8 @@ TORCH_FREE = [
     "exporters.export_command", "exporters.graph_check", "exporters.inputs", "exporters.manifest",
     "exporters.onnxruntime_backend", "exporters.openvino_backend", "exporters.protobuf", "exporters.providers",
     "exporters.run_command", "exporters.runtime", "exporters.safety", "exporters.tensor_check",
-    "evaluation.compare_command", "evaluation.table",
+    "evaluation.ablate_command", "evaluation.app_command", "evaluation.app_models", "evaluation.compare_command",
+    "evaluation.table", "plugins.doctor_command",
 ]  # fmt: skip
 
 
@@ -96,3 +97,12 @@ def test_training_without_torch_says_how_to_install_it():
     assert done.returncode == 2
     assert "crosscade[train]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("given", "found"), [("", "1"), ("0", "0")])
+def test_the_runtime_tells_its_maker_nothing_unless_the_user_says_so(monkeypatch, given, found):
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    if given:
+        monkeypatch.setenv("ORT_DISABLE_TELEMETRY", given)
+    done = without_torch("import os; import crosscade.exporters.runtime; print(os.environ['ORT_DISABLE_TELEMETRY'])")
+    assert done.stdout.strip() == found, done.stderr

@@ -4,6 +4,7 @@ CROSSCADE_BENCH_BUNDLE   a trained bundle (default: the demo's cascade, weights 
 CROSSCADE_BENCH_THREADS  threads of every route (default: 1; 0: each backend's choice)
 CROSSCADE_BENCH_ROUNDS   turns of each route (default: 20)
 CROSSCADE_BENCH_PAGE     where the table is written as a page (default: it is only printed)
+CROSSCADE_BENCH_STEPS_PAGE  the same of the training steps' table
 """
 
 import os
@@ -15,10 +16,11 @@ from crosscade.framework.atomic import write_bytes
 
 from .routes import Workshop
 from .subject import subject
-from .table import Facts, Row, page, this_machine
+from .table import Facts, Row, Step, page, steps_page, this_machine
 
-SETTINGS = {"BUNDLE": "", "THREADS": "1", "ROUNDS": "20", "PAGE": ""}
+SETTINGS = {"BUNDLE": "", "THREADS": "1", "ROUNDS": "20", "PAGE": "", "STEPS_PAGE": ""}
 ROWS, MISSING, FACTS = pytest.StashKey[list[Row]](), pytest.StashKey[list[str]](), pytest.StashKey[Facts]()
+STEPS = pytest.StashKey[list[Step]]()
 
 
 def setting(name: str) -> str:
@@ -28,6 +30,7 @@ def setting(name: str) -> str:
 
 def pytest_configure(config):
     config.stash[ROWS], config.stash[MISSING] = [], []
+    config.stash[STEPS] = []
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +48,8 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(made)
         if setting("PAGE"):
             write_bytes(Path(setting("PAGE")), made.encode())
+    if steps := config.stash.get(STEPS, []):
+        made = steps_page(steps, int(setting("ROUNDS")), this_machine())
+        terminalreporter.write_line(made)
+        if setting("STEPS_PAGE"):
+            write_bytes(Path(setting("STEPS_PAGE")), made.encode())

@@ -29,6 +29,21 @@ CROSSCADE_BENCH_BUNDLE=runs/zebra-giraffe CROSSCADE_BENCH_PAGE=docs/benchmarks.m
 ```
 """
 
+STEPS_HEAD = """\
+# A training step on a CPU
+
+The recipe `cyclegan` at its published widths (`strict`, 64), beside a plain float32 step with the same networks, losses
+and pool, written with the library's layers. One thread's own time; each ratio is the median of {rounds} turns in which
+the two were timed one after the other. {machine}
+"""
+STEPS_FOOT = """
+This page is made by
+
+```bash
+CROSSCADE_BENCH_STEPS_PAGE=docs/benchmarks-training.md make bench-training
+```
+"""
+
 
 @frozen
 class Row:
@@ -38,6 +53,16 @@ class Row:
     batch: int
     times_as_fast: float
     psnr_db: float
+
+
+@frozen
+class Step:
+    """A training step at a size: how many plain float32 steps are done in its time."""
+
+    size: int
+    batch: int
+    arithmetic: str
+    times_as_fast: float
 
 
 @frozen
@@ -72,6 +97,17 @@ def page(rows: Sequence[Row], facts: Facts, machine: str, missing: Sequence[str]
     head = HEAD.format(facts=facts, close=CLOSE_DB, clock=clock, weights=weights, threads=threads, machine=machine)
     notes = [f"- not measured: {line}" for line in missing]
     return "\n".join([head, *lines, *([""] if notes else []), *notes, FOOT])
+
+
+def steps_page(steps: Sequence[Step], rounds: int, machine: str) -> str:
+    """Markdown."""
+    lines = [
+        STEPS_HEAD.format(rounds=rounds, machine=machine),
+        "| size | batch | arithmetic | times as fast |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {s.size} px | {s.batch} | {s.arithmetic} | {s.times_as_fast:.2f} |" for s in steps]
+    return "\n".join([*lines, STEPS_FOOT])
 
 
 def this_machine() -> str:

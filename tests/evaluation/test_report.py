@@ -1,17 +1,20 @@
 import base64
+import html
 import io
-import math
+import json
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from attrs import evolve
 from PIL import Image
 
-from crosscade.evaluation.charts import HEIGHT, WIDTH, Chart, Curve, Series, nice, short, thinned
+from crosscade.evaluation.curves import line_chart
+from crosscade.evaluation.figures import Figure
+from crosscade.evaluation.recipe_changes import Change, Lineage
 from crosscade.evaluation.report import ReportData, Strip, png, render, spoken, write
-from crosscade.evaluation.table import Table
+from crosscade.evaluation.saved import read_tables
+from crosscade.evaluation.table import Table, number
 from crosscade.framework.errors import InputError
 from crosscade.framework.scores import Score
 
@@ -32,19 +35,21 @@ TABLE = Table(
 DATA = ReportData(
     title="Zebras & <giraffes>",
     command="crosscade demo --out run",
-    recipe='[encoder]\nuse = "efficientnet-lite0"',
+    recipes=(
+        Lineage("ours", '{"use": "efficientnet-lite0"}', "demo", (Change("encoder", "vgg19", "efficientnet-lite0"),)),
+        Lineage("theirs", "{}"),
+    ),
     hardware="two cores",
     durations=(("level 4", 75.0), ("invert", 3.25)),
     strips=(Strip("zebra → giraffe", ("source", "final"), [[picture(10), picture(20)], [picture(30), picture(40)]]),),
-    curves=(Curve("level 4", [Series("cycle", [(0, 1.0), (10, 0.5), (20, math.nan), (30, 0.25)])]),),
+    curves=(line_chart("level 4", {"cycle": [(0, 1.0), (10, 0.5), (30, 0.25)]}, "images seen", "loss"),),
+    figures=(Figure("t-SNE", picture(50), "perplexity 30"),),
     tables=(TABLE,),
     warnings=("participation ratio 4.1",),
 )
 
 
 class Page(HTMLParser):
-    void = ("meta", "img", "line", "path")
-
     def __init__(self, text):
         super().__init__()
         self.tags, self.open = [], []
@@ -69,8 +74,8 @@ def test_nothing_is_fetched_and_every_picture_is_embedded():
     assert not re.search(r"https?:|//[a-z]|@import|url\(", text)
     assert not {"link", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.tags}
     sources = [a["src"] for tag, a in page.tags if "src" in a]
-    assert len(sources) == 4
-    for source, value in zip(sources, (10, 20, 30, 40)):
+    assert [source.partition(";")[0] for source in sources] == ["data:image/png"] * 5 + ["data:image/svg+xml"]
+    for source, value in zip(sources, (10, 20, 30, 40, 50)):
         head, data = source.split(",")
         assert head == "data:image/png;base64"
         assert np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))[0, 0, 0] == value
@@ -90,9 +95,10 @@ def test_what_people_wrote_is_text():
 def test_everything_is_on_the_page():
     text = render(DATA)
     for piece in (
-        "crosscade demo --out run", "use = &#34;efficientnet-lite0&#34;", "two cores", "1 min 15 s", "3.2 s",
+        "crosscade demo --out run", "&#34;use&#34;: &#34;efficientnet-lite0&#34;", "two cores", "1 min 15 s", "3.2 s",
         "participation ratio 4.1", "cascade: target-class: odd", "taken for the target by a classifier",
-        "0.900 !", "n = 20", "gone", "images seen",
+        "0.900 !", "n = 20", "gone", "t-SNE", "perplexity 30",
+        "<code>encoder</code>: vgg19 → <strong>efficientnet-lite0</strong>", "stands for itself",
     ):  # fmt: skip
         assert piece in text, piece
     assert 'class="best">0.900' not in text  # attributes come between: the warning is the cell's hint
@@ -118,32 +124,34 @@ def test_strips_are_checked():
         Strip("s", ("source",), [[b"GIF89a"]])
 
 
-def test_chart_breaks_at_what_is_not_finite():
-    chart = Chart.of(DATA.curves[0])
-    ((name, path),) = chart.paths
-    assert name == "cycle"
-    assert path.count("M") == 2
-    places = [tuple(map(float, p.split())) for p in re.findall(r"[ML]([\d. ]+?)(?= [ML]|$)", path)]
-    assert len(places) == 3
-    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
-    assert places[0][1] < places[1][1] < places[2][1]  # a falling loss goes down the page
-    assert chart.y_ticks[0].text in ("0.2", "0.4")
-    assert Chart.of(Curve("none", [Series("s", [(0, math.nan)])])).paths == ()
-    assert Chart.of(Curve("flat", [Series("s", [(0, 1.0), (5, 1.0)])])).paths
+def shown_tables(text):
+    """Every table of the page: {(score, row): cell}."""
+    found = []
+    for table in re.findall(r"<table>.*?</table>", text, re.S):
+        head, *lines = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.S) for line in table.split("</tr>")[:-1]]
+        plain = [
+            [html.unescape(re.sub(r"<span.*", "", cell)).replace("\u00a0", " ") for cell in line] for line in lines
+        ]
+        found.append({(line[0].rstrip(" ↑↓"), row): cell for line in plain for row, cell in zip(head[1:], line[1:])})
+    return found
 
 
-def test_long_curves_are_thinned():
-    points = [(float(i), float(i % 2)) for i in range(10_000)]
-    found = thinned(points)
-    assert len(found) <= 300
-    assert found[0][1] == pytest.approx(0.5)
-    assert "No finite values" in render(evolve(DATA, curves=(Curve("none", []),)))
+def test_numbers_on_the_page_are_those_of_the_json(tmp_path):
+    (tmp_path / "scores.json").write_text(json.dumps({"a2b": TABLE.as_json()}))
+    (cells,) = shown_tables(render(DATA))
+    rows = json.loads((tmp_path / "scores.json").read_text())["a2b"]["rows"]
+    known = {(name, row): s["value"] for row, scores in rows.items() for name, s in scores.items() if not s["absent"]}
+    assert len(known) == 3
+    for place, value in known.items():
+        assert cells[place].split()[0] == number(value), place
+    (again,) = read_tables(tmp_path / "scores.json")
+    assert again.json() == TABLE.json(), "and a page made of the JSON is the same page"
+    (tmp_path / "scores.json").write_text('{"a2b": {"rows": 1}}')
+    with pytest.raises(InputError, match=r"scores\.json.*crosscade evaluate"):
+        read_tables(tmp_path / "scores.json")
 
 
 def test_numbers_for_people():
-    assert nice(0, 1) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    assert nice(-3, 17) == pytest.approx([0, 5, 10, 15])
-    assert [short(v) for v in (0, 0.25, 12_000, 1_500_000, -2000)] == ["0", "0.25", "12k", "1.5M", "-2k"]
     assert [spoken(v) for v in (0.42, 9.0, 59.6, 61, 3700)] == [
         "0.4 s",
         "9.0 s",
