@@ -29,7 +29,7 @@ def budget_arguments(parser: argparse.ArgumentParser, *, out: str, minutes: floa
     """The arguments that say how much each run gets, on which data, and where the results go."""
     default = f" (default: {minutes:g})" if minutes else ""
     parser.add_argument(
-        "--minutes", type=float, help=f"budget of a run: about this many minutes of training here{default}"
+        "--minutes", type=float, help=f"budget of a run: minutes of training, of one core's own time{default}"
     )
     parser.add_argument(
         "--images", type=int, help="budget of a run: images of each domain, summed over every stage that learns"
@@ -116,7 +116,7 @@ def notes(protocol: Mapping[str, Any], jobs: int) -> tuple[str, ...]:
     """The budget and the seeds, for people."""
     seeds = ", ".join(map(str, range(protocol["seeds"])))
     if protocol["minutes"]:
-        budget = f"{protocol['minutes']:g} minutes of training a run, of its core's own time, planned from the speed at its start"
+        budget = f"{protocol['minutes']:g} minutes of training a run, of its core's time, as planned at its start"
     else:
         budget = f"{protocol['images']} images of each domain a run, summed over every stage that learns"
     return (

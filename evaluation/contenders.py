@@ -15,7 +15,7 @@ from ..framework.catalogue import Catalogue
 from ..framework.data import Dataset
 from ..framework.errors import CrosscadeError, InputError
 from ..framework.recipe import Recipe
-from ..framework.resolve import resolve
+from ..framework.resolving import resolve
 
 ALIASES = {"cascade": "demo"}
 """Methods whose recipe has another name."""

@@ -30,7 +30,7 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
     from ..framework import atomic, begun, bundle
     from ..framework.progress import Reporter
-    from ..framework.resolve import resolve
+    from ..framework.resolving import resolve
     from ..framework.run import train
     from .demo import write_page
     from .judging import judge

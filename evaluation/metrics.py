@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from ..framework.hooks import hookimpl
 from ..framework.offers import MetricOffer
-from . import basic, frechet, inception, judges, kid, shape_judge, structure
+from . import basic, frechet, inception, judges, kid, masks, shape_judge, structure
 
 
 @hookimpl
 def metrics() -> Iterator[MetricOffer]:
     """All built-in metrics."""
-    for module in (frechet, kid, inception, judges, shape_judge, structure, basic):
+    for module in (frechet, kid, inception, judges, shape_judge, structure, masks, basic):
         yield from module.metrics()

@@ -45,7 +45,7 @@ def lineage(name: str, asked: Mapping[str, Any], here: Mapping[str, Any], catalo
     `asked` is the recipe as a run was given it, `here` the one that it was trained by, both in plain values. A
     recipe that no plugin packages, or whose parts are no longer there, has no parent.
     """
-    from ..framework.resolve import resolve
+    from ..framework.resolving import resolve
     from ..framework.settings import read
 
     text = json.dumps(here, indent=2, ensure_ascii=False)

@@ -20,7 +20,7 @@ from ..framework.catalogue import Catalogue
 from ..framework.data import Dataset
 from ..framework.errors import InputError
 from ..framework.recipe import ImageOptions
-from ..framework.resolve import component
+from ..framework.resolving import component
 from ..framework.scoring import load_size
 from ..framework.settings import dataset_from
 from ..framework.spec import Pair

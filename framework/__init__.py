@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .errors import CrosscadeError, InputError, RunError
     from .hooks import hookimpl
     from .recipe import Recipe
-    from .resolve import resolve
+    from .resolving import resolve
     from .run import train
     from .settings import read
     from .spec import ImageSpec, LevelSpec, Pair, PyramidSpec
@@ -29,7 +29,7 @@ _HOME = {
     "errors": ("CrosscadeError", "InputError", "RunError"),
     "hooks": ("hookimpl",),
     "recipe": ("Recipe",),
-    "resolve": ("resolve",),
+    "resolving": ("resolve",),
     "settings": ("read",),
     "run": ("train",),
     "spec": ("ImageSpec", "LevelSpec", "Pair", "PyramidSpec"),

@@ -12,7 +12,7 @@ from . import atomic
 from .catalogue import Catalogue
 from .errors import InputError
 from .recipe import Recipe
-from .resolve import resolve
+from .resolving import resolve
 
 FORMAT = "crosscade.run/1"
 FREE = ("$.training.checkpoint_seconds", "$.training.samples_seconds", "$.training.threads")

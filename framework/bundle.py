@@ -25,7 +25,7 @@ from .contracts import Encoder, freeze
 from .errors import InputError
 from .normalise import Normalise, from_tensors
 from .recipe import Recipe
-from .resolve import resolve
+from .resolving import resolve
 from .spec import DIRECTIONS, ImageSpec, Pair
 
 FORMAT = "crosscade.cascade/1"

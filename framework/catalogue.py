@@ -57,7 +57,6 @@ BUILT_IN = (
     "crosscade.exporters.export_command",
     "crosscade.exporters.run_command",
     "crosscade.evaluation.metrics",
-    "crosscade.evaluation.masks",
     "crosscade.evaluation.app_command",
     "crosscade.evaluation.demo_command",
     "crosscade.evaluation.evaluate_command",

@@ -12,7 +12,7 @@ from typing import Any
 from .catalogue import Catalogue
 from .data import Dataset
 from .errors import InputError
-from .resolve import component
+from .resolving import component
 
 
 def read(name: str, catalogue: Catalogue) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def show(console: Console, title: str, lines: Sequence[Line]) -> None:
 
 def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ..framework.progress import Reporter  # these need the training extra
-    from ..framework.resolve import resolve
+    from ..framework.resolving import resolve
     from .doctor import examine
     from .doctor_measure import measure
 

@@ -29,7 +29,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
-    from ..framework.resolve import resolve
+    from ..framework.resolving import resolve
     from ..framework.run import train
 
     named = arguments.recipe or arguments.set or arguments.data or arguments.a or arguments.b

@@ -15,7 +15,7 @@ from crosscade.framework.errors import InputError
 from crosscade.framework.normalise import Normalise, Statistics
 from crosscade.framework.prepare import build_encoder
 from crosscade.framework.recipe import Recipe
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.scores import cropped
 from crosscade.framework.scoring import load_size
 from crosscade.framework.settings import read

@@ -9,7 +9,7 @@ import torch
 
 from crosscade.framework import precision, prepare
 from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.settings import override, read
 from crosscade.framework.stages import build_stage
 from crosscade.framework.training import Trainee, train_step

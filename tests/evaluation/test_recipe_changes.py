@@ -7,7 +7,7 @@ import pytest
 
 from crosscade.evaluation.recipe_changes import Change, changes, lineage
 from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.settings import override, read
 
 

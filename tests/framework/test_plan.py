@@ -10,7 +10,7 @@ from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.pictures import write_png
 from crosscade.framework.plan import MARGIN, Plan
 from crosscade.framework.progress import Reporter
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.run import train
 from crosscade.framework.settings import override
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.progress import Reporter
 from crosscade.framework.recipe import Recipe
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.run import train
 from crosscade.framework.settings import override
 

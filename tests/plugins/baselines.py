@@ -9,7 +9,7 @@ from crosscade.framework.bundle import load
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.progress import Reporter
 from crosscade.framework.recipe import Recipe
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.run import train
 from crosscade.framework.settings import override
 from crosscade.framework.spec import ImageSpec, LevelSpec

@@ -12,7 +12,7 @@ from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
 from crosscade.framework.events import Events
 from crosscade.framework.progress import Reporter
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.run import train
 from crosscade.framework.settings import override, read
 from crosscade.framework.translate import Translation

@@ -3,7 +3,7 @@ import tomllib
 import pytest
 
 from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.spec import ImageSpec, LevelSpec
 from crosscade.plugins.recipes import packaged
 

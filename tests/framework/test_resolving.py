@@ -7,7 +7,7 @@ import pytest
 
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
-from crosscade.framework.resolve import resolve
+from crosscade.framework.resolving import resolve
 from crosscade.framework.settings import data_settings, override, read
 
 

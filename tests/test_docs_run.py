@@ -1,0 +1,250 @@
+"""Every block of code on the pages is run, or as much of it as takes seconds.
+
+Each page has a folder of its own, in which lies what its blocks name: photos of cats, dogs and zebras (noise), the runs
+`runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), exports of the same names, and `zebra.jpg`. The packages
+that the guide shows are installed.
+
+- Python: the blocks of a page run in turn, and its tests are called. `zebras` are pictures; `train` checks what it is
+  given and returns the tiny bundle.
+- bash: each `crosscade …` is read by the real parser, its recipe, dataset, metrics and sweep are resolved, and quick
+  commands are run.
+- TOML: a recipe and a sweep are resolved.
+"""
+
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import attrs
+import pytest
+
+import crosscade.framework
+from crosscade.evaluation import ablate_command, contenders, sweeps
+from crosscade.framework.arguments import recipe_table
+from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.cli import main, parser
+from crosscade.framework.recipe import ImageOptions, Recipe, RefineStage, Schedule, Training
+from crosscade.framework.resolving import component, resolve
+from crosscade.framework.settings import data_settings, override
+
+from .cli_tools import picture
+from .docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
+from .exporters.tiny_export import write as write_export
+from .framework.tiny import tiny_recipe
+
+OTHERS = {"pip", "make", "python3", "tritonserver"}
+"""Programs on the pages that are not ours."""
+KEYS = {"image": ImageOptions, "training": Training, "refine": RefineStage, "schedule": Schedule}
+PACKAGES = ("good", "parts")
+SHOWN = {p.read_text(encoding="utf-8") for name in PACKAGES for p in (WHEELS / name).iterdir() if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def bench(whole, tmp_path_factory):
+    """What the blocks find, and the packages in `site`."""
+    folder = tmp_path_factory.mktemp("docs")
+    sources = [shutil.copytree(WHEELS / name, folder / "source" / name) for name in PACKAGES]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", str(folder / "site"), *map(str, sources)], check=True)
+    for n, name in enumerate(("cats", "dogs", "zebras")):
+        for k in range(12):
+            picture(folder / "there" / "photos" / name / f"{k}.jpg", 100 * n + k)
+    for name in ("zebra.jpg", "zebra-1.jpg", "zebra-2.jpg"):
+        picture(folder / "there" / name, 0)
+    for name in ("zebra-giraffe", "cat-dog"):
+        shutil.copytree(whole, folder / "there" / "runs" / name)
+        write_export(folder / "there" / f"{name}.onnx")
+    return folder
+
+
+@pytest.fixture
+def catalogue(bench, tmp_path, monkeypatch):
+    """Everything with the guide's packages, and the test in a folder with what the blocks find."""
+    monkeypatch.syspath_prepend(bench / "site")
+    monkeypatch.setenv("CROSSCADE_CACHE", str(bench / "cache"))
+    for path in (bench / "there").iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    return Catalogue.discover()
+
+
+def pages_with(found):
+    return [pytest.param(page, id=name_of(page)) for page in PAGES if found(page)]
+
+
+def blocks(language):
+    return lambda page: fenced(page.read_text(encoding="utf-8"), language)
+
+
+@pytest.mark.parametrize("page", pages_with(blocks("python")))
+def test_python_runs(page, catalogue, monkeypatch):
+    from crosscade.framework.store import to_images
+    from crosscade.framework.testing_tools import uniform
+
+    real = crosscade.framework.train
+
+    def train(recipe, out, **others):
+        inspect.signature(real).bind(recipe, out, **others)
+        assert isinstance(recipe, Recipe)
+        return "runs/zebra-giraffe"
+
+    monkeypatch.setattr(crosscade.framework, "train", train)
+    space = {"zebras": to_images(uniform(2, 3, 64, 64))}
+    for block in blocks("python")(page):
+        if block not in SHOWN:  # the guide's packages are installed
+            exec(compile(block, str(page), "exec"), space)
+    for name, value in list(space.items()):
+        if name.startswith("test_"):
+            value()
+
+
+def test_every_file_of_the_guides_packages_stands_in_the_guide_and_is_short():
+    guide = DOCS / "plugins.md"
+    assert set(blocks("python")(guide)) & SHOWN | set(blocks("toml")(guide)) == SHOWN
+    for text in SHOWN:
+        assert sum(bool(line.strip()) for line in text.splitlines()) < 40
+
+
+@pytest.mark.parametrize("page", pages_with(blocks("toml")))
+def test_toml_is_a_package_a_sweep_or_a_recipe(page, catalogue):
+    for block in blocks("toml")(page):
+        table = tomllib.loads(block)
+        if "variants" in table:
+            sweep = sweeps.of({"name": "mine", **table})
+            for change in sweep.changes().values():
+                resolve(change(crosscade.framework.read("demo", catalogue)), catalogue)
+        elif "stages" in table:
+            resolve(table, catalogue)
+        else:
+            assert block in SHOWN
+
+
+@pytest.mark.parametrize("page", pages_with(crosscade_lines))
+def test_commands_are_understood(page, catalogue, tmp_path):
+    whole = parser(catalogue)
+    for words in crosscade_lines(page):
+        given = whole.parse_args(words)
+        check = CHECKS.get(given.command)
+        if check and not getattr(given, "resume", False):
+            check(given, catalogue, tmp_path)
+
+
+def has_recipe(given, catalogue, folder):
+    recipe = resolve(recipe_table(given, catalogue), catalogue)
+    if recipe.data.use == "folder":
+        catalogue.get("dataset", "folder").build(recipe.data.options)
+
+
+def has_methods(given, catalogue, folder):
+    contenders.contenders(contenders.declared(given, folder), catalogue, folder)
+
+
+def has_sweep(given, catalogue, folder):
+    if given.sweep and given.sweep.endswith(".toml"):
+        return  # the page's own, which is resolved as TOML
+    sweep = sweeps.varied(given.vary) if given.vary else sweeps.read(given.sweep)
+    given.sweep = sweep.name
+    own, defaults = ablate_command.NEEDED, ablate_command.DEFAULTS
+    protocol = contenders.declared(given, folder, command="ablate", own=own, defaults=defaults)
+    entrants = [contenders.Entrant(name, protocol["recipe"], change) for name, change in sweep.changes().items()]
+    contenders.entered(entrants, protocol, catalogue, folder)
+
+
+def has_metrics(given, catalogue, folder):
+    for name in (given.metrics or "").split(","):
+        assert not name or catalogue.get("metric", name)
+    has_data(given, catalogue, folder)
+
+
+def has_data(given, catalogue, folder):
+    if given.data:
+        table = override({"data": {"use": given.data.partition(":")[0]}}, data_settings(given.data))
+        component(table["data"], "dataset", "$.data", catalogue)
+
+
+CHECKS = {
+    "train": has_recipe,
+    "demo": has_recipe,
+    "doctor": has_recipe,
+    "compare": has_methods,
+    "ablate": has_sweep,
+    "evaluate": has_metrics,
+    "data": has_data,
+    "export": has_data,
+}
+QUICK = {"plugins", "describe", "translate", "run", "report"}
+
+
+def is_quick(words):
+    """Also the guide's export; not what needs a device, or may not share a process with torch."""
+    return not {"cuda", "tensorrt", "openvino"} & {*words} and (words[0] in QUICK or "pt2" in words)
+
+
+@pytest.mark.parametrize("page", pages_with(lambda page: any(map(is_quick, crosscade_lines(page)))))
+def test_quick_commands_run(page, catalogue, capsys):
+    for words in filter(is_quick, crosscade_lines(page)):
+        code = main(words)
+        assert code == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", pages_with(lines_of))
+def test_other_programs_are_given_what_there_is(page):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for program, *words in lines_of(page):
+        name = program.rsplit("/", 1)[-1]
+        assert name in {"crosscade", *OTHERS}
+        if name == "make":
+            assert set(words) <= targets
+        if name == "pip":
+            asked = {
+                extra for word in words for found in re.findall(r"^\.\[(.*)\]", word) for extra in found.split(",")
+            }
+            assert asked <= extras
+
+
+@pytest.mark.parametrize("page", pages_with(inline))
+def test_options_and_keys_in_the_prose_exist(page, catalogue):
+    whole = parser(catalogue)
+    (commands,) = (action.choices for action in whole._actions if action.dest == "command")
+    known = {name: set(sub._option_string_actions) for name, sub in commands.items()}
+    for span in inline(page):
+        options = re.findall(r"(?<!\S)--[a-z][a-z-]*", span)
+        if found := re.match(r"crosscade ([a-z]+)", span):
+            assert {*options, "--help"} <= known[found[1]], span
+        elif span.startswith("--"):
+            assert any(set(options) <= of for of in known.values()), span
+        elif (found := re.match(r"(\w+)\.(\w+)", span)) and found[1] in KEYS:
+            assert found[2] in {a.name for a in attrs.fields(KEYS[found[1]])}, span
+
+
+def test_a_recipe_trains_with_the_guides_parts_and_they_can_be_judged(catalogue, tmp_path):
+    from crosscade.framework.progress import Reporter
+    from crosscade.framework.run import train
+    from crosscade.framework.scoring import evaluate, real_images, samples_of
+
+    settings = ("stages[1].translator.use=beside", "stages[1].translator.width=8", "inversions[0].inverter.use=shuffle")
+    recipe = tiny_recipe(*settings)
+    bundle = train(recipe, tmp_path / "run", catalogue=catalogue, report=Reporter(quiet=True))
+    assert '"translator crosscade-parts:beside": "1.2.3"' in (bundle / "bundle.json").read_text()
+    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    samples = samples_of(dataset, real_images(dataset, 64, 64), 64, 64)
+    score = evaluate(samples, ["mean-colour"], catalogue=catalogue)["mean-colour"]
+    assert score.value == score.beside["ceiling"] > 0, "the untranslated source is the ceiling"
+    assert evaluate(samples.with_translated(samples.target_train), ["mean-colour"])["mean-colour"].value == 0
+
+
+def test_the_guides_exporter_keeps_no_program_that_differs(catalogue, tmp_path, capsys, monkeypatch):
+    import torch
+
+    class Another:
+        def module(self):
+            return torch.zeros_like
+
+    monkeypatch.setattr(torch.export, "load", lambda path: Another())
+    assert main(["export", "runs/zebra-giraffe", "--format", "pt2", "--out", "program"]) == 1
+    assert "apart" in capsys.readouterr().err
+    assert not (tmp_path / "program").exists()

@@ -1,0 +1,42 @@
+"""A translator that sees the deeper level's translation beside its own level's features."""
+
+import torch
+from attrs import frozen
+from crosscade.framework.contracts import TranslatorPair
+from crosscade.framework.hooks import hookimpl
+from crosscade.framework.offers import TranslatorOffer, option
+from crosscade.framework.spec import Pair
+from torch import nn
+
+
+@frozen
+class BesideOptions:
+    width: int = option(64, "channels between the two convolutions")
+
+
+class Beside(nn.Module):
+    def __init__(self, options, here, deeper):
+        super().__init__()
+        self.enlarge = nn.Upsample(scale_factor=deeper.stride // here.stride if deeper else 1)
+        inputs = here.channels + (deeper.channels if deeper else 0)
+        self.first = nn.Conv2d(inputs, options.width, 3, padding=1)
+        self.last = nn.Conv2d(options.width, here.channels, 3, padding=1)
+
+    def forward(self, features, deeper=None):
+        given = features if deeper is None else torch.cat([features, self.enlarge(deeper)], 1)
+        return self.last(self.first(given).relu()).float().tanh()
+
+
+class Besides(TranslatorPair):
+    def __init__(self, options, *, here, deeper, image):
+        super().__init__()
+        self.a, self.b = Beside(options, here, deeper), Beside(options, here, deeper)
+
+    @property
+    def into(self):
+        return Pair(self.a, self.b)
+
+
+@hookimpl
+def translators():
+    yield TranslatorOffer(name="beside", options=BesideOptions, build=Besides, summary="two convolutions")
