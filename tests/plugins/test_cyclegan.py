@@ -4,17 +4,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from crosscade.framework.errors import InputError
-from crosscade.framework.events import Events
 from crosscade.framework.spec import ImageSpec, Pair
 from crosscade.framework.testing import check_loss, check_translator
 from crosscade.framework.testing_tools import Deepest, require_exports, uniform
-from crosscade.framework.watch import InterruptedRunError, RunWatcher
 from crosscade.plugins import cyclegan
 from crosscade.plugins.critics import PatchCritic
 from crosscade.plugins.cyclegan import ResnetGenerator, ResnetOptions, build
 from crosscade.plugins.norms import InstanceNorm
 
-from .baselines import CATALOGUE, IMAGE, PIXELS, run, small, translated
+from .baselines import CATALOGUE, IMAGE, PIXELS
 
 (OFFER,) = cyclegan.translators()
 TINY = ResnetOptions(width=4, blocks=2)
@@ -152,33 +150,3 @@ def test_the_critic_sees_the_pool_and_the_generators_their_own():
 def test_options_that_do_not_go_together_are_refused(options, found):
     with pytest.raises(InputError, match=found):
         LSGAN.build(LSGAN.options(**options), here=PIXELS, image=IMAGE, encoder=None)
-
-
-SMALL = ["stages[0].translator.width=4", "stages[0].translator.blocks=1", "stages[0].losses[0].width=4"]
-SMALL += ["stages[0].losses[0].pool=3", "stages[0].schedule.images=8"]
-
-
-def test_a_run_stopped_and_resumed_equals_one_that_was_not(tmp_path, monkeypatch):
-    recipe = small("cyclegan", *SMALL)
-    whole = run(recipe, tmp_path / "whole")
-    after = RunWatcher.after
-
-    def stop(self, trainee, values):
-        if trainee.step == 2:
-            self._stopped = True
-        after(self, trainee, values)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(RunWatcher, "after", stop)
-        with pytest.raises(InterruptedRunError):
-            run(recipe, tmp_path / "stopped")
-    stopped = run(None, tmp_path / "stopped", resume=True)
-    digests = [
-        [e["state_sha256"] for e in Events(out / "events.jsonl").read() if e["event"] == "stage"]
-        for out in (whole, stopped)
-    ]
-    assert digests[0] == digests[1]
-    assert len(digests[0]) == 1, "the inverter 'none' has nothing to train"
-    images, made = translated(whole)
-    assert torch.equal(made, translated(stopped)[1])
-    assert not torch.equal(made, images)
