@@ -112,6 +112,6 @@ def test_wrong_input_is_explained(tmp_path: Path) -> None:
 def test_without_the_training_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "crosscade.framework.schema", None)
     monkeypatch.delitem(sys.modules, "crosscade.framework.settings", raising=False)
-    monkeypatch.delitem(sys.modules, "crosscade.framework.resolve", raising=False)
+    monkeypatch.delitem(sys.modules, "crosscade.framework.resolving", raising=False)
     with pytest.raises(InputError, match=r"pip install 'crosscade\[train\]'"):
         crosscade_data("safari", "--out", str(tmp_path / "out"))
