@@ -135,7 +135,7 @@ def test_recipes(train, setting, line, tmp_path):
             "translator 'adain' does not give; expected a loss that needs only ",
         ),
         ("inversions[0].losses", "cycle", "loss 'cycle' @ $.inversions[0].losses[0]: found it needs cycled, which inv"),
-        ("refine.losses", "cycle", "loss 'cycle' @ $.refine.losses[0]: found it needs cycled, which refinement do"),
+        ("refine.losses", "content-prior", "loss 'content-prior' @ $.refine.losses[0]: found it needs contents, which"),
     ],
 )  # fmt: skip
 def test_a_loss_that_needs_what_is_not_given_is_refused_before_anything_is_trained(train, place, loss, line, tmp_path):
