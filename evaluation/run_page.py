@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..framework.atomic import read_json
-from ..framework.begun import FORMAT
+from ..framework.begun import state_of
 from ..framework.bundle import Bundle, load
 from ..framework.catalogue import Catalogue
 from ..framework.data import Dataset
-from ..framework.errors import InputError
 from ..framework.events import Events
 from ..framework.pictures import centre_crop
 from ..framework.scores import Images
@@ -39,14 +38,7 @@ def about(run: Path, catalogue: Catalogue) -> ReportData:
 
     Raises InputError when the run is of another format.
     """
-    state = read_json(run / "run.json", "the state of a run")
-    if state.get("format") != FORMAT:
-        raise InputError(
-            str(run / "run.json"),
-            found=f"format {state.get('format')!r}",
-            expected=FORMAT,
-            cure="Use the version of crosscade that began it.",
-        )
+    state = state_of(run)
     recipe = read_json(run / "recipe.json", "a resolved recipe")
     events = Events(run / "events.jsonl").read()
     return ReportData(

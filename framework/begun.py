@@ -36,6 +36,19 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} logical cores, {platform.system()}"
 
 
+def state_of(out: Path) -> dict[str, Any]:
+    """The state of the run in `out`. Raises InputError when it is of another format."""
+    state: dict[str, Any] = atomic.read_json(out / "run.json", "the state of a run")
+    if state.get("format") != FORMAT:
+        raise InputError(
+            str(out / "run.json"),
+            found=f"format {state.get('format')!r}",
+            expected=FORMAT,
+            cure="Use the version of crosscade that began it, or begin again with --force.",
+        )
+    return state
+
+
 def read(
     out: Path, catalogue: Catalogue, recipe: Recipe | None, minutes: float | None
 ) -> tuple[dict[str, Any], Recipe]:
@@ -51,14 +64,7 @@ def read(
                 expected="the folder of a run that was begun",
                 cure="Leave out --resume.",
             )
-    state = atomic.read_json(out / "run.json", "the state of a run")
-    if state.get("format") != FORMAT:
-        raise InputError(
-            str(out / "run.json"),
-            found=f"format {state.get('format')!r}",
-            expected=FORMAT,
-            cure="Use the version of crosscade that began it, or begin again with --force.",
-        )
+    state = state_of(out)
     asked = {"recipe": state.get("asked"), "minutes": state.get("minutes")}
     now = {"recipe": recipe.plain() if recipe else asked["recipe"], "minutes": minutes or asked["minutes"]}
     for path, was, wanted in _differences(asked, now, ""):

@@ -1,5 +1,7 @@
 """What several test files share: one small trained run, made once a session."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("whole") / "run"
     tiny_run(run)
     return run
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The system's Chromium, or the one that CROSSCADE_CHROMIUM names."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("CROSSCADE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.skip("no Chromium here: install it, or name it in CROSSCADE_CHROMIUM")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as tool:
+        yield tool.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])

@@ -1,9 +1,7 @@
 """The site builds without a warning, asks nobody else for anything, and can be read on a phone."""
 
 import functools
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,8 +13,6 @@ import pytest
 
 from .docs_tools import DOCS, ROOT
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("CROSSCADE_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
 ELSEWHERE = r"(?:https?:)?//"
 FETCHED = re.compile(
     rf"<(?:script|img|iframe|source|video)[^>]*\ssrc=[\"']?{ELSEWHERE}|<link[^>]*\shref=[\"']?{ELSEWHERE}"
@@ -68,29 +64,24 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: install it, or name it in CROSSCADE_CHROMIUM")
-def test_a_browser_on_a_phone_shows_every_page_and_finds_a_key(site, address):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport=PHONE)
-        page.set_default_timeout(120_000)  # a busy machine takes its time
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        for path in sorted(site.rglob("*.html")):
-            page.goto(f"{address}/{path.relative_to(site).as_posix()}")
-            wide, broken = page.evaluate(LOOK)
-            assert wide <= PHONE["width"], f"{path.name} is {wide} wide"
-            assert broken == [], path.name
-        page.set_viewport_size({"width": 1280, "height": 800})
-        page.goto(f"{address}/index.html")
-        page.locator(".md-search__input").fill("clip_sigma")
-        found = page.locator(".md-search-result__link").first
-        found.wait_for(state="attached")
-        assert "recipes.html" in found.get_attribute("href")
-        browser.close()
+def test_a_browser_on_a_phone_shows_every_page_and_finds_a_key(site, address, browser):
+    page = browser.new_page(viewport=PHONE)
+    page.set_default_timeout(120_000)  # a busy machine takes its time
+    asked, errors = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for path in sorted(site.rglob("*.html")):
+        page.goto(f"{address}/{path.relative_to(site).as_posix()}")
+        wide, broken = page.evaluate(LOOK)
+        assert wide <= PHONE["width"], f"{path.name} is {wide} wide"
+        assert broken == [], path.name
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{address}/index.html")
+    page.locator(".md-search__input").fill("clip_sigma")
+    found = page.locator(".md-search-result__link").first
+    found.wait_for(state="attached")
+    assert "recipes.html" in found.get_attribute("href")
+    page.close()
     assert errors == []
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []

@@ -4,7 +4,6 @@ import base64
 import io
 import os
 import re
-import shutil
 import signal
 import struct
 import subprocess
@@ -25,19 +24,7 @@ from tests.test_floors import BLOCK
 pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 playwright.expect.set_options(timeout=120_000)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SERVE = BLOCK + "from crosscade.framework.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
-        pytest.skip(f"no Chromium on this machine ({', '.join(BROWSERS)})")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

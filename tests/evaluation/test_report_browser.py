@@ -1,13 +1,11 @@
 """A run's and a comparison's page in a real browser: nothing fetched, no error, nothing missing, nothing too wide."""
 
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from attrs import evolve
-from playwright.sync_api import sync_playwright
 
 from crosscade.evaluation import run_page
 from crosscade.evaluation.comparison import Compared, Direction
@@ -20,10 +18,7 @@ from crosscade.evaluation.trainings import Cost
 from crosscade.framework import bundle
 from crosscade.framework.scores import Score
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("CROSSCADE_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
 WIDTHS = {"desktop": 1280, "phone": 400}
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: install it, or name it in CROSSCADE_CHROMIUM")
 
 
 def images(seed, count=6):
@@ -72,12 +67,6 @@ def pages(whole, tmp_path_factory):
         "run": write(data, folder / "run.html"),
         "comparison": write_files(folder, compared, {"images": 8}, runs, [], "crosscade compare", "", made.catalogue),
     }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as tool:
-        yield tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
 
 
 def opened(browser, file: Path, device="phone", scheme="light"):
