@@ -16,11 +16,15 @@ from ..framework.offers import CommandOffer
 if TYPE_CHECKING:
     from ..framework.data import Dataset
     from .contenders import Contender
+    from .trainings import Training
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--methods", metavar="A,B,…", help="packaged recipes or .toml and .json files; `cascade` is the recipe demo"
+        "--methods",
+        metavar="A,B,…",
+        help="packaged recipes or .toml and .json files; `cascade` is the recipe demo, "
+        "and cyclegan@3 is cyclegan with three times the budget",
     )
     budget_arguments(parser, out="compare")
 
@@ -58,7 +62,9 @@ def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     runs = contenders(protocol, catalogue, out)
     dataset = runs[0].dataset(catalogue)
     check(runs, dataset, catalogue)
-    return make(runs, dataset, catalogue, arguments, protocol)
+    times = {run.method: run.times for run in runs if run.times != 1}
+    told = [f"{method} has {factor:g} times the budget." for method, factor in times.items()]
+    return make(runs, dataset, catalogue, arguments, protocol, told=told)
 
 
 def make(
@@ -77,12 +83,12 @@ def make(
 
     `told` are lines about who is compared, `lost` about who is not, and `heading` leads the page's title.
     """
-    from ..framework import atomic, begun
+    from ..framework import atomic
     from ..framework.errors import InputError
     from ..framework.progress import Reporter
     from .comparison import score
     from .comparison_page import write_files
-    from .trainings import Training, run_all
+    from .trainings import run_all
 
     if arguments.jobs < 1:
         raise InputError("--jobs", found=str(arguments.jobs), expected="1 or more")
@@ -92,13 +98,8 @@ def make(
         atomic.empty_folder(out, force=arguments.force, hint=hint, keep=getattr(dataset, "sources", ()))
     out.mkdir(parents=True, exist_ok=True)
     with atomic.alone(out):
-        for run in runs:
-            if (run.run / "run.json").exists():
-                begun.read(run.run, catalogue, run.recipe, protocol["minutes"])  # refuses another recipe or budget
-            atomic.write_json(out / "recipes" / f"{run.name}.json", run.recipe.plain())
+        trainings = [_training(run, catalogue, out / "recipes" / f"{run.name}.json", protocol) for run in runs]
         atomic.write_json(out / "protocol.json", protocol)
-        budget = ("--minutes", str(protocol["minutes"])) if protocol["minutes"] else ()
-        trainings = [Training(c.run, ("--recipe", str(out / "recipes" / f"{c.name}.json"), *budget)) for c in runs]
         report.say(f"{len(runs)} runs, at most {arguments.jobs} at a time. Ctrl-C saves; --resume goes on.")
         failed = run_all(trainings, arguments.jobs, report, f"Go on with: crosscade {command} --resume --out {out}")
     names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
@@ -110,6 +111,18 @@ def make(
     print((out / "table.md").read_text(encoding="utf-8"))
     print(f"{page}: open it in a browser.")
     return 0
+
+
+def _training(run: Contender, catalogue: Catalogue, recipe: Path, protocol: Mapping[str, Any]) -> Training:
+    """What is to be trained, by a recipe in a file. Raises InputError for a run begun with another one or budget."""
+    from ..framework import atomic, begun
+    from .trainings import Training
+
+    minutes = protocol["minutes"] * run.times if protocol["minutes"] else None
+    if (run.run / "run.json").exists():
+        begun.read(run.run, catalogue, run.recipe, minutes)
+    atomic.write_json(recipe, run.recipe.plain())
+    return Training(run.run, ("--recipe", str(recipe), *(("--minutes", str(minutes)) if minutes else ())))
 
 
 def notes(protocol: Mapping[str, Any], jobs: int) -> tuple[str, ...]:

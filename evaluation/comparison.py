@@ -198,11 +198,15 @@ def _summary(directions: Sequence[Direction], made: Sequence[_Translated], notes
         method: {key: merge([m.facts[key] for m in those]) for key in those[0].facts}
         for method, those in _methods(made).items()
     }
-    typical = median(c["CPU minutes"].value for c in costs.values())
+    spent = {
+        method: costs[method]["CPU minutes"].value / those[0].contender.times
+        for method, those in _methods(made).items()
+    }
+    typical = median(spent.values())
     for method, cost in costs.items():
-        ratio = cost["CPU minutes"].value / typical if typical else 1.0
+        ratio = spent[method] / typical if typical else 1.0
         if max(ratio, 1 / max(ratio, 1e-9)) > UNEQUAL:
-            told = f"{ratio:.2f} times the typical processor time: not the same budget"
+            told = f"{ratio:.2f} times the processor time that is typical of its budget: not the same budget"
             cost["CPU minutes"] = evolve(cost["CPU minutes"], warning=told)
         rows[method] = rows.get(method, {}) | cost
     which = "; ".join(f"{d.name}: {d.title}" for d in directions)

@@ -20,7 +20,7 @@ from ..framework.resolving import resolve
 ALIASES = {"cascade": "demo"}
 """Methods whose recipe has another name."""
 DATA = "safari:zebra,giraffe"
-COMPARE = {"--methods": "recipes' names or files, like cascade,cyclegan"}
+COMPARE = {"--methods": "recipes' names or files, like cascade,cyclegan,cyclegan@3"}
 """What a comparison must be asked for."""
 DEFAULTS = {"seeds": 1}
 BUDGET = ("minutes", "images", "seeds", "data", "a", "b", "set")
@@ -35,6 +35,24 @@ class Entrant:
     label: str
     recipe: str
     change: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    times: float = 1.0
+    """How often it gets the budget: a control that shows what more of it would have bought."""
+
+    @classmethod
+    def named(cls, method: str) -> Entrant:
+        """What `--methods` calls `cyclegan`, `mine.toml` or, with three times the budget, `cyclegan@3`.
+
+        Raises InputError when the budget's factor is not above 0.
+        """
+        name, _, factor = method.rpartition("@")
+        try:
+            times = float(factor)
+        except ValueError:
+            name, times = method, 1.0  # an @ of the name's own, or none
+        if not 0 < times < float("inf"):
+            raise InputError(f"--methods: {method}", found=f"budget x {times:g}", expected="a factor above 0")
+        label = Path(name).stem if name.endswith((".toml", ".json")) else name
+        return cls(label if times == 1 else f"{label}@{times:g}", ALIASES.get(name, name), times=times)
 
 
 @frozen
@@ -45,6 +63,8 @@ class Contender:
     seed: int
     recipe: Recipe
     run: Path
+    times: float = 1.0
+    """How often it gets the budget."""
 
     @property
     def name(self) -> str:
@@ -102,11 +122,10 @@ def contenders(protocol: Mapping[str, Any], catalogue: Catalogue, out: Path) -> 
 
     Raises InputError for two methods of one name, and for what `entered` refuses.
     """
-    methods = [name.strip() for name in protocol["methods"].split(",") if name.strip()]
-    labels = [Path(name).stem if name.endswith((".toml", ".json")) else name for name in methods]
+    entrants = [Entrant.named(name.strip()) for name in protocol["methods"].split(",") if name.strip()]
+    labels = [entrant.label for entrant in entrants]
     if twice := {label for label in labels if labels.count(label) > 1}:
         raise InputError("--methods", found=f"'{min(twice)}' twice", expected="each method once")
-    entrants = [Entrant(label, ALIASES.get(method, method)) for method, label in zip(methods, labels)]
     return entered(entrants, protocol, catalogue, out)
 
 
@@ -129,8 +148,9 @@ def entered(
             except InputError as error:
                 raise _of(entrant.label, error) from None
             if protocol["images"]:
-                recipe = scaled(recipe, protocol["images"])
-            found.append(Contender(entrant.label, seed, recipe, out / "runs" / f"{entrant.label}-{seed}"))
+                recipe = scaled(recipe, round(protocol["images"] * entrant.times))
+            run = out / "runs" / f"{entrant.label}-{seed}"
+            found.append(Contender(entrant.label, seed, recipe, run, entrant.times))
     for key in ("data", "image"):
         values = [c.recipe.plain()[key] for c in found]
         kept = [{k: v for k, v in value.items() if k not in ("views", "mirror")} for value in values]
