@@ -35,6 +35,9 @@ STEPS_HEAD = """\
 The recipe `cyclegan` at its published widths (`strict`, 64), beside a plain float32 step with the same networks, losses
 and pool, written with the library's layers. One thread's own time; each ratio is the median of {rounds} turns in which
 the two were timed one after the other. {machine}
+
+The last column is a bound: how many times as fast one convolution of a residual block is, forward and backward, in this
+arithmetic on this processor. Convolutions are nearly all of a plain step, and no step can gain more than they do.
 """
 STEPS_FOOT = """
 This page is made by
@@ -63,6 +66,8 @@ class Step:
     batch: int
     arithmetic: str
     times_as_fast: float
+    convolution: float
+    """The same of a residual block's convolution alone."""
 
 
 @frozen
@@ -103,10 +108,12 @@ def steps_page(steps: Sequence[Step], rounds: int, machine: str) -> str:
     """Markdown."""
     lines = [
         STEPS_HEAD.format(rounds=rounds, machine=machine),
-        "| size | batch | arithmetic | times as fast |",
-        "|---|---|---|---|",
+        "| size | batch | arithmetic | times as fast | its convolutions alone |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| {s.size} px | {s.batch} | {s.arithmetic} | {s.times_as_fast:.2f} |" for s in steps]
+    lines += [
+        f"| {s.size} px | {s.batch} | {s.arithmetic} | {s.times_as_fast:.2f} | {s.convolution:.2f} |" for s in steps
+    ]
     return "\n".join([*lines, STEPS_FOOT])
 
 

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,28 @@ class Ours:
         train_step(self.trainee, self.materials.train.map(len), 0, self.autocast)
 
 
+def convolution(size: int, batch: int, arithmetic: torch.dtype) -> Callable[[], object]:
+    """Forward and backward of one convolution of a residual block, as a step in this arithmetic does it."""
+    order = torch.contiguous_format if arithmetic == torch.float32 else torch.channels_last
+    layer = torch.nn.Conv2d(256, 256, 3).to(arithmetic).to(memory_format=order)
+    x = torch.randn(batch, 256, size // 4 + 2, size // 4 + 2).to(arithmetic).to(memory_format=order).requires_grad_()
+    return lambda: layer(x).sum().backward()
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Seconds of processor time."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def convolution_gain(size: int, batch: int) -> float:
+    """How many times as fast as float32 this processor's convolutions are in bfloat16: what bounds a step."""
+    float32, bfloat16 = (convolution(size, batch, dtype) for dtype in (torch.float32, torch.bfloat16))
+    float32(), bfloat16()
+    return statistics.median(spent(float32) / spent(bfloat16) for _ in range(10 * ROUNDS))
+
+
 @pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("arithmetic", ["float32", "bfloat16"])
 @pytest.mark.parametrize(("size", "batch"), SIZES)
@@ -61,13 +84,13 @@ def test_training_step(size, batch, arithmetic, tmp_path, benchmark, pytestconfi
     took = []
 
     def turn():
-        start = time.process_time()
-        plain.step(*images)
-        took.append(time.process_time() - start)
+        took.append(spent(lambda: plain.step(*images)))
 
     turn(), ours.step()
     benchmark.pedantic(ours.step, setup=turn, rounds=ROUNDS, warmup_rounds=1)
     ratio = statistics.median(r / t for r, t in zip(took[-ROUNDS:], benchmark.stats.stats.data))
     benchmark.extra_info["times_as_fast"] = ratio
-    pytestconfig.stash[STEPS].append(Step(size, batch, arithmetic, ratio))
-    assert ratio > (0.95 if arithmetic == "float32" else 1.5), f"{1 / ratio:.2f} times a plain step"
+    gain = 1.0 if arithmetic == "float32" else convolution_gain(size, batch)
+    pytestconfig.stash[STEPS].append(Step(size, batch, arithmetic, ratio, gain))
+    asked = 0.95 if arithmetic == "float32" else min(2.5, 0.8 * gain)
+    assert ratio > asked, f"{1 / ratio:.2f} times a plain step; convolutions alone would be {1 / gain:.2f} times"

@@ -1,4 +1,4 @@
-"""The training loop: who gets which gradient, what a step depends on, and that a restored optimiser goes on alike."""
+"""The training loop: who gets which gradient, and what a step depends on."""
 
 import math
 from contextlib import nullcontext
@@ -7,84 +7,13 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve
-from torch import nn
 
-from crosscade.framework import checkpoint
-from crosscade.framework.contracts import AdversarialLoss, Loss, TranslatorPair
+from crosscade.framework.contracts import Loss
 from crosscade.framework.errors import RunError
-from crosscade.framework.offers import NoOptions
-from crosscade.framework.recipe import LossUse, Schedule
 from crosscade.framework.spec import Pair
-from crosscade.framework.stages import Stage
-from crosscade.framework.testing_tools import uniform
-from crosscade.framework.testing_views import TinyTranslator
-from crosscade.framework.training import Trainee, check_finite, draw, set_rates, train_stage, train_step
-from crosscade.framework.views import TranslationView
+from crosscade.framework.training import Trainee, check_finite, draw, set_rates, train_stage
 
-SIZES = Pair(20, 30)
-NONE = Pair(None, None)
-DATA = SIZES.zip(lambda n, seed: uniform(n, 8, 6, 6, seed=seed), Pair(1, 2))
-
-
-class Two(TranslatorPair):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = TinyTranslator(8), TinyTranslator(8)
-
-    @property
-    def into(self):
-        return Pair(self.first, self.second)
-
-
-class Same(Loss):
-    def terms(self, view):
-        a, b = view.same.zip(lambda x, y: (x - y).abs().mean(), view.features)
-        return {"same": a + b}
-
-
-class Duel(AdversarialLoss):
-    """Least squares, with checks of what each side is shown."""
-
-    def __init__(self, steps: int = 1) -> None:
-        super().__init__()
-        made = [nn.Conv2d(8, 1, 3).to(memory_format=torch.channels_last) for _ in "ab"]
-        self.nets = nn.ModuleList(made)
-        self.critics, self.learning_rate, self.betas, self.steps = Pair(*made), 1e-2, (0.5, 0.9), steps
-        self.seen: list[int] = []
-
-    def terms(self, view):
-        assert not any(p.requires_grad for p in self.parameters()), "the critics are frozen in the translators' turn"
-        assert view.fake.a.requires_grad
-        a, b = self.critics.zip(lambda d, x: (d(x) - 1).square().mean(), view.fake)
-        return {"adversarial": a + b}
-
-    def critic_terms(self, view, step):
-        self.seen.append(step)
-        assert all(p.requires_grad for p in self.parameters())
-        assert not view.fake.a.requires_grad, "no way from the critics to the translators"
-        a, b = self.critics.zip(lambda d, x, y: (d(x) - 1).square().mean() + d(y).square().mean(), view.real, view.fake)
-        return {"critic": a + b}
-
-
-def stage(*losses, **schedule) -> Stage:
-    """One level's translation of random features."""
-    torch.manual_seed(0)
-    modules = nn.ModuleDict({"translators1": Two()}).to(memory_format=torch.channels_last)
-    uses = [(LossUse(f"loss{k}", NoOptions(), *rest), loss) for k, (loss, *rest) in enumerate(losses)]
-
-    def view(rows):
-        return TranslationView(modules["translators1"].into, DATA.zip(lambda d, r: d[r], rows), NONE, NONE)
-
-    settings = {"images": 40, "batch": 4, "learning_rate": 1e-2, "ema": 0.5} | schedule
-    return Stage(2, "translate", 1, modules, uses, Schedule(**settings), view)
-
-
-def steps(trainee: Trainee, n: int) -> list[dict[str, float]]:
-    return [train_step(trainee, SIZES, 5, nullcontext) for _ in range(n)]
-
-
-def digest(trainee: Trainee) -> str:
-    return checkpoint.digest(trainee.tensors(), trainee.meta())
+from .duel import SIZES, Duel, Same, stage, steps
 
 
 def test_a_critic_step_moves_no_translator(monkeypatch):
@@ -146,47 +75,6 @@ def test_one_critic_of_both_domains_is_updated_once():
 
     (optimiser,) = Trainee.of(stage((One(), 1.0))).critic_optimisers
     assert len(optimiser.param_groups[0]["params"]) == 2, "a weight and a bias"
-
-
-def resumed(trainee: Trainee, path) -> Trainee:
-    """A fresh trainee restored from a checkpoint file."""
-    checkpoint.save(path, trainee.tensors(), trainee.meta())
-    tensors, meta = checkpoint.load(path)
-    fresh = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
-    fresh.restore(tensors, meta)
-    return fresh
-
-
-def test_a_restored_training_goes_on_to_the_same_bits(tmp_path):
-    trainee = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
-    steps(trainee, 3)
-    other = resumed(trainee, tmp_path)
-    assert digest(other) == digest(trainee)
-    assert steps(other, 3) == steps(trainee, 3)
-    assert digest(other) == digest(trainee)
-
-
-def test_moments_come_back_in_the_weights_memory_format(tmp_path, monkeypatch):
-    """Fused Adam walks memory linearly: moments in another order than the weights are wrong updates, and no error."""
-    trainee = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
-    steps(trainee, 3)
-    right = resumed(trainee, tmp_path)
-    for optimiser in (right.optimiser, *right.critic_optimisers):
-        for p, state in optimiser.state.items():
-            assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == p.stride()
-
-    def careless(prefix, optimiser, tensors):
-        parameters = [p for group in optimiser.param_groups for p in group["params"]]
-        for k, p in enumerate(parameters):
-            start = f"{prefix}.{k}."
-            optimiser.state[p] = {n[len(start) :]: v.clone() for n, v in tensors.items() if n.startswith(start)}
-
-    monkeypatch.setattr(checkpoint, "restore_optimiser", careless)
-    wrong = resumed(trainee, tmp_path)
-    assert digest(wrong) == digest(right), "the values alone do not show it"
-    steps(wrong, 1), steps(right, 1), steps(trainee, 1)
-    assert digest(right) == digest(trainee)
-    assert digest(wrong) != digest(trainee), "this is what the care is for"
 
 
 def test_a_step_depends_on_seed_stage_and_step_alone():
