@@ -12,7 +12,11 @@ from ..framework.offers import CommandOffer
 from .compare_command import budget_arguments, make
 
 MINUTES = 2.0
-NEEDED = {"sweep": "a sweep's name or file, or --vary", "--recipe": "a recipe's name or file"}
+NEEDED = {
+    "sweep": "a sweep's name or file, or --vary",
+    "words": "the words that name the sweep",
+    "--recipe": "a recipe's name or file",
+}
 DEFAULTS = {"recipe": "demo", "minutes": MINUTES, "seeds": 1}
 
 
@@ -39,6 +43,7 @@ def _ablate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("--vary", found=f"the sweep '{name}' as well", expected="one of them")
     chosen = sweeps.varied(arguments.vary) if arguments.vary else sweeps.read(name) if name else None
     arguments.sweep = chosen and plain(chosen)
+    arguments.words = ["--vary", arguments.vary] if arguments.vary else [name] if name else None
     protocol = declared(arguments, out, command="ablate", own=NEEDED, defaults=DEFAULTS)
     sweep = sweeps.of(protocol["sweep"])
     entrants = [Entrant(label, protocol["recipe"], change) for label, change in sweep.changes().items()]
@@ -60,6 +65,7 @@ def _ablate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         told=(f"Recipe: {protocol['recipe']}. Sweep {sweep.name}: {sweep.summary}.", *sweep.notes()),
         lost=lost,
         heading=sweep.name,
+        words=protocol["words"],
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,10 +77,12 @@ def make(
     told: Sequence[str] = (),
     lost: Sequence[str] = (),
     heading: str = "",
+    words: Sequence[str] = (),
 ) -> int:
     """Trains the runs, scores them together and writes the results; the exit code.
 
-    `told` are lines about who is compared, `lost` about who is not, and `heading` leads the page's title.
+    `told` are lines about who is compared, `lost` about who is not, `heading` leads the page's title, and `words` are
+    what the command was told before its options.
     """
     from ..framework import atomic
     from ..framework.errors import InputError
@@ -106,8 +107,8 @@ def make(
     done = [c for c in runs if c.run not in failed]
     compared = score(done, dataset, catalogue, report, (*told, *notes(protocol, arguments.jobs)), names)
     lost = [*lost, *(f"{run.name} failed: {reason}" for run, reason in failed.items())]
-    words = "crosscade " + shlex.join(sys.argv[1:])
-    page = write_files(out, compared, protocol, done, lost, words, heading, catalogue)
+    again = command_line(command, words, protocol, arguments)
+    page = write_files(out, compared, protocol, done, lost, again, heading, catalogue)
     print((out / "table.md").read_text(encoding="utf-8"))
     print(f"{page}: open it in a browser.")
     return 0
@@ -123,6 +124,18 @@ def _training(run: Contender, catalogue: Catalogue, recipe: Path, protocol: Mapp
         begun.read(run.run, catalogue, run.recipe, minutes)
     atomic.write_json(recipe, run.recipe.plain())
     return Training(run.run, ("--recipe", str(recipe), *(("--minutes", str(minutes)) if minutes else ())))
+
+
+def command_line(command: str, words: Sequence[str], protocol: Mapping[str, Any], arguments: argparse.Namespace) -> str:
+    """The command that makes the same from nothing, however often it was resumed."""
+    made = ["crosscade", command, *words]
+    for key in ("methods", "recipe", "data", "a", "b", "minutes", "images", "seeds"):
+        if value := protocol.get(key):
+            made += [f"--{key}", f"{value:g}" if isinstance(value, float) else str(value)]
+    for setting in protocol["set"] or []:
+        made += ["--set", setting]
+    made += ["--jobs", str(arguments.jobs)] if arguments.jobs > 1 else []
+    return shlex.join([*made, *(["--all"] if arguments.all else []), "--out", arguments.out])
 
 
 def notes(protocol: Mapping[str, Any], jobs: int) -> tuple[str, ...]:

@@ -202,12 +202,12 @@ def images_seen(recipe: Recipe) -> int:
 
 
 def scaled(recipe: Recipe, images: int) -> Recipe:
-    """`recipe` with every stage's images scaled alike, so that `images_seen` is about `images`; no stage vanishes."""
+    """`recipe` with the images of all that learns scaled alike, so that `images_seen` is about `images`."""
     factor = images / max(1, sum(stage.schedule.images for stage in _learning(recipe)))
 
     def shortened(stage: Any) -> Any:
-        count = max(stage.schedule.batch, round(stage.schedule.images * factor))
-        return evolve(stage, schedule=evolve(stage.schedule, images=count))
+        count = max(stage.schedule.batch, round(stage.schedule.images * factor))  # no stage vanishes
+        return evolve(stage, schedule=evolve(stage.schedule, images=count)) if stage.losses else stage
 
     return evolve(
         recipe,

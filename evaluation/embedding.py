@@ -75,7 +75,7 @@ def figure(samples: Samples, extractor: Extractor, title: str) -> Figure:
         for place, name, (_, colour, mark) in zip(points, names, LOOKS):
             axes.scatter(place[:, 0], place[:, 1], s=13, c=colour, marker=mark, linewidths=0.9, alpha=0.75, label=name)
         axes.set(xticks=[], yticks=[])
-        axes.figure.legend(loc="outside upper left", ncols=3)
+        axes.figure.legend(loc="outside upper left", ncols=3, markerscale=1.8)
 
     counts = " + ".join(str(len(features)) for features in few)
     note = (
@@ -83,4 +83,4 @@ def figure(samples: Samples, extractor: Extractor, title: str) -> Figure:
         f"{counts} test images and translations: {extractor.protocol}; perplexity "
         f"{perplexity(sum(map(len, few))):g}, initialised by principal components, seed {SEED}."
     )
-    return Figure.drawn(f"{title}: deepest features", draw, note, size=(5.2, 4.4))
+    return Figure.drawn(f"{title}: deepest features", draw, note, size=(4.2, 3.7))

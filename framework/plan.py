@@ -52,17 +52,13 @@ class Plan:
         return [sum(share * cost for share, cost in spans) * s.steps * MARGIN for spans, s in zip(self.spans, steps)]
 
     def scaled_to(self, recipe: Recipe, minutes: float) -> Recipe:
-        """`recipe` with every stage's images scaled so that the whole takes about `minutes`."""
+        """`recipe` with the images of every stage that learns scaled so that the whole takes about `minutes`."""
         whole = sum(self.seconds(recipe))
         factor = minutes * 60 / whole if whole else 1.0
 
         def scaled(stage: Any) -> Any:
-            return evolve(
-                stage,
-                schedule=evolve(
-                    stage.schedule, images=max(stage.schedule.batch, round(stage.schedule.images * factor))
-                ),
-            )
+            images = max(stage.schedule.batch, round(stage.schedule.images * factor))
+            return evolve(stage, schedule=evolve(stage.schedule, images=images)) if stage.losses else stage
 
         return evolve(
             recipe,

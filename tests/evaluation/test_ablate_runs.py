@@ -64,6 +64,9 @@ def test_the_command_trains_what_fits_and_goes_on_where_it_was(crosscade, files,
     again = crosscade("ablate", "--resume", "--out", "out")
     assert again.code == 0, again
     assert Cost.read(out / "runs" / "clip 1-0") == cost, "a finished run is not trained again"
+    page = (out / "index.html").read_text(encoding="utf-8")
+    command = f"crosscade {' '.join(WORDS[:2])} --recipe tiny.json --data {WORDS[-1]} --images 8 --seeds 1 --out out"
+    assert f"{command}<" in page, "the command that makes it from nothing"
     assert "which the run began with" in crosscade("ablate", "--resume", "--out", "out", "--images", "80").error
     assert "format" in crosscade("compare", "--resume", "--out", "out").error
 
@@ -74,6 +77,9 @@ def test_two_minutes_where_no_budget_is_given(crosscade, files, whole, tmp_path,
     answer = crosscade("ablate", "--vary", "training.clip_sigma=2", "--recipe", "tiny.json", "--set", "data.test=4")
     assert answer.code == 0, answer
     assert json.loads((tmp_path / "ablate" / "protocol.json").read_text())["minutes"] == 2
+    page = (tmp_path / "ablate" / "index.html").read_text(encoding="utf-8")
+    assert "crosscade ablate --vary training.clip_sigma=2 --recipe tiny.json" in page
+    assert "--set data.test=4" in page
     assert "2 minutes of training a run" in (tmp_path / "ablate" / "table.md").read_text(encoding="utf-8")
 
 

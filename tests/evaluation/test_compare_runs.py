@@ -163,6 +163,8 @@ def test_the_command_writes_the_table_and_trains_nothing_twice(crosscade, recipe
     more = crosscade("compare", "--resume", "--methods", "other.json")
     assert more.code == 0, more
     assert Cost.read(tmp_path / "compare" / "runs" / "other-0") == cost, "a finished run is not trained again"
+    page = (tmp_path / "compare" / "index.html").read_text(encoding="utf-8")
+    assert "crosscade compare --methods other.json --data safari:zebra,giraffe --images 8 --seeds 1" in page
     other = crosscade("compare", "--resume", "--images", "80")
     assert other.code == 2
     assert "which the run began with" in other.error
