@@ -146,7 +146,7 @@ def has_sweep(given, catalogue, folder):
     if given.sweep and given.sweep.endswith(".toml"):
         return  # the page's own, which is resolved as TOML
     sweep = sweeps.varied(given.vary) if given.vary else sweeps.read(given.sweep)
-    given.sweep = sweep.name
+    given.sweep, given.words = sweep.name, [sweep.name]
     own, defaults = ablate_command.NEEDED, ablate_command.DEFAULTS
     protocol = contenders.declared(given, folder, command="ablate", own=own, defaults=defaults)
     entrants = [contenders.Entrant(name, protocol["recipe"], change) for name, change in sweep.changes().items()]
