@@ -25,7 +25,7 @@ def catalogue():
 
 def protocol(sweep, tmp_path, **words):
     given = {"minutes": None, "images": None, "seeds": None, "data": None, "a": None, "b": None, "set": SMALL}
-    given |= {"resume": False, "sweep": sweep, "recipe": "demo"} | words
+    given |= {"resume": False, "sweep": sweep, "words": [sweep], "recipe": "demo"} | words
     return declared(argparse.Namespace(**given), tmp_path, command="ablate", own=NEEDED, defaults=DEFAULTS)
 
 
