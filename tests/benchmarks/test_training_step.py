@@ -65,7 +65,7 @@ def spent(work: Callable[[], object]) -> float:
 
 
 def convolution_gain(size: int, batch: int) -> float:
-    """How many times as fast as float32 this processor's convolutions are in bfloat16: what bounds a step."""
+    """How many times as fast as float32 this processor's convolutions are in bfloat16: what limits a step."""
     float32, bfloat16 = (convolution(size, batch, dtype) for dtype in (torch.float32, torch.bfloat16))
     float32(), bfloat16()
     return statistics.median(spent(float32) / spent(bfloat16) for _ in range(10 * ROUNDS))
