@@ -36,9 +36,9 @@ The recipe `cyclegan` at its published widths (`strict`, 64), beside a plain flo
 and pool, written with the library's layers. One thread's own time; each ratio is the median of {rounds} turns in which
 the two were timed one after the other. {machine}
 
-The last column says what limits it: how many times as fast one convolution of a residual block is, forward and backward,
-in this arithmetic on this processor. Convolutions are most of a step: for it to gain more than they do, the rest would
-have to gain more still.
+The last column says what limits it: how many times as fast one convolution of a residual block is, forward and
+backward, in this arithmetic on this processor. Convolutions are most of a step: for it to gain more than they do, the
+rest would have to gain more still.
 """
 STEPS_FOOT = """
 This page is made by
