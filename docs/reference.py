@@ -44,11 +44,11 @@ options, and `encoder = "vgg19"` is short for `encoder = { use = "vgg19" }`. Wha
 that nobody knows, a wrong type or a part that does not fit is refused before any work, with its path and the nearest
 thing that exists.
 
-`--set` overrides any key, list entries by number; `key=none` takes a key away, and another `use` drops the former
-part's options:
+`--set` overrides any key, a list's entries by number or by their component's name; `key=none` takes a key away, and
+another `use` drops the former part's options:
 
 ```bash
-crosscade train --recipe demo --out runs/mine --set image.size=128 --set 'stages[0].losses[1].weight=10'
+crosscade train --recipe demo --out runs/mine --set image.size=128 --set 'stages[0].losses[cycle].weight=10'
 crosscade train --recipe demo --out runs/unrefined --set refine=none
 ```
 

@@ -1,7 +1,6 @@
 """Sweeps of a recipe: named variants, each a list of settings. Packaged as `sweep_*.toml`, or a file of one's own.
 
-A setting is what `--set` takes, and may name an entry of a list by its component: `stages[0].losses[cycle].weight=0`.
-Torch-free.
+A setting is what `--set` takes. Torch-free.
 """
 
 from __future__ import annotations
@@ -113,9 +112,7 @@ def varied(spec: str) -> Sweep:
 def changed(variant: Variant, table: Table) -> Table:
     """The recipe's table as the variant wants it. Raises InputError for a setting that the recipe has no place for."""
     made = alone(table, variant.only) if variant.only else table
-    for setting in variant.set:
-        made = override(made, [numbered(made, setting)])
-    return made
+    return override(made, variant.set)
 
 
 def alone(table: Table, level: int) -> Table:
@@ -131,30 +128,3 @@ def alone(table: Table, level: int) -> Table:
             cure="Add it to the recipe; `demo` and `paper` have those of levels 3, 4 and 5.",
         )
     return {**kept, "stages": [{**table["stages"][0], "level": level}], "inversions": inversions}
-
-
-def numbered(table: Table, setting: str) -> str:
-    """`setting` with numbers in place of the names of components in lists.
-
-    >>> numbered({"losses": ["lsgan", {"use": "cycle"}]}, "losses[cycle].weight=0")
-    'losses.1.weight=0'
-    """
-    key, equals, text = setting.partition("=")
-    node: Any = table
-    steps = [s for s in re.split(r"[.\[\]]+", key.strip()) if s]
-    for n, step in enumerate(steps):
-        if isinstance(node, list):
-            uses = [item.get("use") if isinstance(item, Mapping) else item for item in node]
-            if not step.isdigit():
-                if uses.count(step) != 1:
-                    raise InputError(
-                        setting,
-                        found=f"'{step}' {uses.count(step)} times among {', '.join(map(str, uses))}",
-                        expected="one component of that name",
-                        cure="Give its number.",
-                    )
-                steps[n] = step = str(uses.index(step))
-            node = node[int(step)] if int(step) < len(node) else None
-        else:
-            node = node.get(step) if isinstance(node, Mapping) else None
-    return ".".join(steps) + equals + text

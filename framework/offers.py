@@ -13,6 +13,12 @@ def option(default: Any, help: str, *checks: Any) -> Any:
     return field(default=default, metadata={"help": help}, validator=list(checks))
 
 
+def betas_option(default: tuple[float, float], help: str) -> Any:
+    """A field for Adam's two betas, each from 0 to below 1."""
+    each = validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0)))
+    return option(default, help, validators.min_len(2), validators.max_len(2), each)
+
+
 @frozen
 class NoOptions:
     """A component without options."""

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 from attrs import frozen, validators
 
-from .offers import option
+from .offers import betas_option, option
 from .schema import plain
 
 
@@ -46,13 +46,7 @@ class Schedule:
     images: int = option(40_000, "images of each domain, batch by batch", validators.gt(0))
     batch: int = option(10, "images of each domain in a step (paper: 10, inversion 25)", validators.gt(0))
     learning_rate: float = option(1e-4, "Adam's rate (paper: 1e-4)", validators.gt(0))
-    betas: tuple[float, ...] = option(
-        (0.5, 0.999),
-        "Adam's betas (paper: 0.5, 0.999)",
-        validators.min_len(2),
-        validators.max_len(2),
-        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
-    )
+    betas: tuple[float, ...] = betas_option((0.5, 0.999), "Adam's betas (paper: 0.5, 0.999)")
     decay_from: float = option(
         1.0,
         "fraction of the stage after which the rate falls to 5 % (1: constant, the paper)",

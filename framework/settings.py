@@ -41,7 +41,8 @@ def read(name: str, catalogue: Catalogue) -> dict[str, Any]:
 def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     """`table` with `key=value` settings applied: `encoder.use=vgg19`, `stages[0].schedule.images=100`.
 
-    Setting a component's `use` to another name drops the old component's options.
+    An entry of a list goes by its number or by its component's name: `stages[0].losses[cycle].weight=3`. Setting a
+    component's `use` to another name drops the old component's options.
 
     >>> override({"encoder": {"use": "vgg19", "taps": "after-relu"}}, ["encoder.use=pixels", "image.size=64"])
     {'encoder': {'use': 'pixels'}, 'image': {'size': 64}}
@@ -62,12 +63,14 @@ def _put(node: Any, steps: list[str], value: Any, setting: str) -> None:
     *way, last = steps
     path = "$"
     for step in way:
+        key: Any = step
         if isinstance(node, list):
-            node = node[_index(step, node, path, setting)]
-        else:
-            if isinstance(node.get(step), str):  # a component given by name alone
-                node[step] = {"use": node[step]}
-            node = node.setdefault(step, {})
+            key = _index(step, node, path, setting)
+        elif step not in node:
+            node[step] = {}
+        if isinstance(node[key], str):  # a component given by name alone
+            node[key] = {"use": node[key]}
+        node = node[key]
         path += f".{step}"
         if not isinstance(node, dict | list):
             raise InputError(f"--set {setting}", found=f"{path} is {node!r}", expected="a table or a list there")
@@ -84,11 +87,17 @@ def _put(node: Any, steps: list[str], value: Any, setting: str) -> None:
 
 
 def _index(step: str, node: list[Any], path: str, setting: str) -> int:
-    if not step.isdigit() or int(step) >= len(node):
-        raise InputError(
-            f"--set {setting}", found=f"'{step}' in {path}", expected=f"an index from 0 to {len(node) - 1}"
-        )
-    return int(step)
+    uses = [item.get("use") if isinstance(item, dict) else item for item in node]
+    if uses.count(step) == 1:
+        return uses.index(step)
+    if step.isdigit() and int(step) < len(node):
+        return int(step)
+    named = ", ".join(use for use in uses if isinstance(use, str))
+    raise InputError(
+        f"--set {setting}",
+        found=f"'{step}' in {path}" + (f", where there are {named}" if named else ""),
+        expected=f"a number from 0 to {len(node) - 1}" + (", or the name of one component" if named else ""),
+    )
 
 
 def _parse(text: str) -> Any:

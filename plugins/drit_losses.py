@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..framework.contracts import AdversarialLoss, Encoder, Loss, l1
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import LossOffer, NoOptions, option
+from ..framework.offers import LossOffer, NoOptions, betas_option, option
 from ..framework.spec import ImageSpec, LevelSpec, Pair
 from .blocks import SLOPE, initialise
 from .drit_networks import STRICT_SLOPE
@@ -47,13 +47,7 @@ class ContentAdversarialOptions:
         False, "three 7x7 convolutions, for contents of at least 53 pixels a side (crops of 212), slope 0.01, no norm"
     )
     learning_rate: float = option(4e-5, "Adam's rate for the critic (published: 4e-5)", validators.gt(0.0))
-    betas: tuple[float, ...] = option(
-        (0.5, 0.999),
-        "Adam's betas for the critic (published: 0.5, 0.999)",
-        validators.min_len(2),
-        validators.max_len(2),
-        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
-    )
+    betas: tuple[float, ...] = betas_option((0.5, 0.999), "Adam's betas for the critic (published: 0.5, 0.999)")
     steps: int = option(3, "critic updates before each translator update (published: 3)", validators.ge(1))
 
 

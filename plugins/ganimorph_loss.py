@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from ..framework.contracts import Encoder, l1
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import LossOffer, option
+from ..framework.offers import LossOffer, betas_option, option
 from ..framework.spec import ImageSpec, LevelSpec
 from .critics import Opponents
 from .ganimorph import Normed, halving, same
@@ -49,13 +49,7 @@ class GanimorphLossOptions:
 
     width: int = option(128, "channels of the critic's first layer (published: 128)", validators.ge(1))
     learning_rate: float = option(2e-4, "Adam's rate for the critics (published: 2e-4)", validators.gt(0.0))
-    betas: tuple[float, ...] = option(
-        (0.5, 0.999),
-        "Adam's betas for the critics (published: 0.5, 0.999)",
-        validators.min_len(2),
-        validators.max_len(2),
-        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
-    )
+    betas: tuple[float, ...] = betas_option((0.5, 0.999), "Adam's betas for the critics (published: 0.5, 0.999)")
     steps: int = option(1, "critic updates before each generator update", validators.ge(1))
 
 

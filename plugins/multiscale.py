@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..framework.contracts import Encoder
 from ..framework.errors import InputError
 from ..framework.hooks import hookimpl
-from ..framework.offers import LossOffer, option
+from ..framework.offers import LossOffer, betas_option, option
 from ..framework.spec import ImageSpec, LevelSpec
 from .adversarial import HINGE, LSGAN, Objective
 from .blocks import check_half, initialise
@@ -51,13 +51,7 @@ class MultiScaleOptions:
         validators.min_len(1),
     )
     learning_rate: float = option(1e-4, "Adam's rate for the critics (published: 1e-4)", validators.gt(0.0))
-    betas: tuple[float, ...] = option(
-        (0.5, 0.999),
-        "Adam's betas for the critics (published: 0.5, 0.999)",
-        validators.min_len(2),
-        validators.max_len(2),
-        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
-    )
+    betas: tuple[float, ...] = betas_option((0.5, 0.999), "Adam's betas for the critics (published: 0.5, 0.999)")
     steps: int = option(1, "critic updates before each translator update", validators.ge(1))
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..framework.contracts import Encoder
 from ..framework.hooks import hookimpl
-from ..framework.offers import LossOffer, option
+from ..framework.offers import LossOffer, betas_option, option
 from ..framework.spec import ImageSpec, LevelSpec
 from .critics import FeatureCritic, Opponents, SpaceMean
 
@@ -46,13 +46,7 @@ class WganGpOptions:
     learning_rate: float = option(
         5e-4, "Adam's rate for the critics (paper: 1e-4, the translators')", validators.gt(0.0)
     )
-    betas: tuple[float, ...] = option(
-        (0.5, 0.9),
-        "Adam's betas for the critics (paper: 0.5, 0.999)",
-        validators.min_len(2),
-        validators.max_len(2),
-        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0))),
-    )
+    betas: tuple[float, ...] = betas_option((0.5, 0.9), "Adam's betas for the critics (paper: 0.5, 0.999)")
     steps: int = option(2, "critic updates before each translator update (paper: 4)", validators.ge(1))
 
 

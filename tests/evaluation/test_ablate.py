@@ -10,6 +10,7 @@ from crosscade.evaluation.ablate_command import DEFAULTS, NEEDED
 from crosscade.evaluation.contenders import Entrant, check, declared, entered, fitting, images_seen
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.errors import InputError
+from crosscade.framework.settings import override
 from crosscade.plugins.safari import Safari, SafariOptions
 
 from ..framework.tiny import TABLE
@@ -138,7 +139,7 @@ def test_encoders_that_are_not_at_hand_are_left_out(catalogue, tmp_path, monkeyp
 def test_timm_is_given_the_same_strides(catalogue, tmp_path):
     pytest.importorskip("timm")
     run = runs_of(sweeps.read("encoder"), catalogue, tmp_path)[3]
-    random = sweeps.override(run.recipe.plain(), ["encoder.pretrained=false"])
+    random = override(run.recipe.plain(), ["encoder.pretrained=false"])
     (tmp_path / "random.json").write_text(json.dumps(random))
     same = sweeps.of({"name": "n", "summary": "s", "variants": [{"name": "n"}]})
     runs = runs_of(same, catalogue, tmp_path, recipe=str(tmp_path / "random.json"))
@@ -150,17 +151,6 @@ def test_timm_is_given_the_same_strides(catalogue, tmp_path):
 def test_a_count_of_images_is_the_same_for_every_variant(catalogue, tmp_path):
     runs = runs_of(sweeps.read("levels"), catalogue, tmp_path, images=20_000)
     assert [images_seen(run.recipe) for run in runs] == [pytest.approx(20_000, rel=0.01)] * 5
-
-
-def test_a_setting_may_name_a_component():
-    table = {"stages": [{"losses": ["lsgan", {"use": "hinge"}, {"use": "hinge"}]}], "encoder": {"use": "vgg19"}}
-    assert sweeps.numbered(table, "stages[0].losses[lsgan].weight=0") == "stages.0.losses.0.weight=0"
-    assert sweeps.numbered(table, "encoder.use=pixels") == "encoder.use=pixels"
-    assert sweeps.numbered(table, "stages[0].losses[2].weight=0") == "stages.0.losses.2.weight=0"
-    with pytest.raises(InputError, match="'hinge' 2 times among lsgan, hinge, hinge"):
-        sweeps.numbered(table, "stages[0].losses[hinge].weight=0")
-    with pytest.raises(InputError, match="'cycle' 0 times"):
-        sweeps.numbered(table, "stages[0].losses[cycle].weight=0")
 
 
 def test_one_key_is_varied_without_a_file():

@@ -70,6 +70,17 @@ def test_setting_another_component_drops_the_old_ones_options(table):
     assert loss == {"use": "lsgan"}
 
 
+def test_an_entry_of_a_list_goes_by_its_number_or_by_its_components_name():
+    table = {"stages": [{"losses": ["lsgan", {"use": "hinge", "weight": 2}, {"use": "hinge"}]}]}
+    for which in ("lsgan", "0"):
+        losses = override(table, [f"stages[0].losses[{which}].weight=3"])["stages"][0]["losses"]
+        assert losses == [{"use": "lsgan", "weight": 3}, {"use": "hinge", "weight": 2}, {"use": "hinge"}]
+    with pytest.raises(InputError, match=r"'hinge' in .*lsgan, hinge, hinge.*a number from 0 to 2, or the name of one"):
+        override(table, ["stages[0].losses[hinge].weight=0"])
+    with pytest.raises(InputError, match=r"'cycle' in .*lsgan, hinge, hinge"):
+        override(table, ["stages[0].losses[cycle].weight=0"])
+
+
 @pytest.mark.parametrize("setting", ["image.size", "=3", "stages[9].level=1", "image.views.deeper=1"])
 def test_settings_that_cannot_be_applied(table, setting):
     with pytest.raises(InputError, match="--set"):
