@@ -99,7 +99,8 @@ def make(
         atomic.empty_folder(out, force=arguments.force, hint=hint, keep=getattr(dataset, "sources", ()))
     out.mkdir(parents=True, exist_ok=True)
     with atomic.alone(out):
-        trainings = [_training(run, catalogue, out / "recipes" / f"{run.name}.json", protocol) for run in runs]
+        first = sorted(runs, key=lambda run: -run.times)  # else a long one would go on alone at the end
+        trainings = [_training(run, catalogue, out / "recipes" / f"{run.name}.json", protocol) for run in first]
         atomic.write_json(out / "protocol.json", protocol)
         report.say(f"{len(runs)} runs, at most {arguments.jobs} at a time. Ctrl-C saves; --resume goes on.")
         failed = run_all(trainings, arguments.jobs, report, f"Go on with: crosscade {command} --resume --out {out}")

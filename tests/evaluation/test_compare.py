@@ -9,6 +9,8 @@ import shutil
 import pytest
 from attrs import evolve
 
+from crosscade.evaluation import trainings
+from crosscade.evaluation.compare_command import make
 from crosscade.evaluation.comparison import merge, score
 from crosscade.evaluation.comparison_page import write_files
 from crosscade.evaluation.contenders import Contender, check, contenders, declared, images_seen, scaled
@@ -76,6 +78,21 @@ def test_a_control_may_get_more_of_the_budget(tmp_path, catalogue):
     assert seen == pytest.approx([30_000, 90_000, 15_000], rel=0.01)
     with pytest.raises(InputError, match="a factor above 0"):
         contenders(protocol(tmp_path, methods="cyclegan@0"), catalogue, tmp_path)
+
+
+def test_a_longer_run_begins_first(tmp_path, catalogue, monkeypatch):
+    class BegunError(Exception):
+        pass
+
+    def begin(runs, *_):
+        raise BegunError(*(training.run.name for training in runs))
+
+    monkeypatch.setattr(trainings, "run_all", begin)
+    declared = protocol(tmp_path, methods="cyclegan,munit,cyclegan@3,drit")
+    arguments = argparse.Namespace(jobs=2, out=str(tmp_path / "out"), resume=False, force=False)
+    with pytest.raises(BegunError) as begun:
+        make(contenders(declared, catalogue, tmp_path / "out"), None, catalogue, arguments, declared)
+    assert begun.value.args == ("cyclegan@3-0", "cyclegan-0", "munit-0", "drit-0")
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path, catalogue):
