@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from .recipe import Recipe
 from .stages import Stage, build_stage, stage_names
 from .training import Trainee, train_step
 
-TIMED_STEPS = 5
+WARM_UP, TIMED_STEPS = 2, 5
+TIMED_SHARE = 0.02
+"""What part of the minutes goes into measuring, where that makes more steps than the fewest."""
 LONG = 10_000
 MARGIN = 1.06  # samples, checkpoints and translating the stores
 
@@ -26,9 +29,13 @@ class Plan:
     spans: tuple[tuple[tuple[float, float], ...], ...]  # a stage: ((share of the stage, seconds a step), …)
 
     @classmethod
-    def measured(cls, materials: Materials, report: Reporter) -> Plan:
-        """Times a few real steps of every stage, with fresh networks and real features in place of translations."""
+    def measured(cls, materials: Materials, report: Reporter, minutes: float = 0.0) -> Plan:
+        """Times real steps of every stage, with fresh networks and real features in place of translations.
+
+        The more `minutes` the run is to take, the longer: a few steps may be a tenth off.
+        """
         stages = len(stage_names(materials.recipe))
+        least = minutes * 60 * TIMED_SHARE / stages
         made: list[tuple[tuple[float, float], ...]] = []
         with report.stage("measure this machine", stages) as bar:
             for index in range(stages):
@@ -40,7 +47,7 @@ class Plan:
                 starts = sorted({0.0, *(use.start for use, _ in stage.losses if use.start < 1)})
                 made.append(
                     tuple(
-                        (end - start, _seconds(stage, (start + end) / 2, materials))
+                        (end - start, _seconds(stage, (start + end) / 2, materials, least / len(starts)))
                         for start, end in zip(starts, [*starts[1:], 1.0])
                     )
                 )
@@ -85,16 +92,17 @@ def _schedules(recipe: Recipe) -> list[Any]:
     return [s.schedule for s in stages]
 
 
-def _seconds(stage: Stage, done: float, materials: Materials) -> float:
-    """Seconds of one step when the fraction `done` of the stage is behind it: the median of a few after a warm-up."""
+def _seconds(stage: Stage, done: float, materials: Materials, least: float) -> float:
+    """Seconds of one step when the fraction `done` of the stage is behind it, from `least` seconds of steps or more."""
     stage.schedule = evolve(stage.schedule, images=LONG * stage.schedule.batch)
     trainee = Trainee.of(stage)
     trainee.step = round(done * LONG)
     # alone on a core, other work on the machine must not shorten the training: the core's time is what counts
     clock = time.process_time if materials.device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
-    times = []
-    for _ in range(TIMED_STEPS + 2):
+    times: list[float] = []
+    while len(times) < WARM_UP + TIMED_STEPS or sum(times) < least:
         start = clock()
         train_step(trainee, materials.train.map(len), materials.recipe.training.seed, materials.autocast)
         times.append(clock() - start)
-    return sorted(times[2:])[TIMED_STEPS // 2]
+    longest = 2 * median(times[WARM_UP:])  # a penalty that comes now and then counts, the machine's hiccup does not
+    return fmean(min(t, longest) for t in times[WARM_UP:])

@@ -109,7 +109,7 @@ def _planned(materials: Materials, state: dict[str, Any], report: Reporter) -> M
     """The materials with a recipe that takes the minutes asked for, if any were."""
     if not state["minutes"]:
         return materials
-    plan = Plan.measured(materials, report)
+    plan = Plan.measured(materials, report, state["minutes"])
     recipe = plan.scaled_to(materials.recipe, state["minutes"])
     state["seconds"] = plan.seconds(recipe)
     arithmetic = f"{state['threads']} thread{'s' * (state['threads'] > 1)}, {state['precision']}"

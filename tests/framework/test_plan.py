@@ -2,10 +2,13 @@
 
 import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
+from crosscade.framework import plan
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.pictures import write_png
 from crosscade.framework.plan import MARGIN, Plan
@@ -13,6 +16,7 @@ from crosscade.framework.progress import Reporter
 from crosscade.framework.resolving import resolve
 from crosscade.framework.run import train
 from crosscade.framework.settings import override
+from crosscade.framework.spec import Pair
 
 from .tiny import TABLE, tiny_recipe
 
@@ -32,6 +36,31 @@ def test_every_stage_is_scaled_alike_so_that_the_whole_takes_the_minutes(minutes
     schedules = [s.schedule for s in (*scaled.inversions, *scaled.stages, scaled.refine)]
     assert len({s.images for s in schedules}) == 1, "they were equal and stay equal"
     assert scaled.stages[0].losses == recipe.stages[0].losses
+
+
+@pytest.mark.parametrize(
+    ("costs", "least", "steps", "expected"),
+    [
+        ([9, 9, 1, 1, 1, 1, 1], 0.0, 7, 1.0),  # the first two warm up
+        ([1, 1, 1, 1.5, 1, 1.5, 1], 0.0, 7, 1.2),  # what comes every other step counts by its share
+        ([1, 1, 1, 1, 60, 1, 1], 0.0, 7, 1.2),  # a hiccup is no more than another step
+        ([1, 1] + [1, 1.5] * 4, 11.5, 10, 1.25),  # a longer run is measured longer
+    ],
+)
+def test_a_step_costs_what_it_does_on_average(monkeypatch, costs, least, steps, expected):
+    clock, left = [0.0], list(costs)
+
+    def step(*_):
+        clock[0] += left.pop(0)
+
+    monkeypatch.setattr(plan, "train_step", step)
+    monkeypatch.setattr(plan.time, "process_time", lambda: clock[0])
+    monkeypatch.setattr(plan.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(plan, "Trainee", SimpleNamespace(of=lambda stage: SimpleNamespace(step=0)))
+    stage = SimpleNamespace(schedule=tiny_recipe().stages[0].schedule)
+    materials = SimpleNamespace(device=torch.device("cpu"), train=Pair([0], [0]), recipe=tiny_recipe(), autocast=None)
+    assert plan._seconds(stage, 0.5, materials, least) == pytest.approx(expected)
+    assert len(costs) - len(left) == steps
 
 
 def test_no_stage_vanishes():
