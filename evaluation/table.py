@@ -156,11 +156,16 @@ class Table:
 
 
 def number(value: float) -> str:
-    """Three significant digits, and never more than three decimals."""
+    """Three significant digits, and never more than three decimals.
+
+    >>> [number(v) for v in (1056.4, 99.96, 9.998, 0.1234, -0.0001)]
+    ['1056', '100', '10.0', '0.123', '0.000']
+    """
     if math.isnan(value):
         return MISSING
-    decimals = next((d for limit, d in ((100, 0), (10, 1), (1, 2)) if abs(value) >= limit), 3)
-    return f"{value:.{decimals}f}"
+    size = abs(float(f"{value:.3g}"))  # rounded, as it will be seen
+    decimals = next((d for limit, d in ((100, 0), (10, 1), (1, 2)) if size >= limit), 3)
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0: no minus before a nought
 
 
 def shown(score: Score) -> str:
