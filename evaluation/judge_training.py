@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,7 +30,10 @@ VERSION = 1
 JUDGE_SIZE = 96
 """Larger images are resized to this: a judge must cost a minute, not an hour."""
 GOOD = 0.95
-"""A judge whose own held-out score is lower says so."""
+"""A judge whose own held-out score is lower learns longer; if that does not help, it says so."""
+VIEWS = "views of images that the judge learns from; three times as many when with these it does not become good"
+LONGER = 3
+"""Times the views that a judge which did not become good learns from, from the start: some pairs are harder."""
 
 
 @frozen
@@ -43,6 +46,11 @@ class Training:
     weight_decay: float = 1e-2
     width: int = 24
     seed: int = 0
+
+    def attempts(self) -> Iterator[Training]:
+        """This training, and the one for a judge that it does not make good."""
+        yield self
+        yield evolve(self, images_seen=LONGER * self.images_seen)
 
 
 class JudgeNet(nn.Module):

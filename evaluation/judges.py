@@ -8,7 +8,7 @@ that is blind to texture (`shape_judge`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -84,13 +84,18 @@ class ClassShare(Metric):
         }
 
 
+def accuracy_of(facts: Mapping[str, float]) -> float:
+    """A judge's lowest held-out accuracy."""
+    return min((v for k, v in facts.items() if k.startswith("held-out")), default=0.0)
+
+
 def judged(taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples: Samples) -> Score:
     """The share taken for the target, with the judge's own accuracy beside it; flagged when the judge is poor.
 
     A black image is no target whatever the judge says: no judge has learnt from one, so its answer is arbitrary.
     """
     value = float((taken & ~black(samples.translated)).mean())
-    accuracy = min((v for k, v in facts.items() if k.startswith("held-out")), default=0.0)
+    accuracy = accuracy_of(facts)
     warning = "" if accuracy >= GOOD else f"the judge itself is right on only {accuracy:.1%} of held-out real images"
     protocol = f"share taken for the target (black outputs never are) by a {how}"
     if warning:

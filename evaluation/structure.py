@@ -9,6 +9,7 @@ translations, and the answers are held against the *source's* truth.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from .judge_training import (
     GOOD,
     JUDGE_SIZE,
     VERSION,
+    VIEWS,
     JudgeNet,
     Training,
     View,
@@ -45,9 +47,7 @@ Answers = Mapping[str, NDArray[np.float64]]
 class StructureOptions:
     """How the judge is trained."""
 
-    images_seen: int = field(
-        default=12_000, validator=validators.ge(2), metadata={"help": "views of images that the judge learns from"}
-    )
+    images_seen: int = field(default=12_000, validator=validators.ge(2), metadata={"help": VIEWS})
     width: int = field(default=24, validator=validators.ge(2), metadata={"help": "channels of the first layers"})
     seed: int = field(default=0, metadata={"help": "of initial weights and random views"})
 
@@ -141,11 +141,13 @@ class Structure(Metric):
                 expected="one translation a source",
             )
         size = min(samples.size, JUDGE_SIZE)
-        heads, judge, facts = samples.shared.once(("structure", self.options), lambda: self._judge(samples, size))
+        heads, judge, facts, views = samples.shared.once(
+            ("structure", self.options), lambda: self._judge(samples, size)
+        )
         found = agreement(heads.answers(predict(judge, as_tensor(samples.translated, size))), source)
-        return {key: self._score(key, *value, facts, size) for key, value in found.items()}
+        return {key: self._score(key, *value, facts, f"{views} views at {size} px") for key, value in found.items()}
 
-    def _score(self, key: str, value: float, n: int, facts: dict[str, float], size: int) -> Score:
+    def _score(self, key: str, value: float, n: int, facts: dict[str, float], views: str) -> Score:
         kind = {"facing": "share of right facing (images of one direction)", "count": "balanced accuracy of the count"}
         real = facts.get(key, float("nan"))
         chance = {"facing": 0.5, "count": 1 / max(facts["counts"], 1)}.get(key, 0.0)
@@ -153,7 +155,7 @@ class Structure(Metric):
         return Score(
             value,
             f"{kind.get(key, 'Pearson r')} against the source's truth, read by a network trained on real target "
-            f"images ({self.options.images_seen} views at {size} px)" + (" (a poor judge)" if poor else ""),
+            f"images ({views})" + (" (a poor judge)" if poor else ""),
             n,
             "r" if key not in kind else "share",
             True,
@@ -161,16 +163,14 @@ class Structure(Metric):
             poor,
         )
 
-    def _judge(self, samples: Samples, size: int) -> tuple[Heads, JudgeNet, dict[str, float]]:
+    def _judge(self, samples: Samples, size: int) -> tuple[Heads, JudgeNet, dict[str, float], int]:
+        """What it answers, the judge, how well it reads real target images, and the views that it learnt from."""
         truth = {k: np.asarray(v) for k, v in (samples.target_train_truth or {}).items() if k in READ}
         heads = Heads.of(truth)
-        training = Training(images_seen=self.options.images_seen, width=self.options.width, seed=self.options.seed)
-        key = fingerprint(
-            VERSION, training, fast_bfloat16(), size, samples.target_train, heads, *(truth[k] for k in sorted(truth))
-        )
+        labels = {k: torch.from_numpy(v.astype(np.float32)) for k, v in truth.items()}
+        o = self.options
 
-        def train(net: JudgeNet) -> dict[str, float]:
-            labels = {k: torch.from_numpy(v.astype(np.float32)) for k, v in truth.items()}
+        def train(net: JudgeNet, training: Training) -> dict[str, float]:
             fit(
                 as_tensor(samples.target_train, size),
                 net,
@@ -181,10 +181,16 @@ class Structure(Metric):
             )
             return {}
 
-        net, _ = cached("structure", key, lambda: JudgeNet(3, heads.outputs, size, training.width), train)
-        answers = heads.answers(predict(net, as_tensor(samples.target_test, size)))
-        own = {k: v for k, (v, _) in agreement(answers, samples.target_test_truth or {}).items()}
-        return heads, net, own | {"counts": float(len(heads.counts))}
+        for training in Training(images_seen=o.images_seen, width=o.width, seed=o.seed).attempts():
+            sets = (samples.target_train, heads, *(truth[k] for k in sorted(truth)))
+            key = fingerprint(VERSION, training, fast_bfloat16(), size, *sets)
+            make = partial(JudgeNet, 3, heads.outputs, size, o.width)
+            net, _ = cached("structure", key, make, partial(train, training=training))
+            answers = heads.answers(predict(net, as_tensor(samples.target_test, size)))
+            own = {k: v for k, (v, _) in agreement(answers, samples.target_test_truth or {}).items()}
+            if all(v >= GOOD for v in own.values()):
+                break
+        return heads, net, own | {"counts": float(len(heads.counts))}, training.images_seen
 
 
 def worn(x: Tensor, random: torch.Generator) -> Tensor:

@@ -92,7 +92,8 @@ def test_structure_judge_learns_and_is_cached(scenes, judge_cache, monkeypatch):
     # what is held against the source's truth is the translations, not the source
     assert abs(scores["torso_x"].value) < real["torso_x"]
     files = sorted(p.suffix for p in (judge_cache / "judges").iterdir())
-    assert files == [".json", ".safetensors"]
+    assert files == 2 * [".json"] + 2 * [".safetensors"], "so small a judge is not good, and learnt twice"
+    assert f"{3 * TINY.images_seen} views" in scores["facing"].protocol
     monkeypatch.setattr(structure, "fit", lambda *a, **k: pytest.fail("trained again"))
     again = Structure(TINY).measure(fresh(scenes))
     assert {k: s.value for k, s in again.items()} == {k: s.value for k, s in scores.items()}
@@ -187,12 +188,27 @@ def test_shape_judge_learns_from_swapped_textures(scenes, judge_cache, monkeypat
     assert {"held-out, own texture", "held-out, swapped texture"} <= set(score.beside)
     assert "texture-swapped" in score.protocol
     assert score.beside["held-out accuracy"] > 0.6
-    assert score.value == score.beside["real target"]  # the "translations" are the real target images
+    assert score.value == pytest.approx(score.beside["real target"])  # the "translations" are the real target images
     # the other direction has the same judge, seen the other way round
     monkeypatch.setattr(shape_judge, "fit", lambda *a, **k: pytest.fail("trained again"))
     (back,) = ShapeShare(TINY_SHAPE).measure(scenes.reversed(scenes.target_test)).values()
     assert back.beside["untranslated source"] == pytest.approx(1 - score.beside["real target"])
     assert back.value == pytest.approx(1 - score.value)
+
+
+@pytest.mark.parametrize(("accuracy", "views"), [(0.96, [300]), (0.8, [300, 900])])
+def test_a_judge_that_is_not_good_learns_again_and_longer(scenes, judge_cache, monkeypatch, accuracy, views):
+    learnt = []
+    monkeypatch.setattr(shape_judge, "fit", lambda images, net, training, *_: learnt.append(training.images_seen))
+    facts = {"untranslated source": 0.0, "real target": 1.0, "held-out accuracy": accuracy}
+    monkeypatch.setattr(ShapeShare, "_held_out", staticmethod(lambda *_: facts))
+    metric = ShapeShare(ShapeOptions(images_seen=300, rendered=8, width=8))
+    (score,) = metric.measure(fresh(scenes)).values()
+    assert learnt == views
+    assert f"; {views[-1]} views at" in score.protocol
+    assert bool(score.warning) == (accuracy < 0.95)
+    metric.measure(fresh(scenes))
+    assert learnt == views, "both attempts are in the cache"
 
 
 def test_swapped_animals_have_the_right_bodies(scenes):
