@@ -31,7 +31,7 @@ JUDGE_SIZE = 96
 """Larger images are resized to this: a judge must cost a minute, not an hour."""
 GOOD = 0.95
 """A judge whose own held-out score is lower learns longer; if that does not help, it says so."""
-VIEWS = "views of images that the judge learns from; three times as many when with these it does not become good"
+VIEWS = "views of images that the judge learns from; three times as many if these do not make it good"
 LONGER = 3
 """Times the views that a judge which did not become good learns from, from the start: some pairs are harder."""
 
