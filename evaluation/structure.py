@@ -181,8 +181,8 @@ class Structure(Metric):
             )
             return {}
 
+        sets = (samples.target_train, heads, *(truth[k] for k in sorted(truth)))
         for training in Training(images_seen=o.images_seen, width=o.width, seed=o.seed).attempts():
-            sets = (samples.target_train, heads, *(truth[k] for k in sorted(truth)))
             key = fingerprint(VERSION, training, fast_bfloat16(), size, *sets)
             make = partial(JudgeNet, 3, heads.outputs, size, o.width)
             net, _ = cached("structure", key, make, partial(train, training=training))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from attrs import evolve
 
 from crosscade.evaluation import metrics
 from crosscade.framework.catalogue import Catalogue
@@ -9,6 +10,11 @@ from crosscade.framework.scores import Memo, Samples, cropped, truth_in_crop
 from crosscade.plugins import efficientnet, safari
 
 LOAD, SIZE, TRAIN, TEST = 54, 48, 60, 24
+
+
+def fresh(samples: Samples) -> Samples:
+    """The same samples with nothing remembered of an earlier measurement."""
+    return evolve(samples, shared=Memo(), own=Memo())
 
 
 @pytest.fixture(scope="session")
