@@ -1,7 +1,6 @@
 """A plugin whose encoder has the name of a built-in one."""
 
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import EncoderOffer
+from crosscade.framework import EncoderOffer, hookimpl
 from crosscade.plugins.pixels import Pixels
 
 

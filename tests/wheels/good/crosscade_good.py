@@ -1,10 +1,7 @@
 """An encoder that folds pixels into channels, and a loss on channel means: a whole plugin in one file."""
 
 from attrs import field, frozen
-from crosscade.framework.contracts import Encoder, Loss, l1
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import EncoderOffer, LossOffer
-from crosscade.framework.spec import LevelSpec, PyramidSpec
+from crosscade.framework import Encoder, EncoderOffer, LevelSpec, Loss, LossOffer, PyramidSpec, hookimpl, l1
 from torch.nn.functional import pixel_unshuffle
 
 

@@ -2,12 +2,7 @@
 
 import torch
 from attrs import frozen, validators
-from crosscade.framework.contracts import Exporter
-from crosscade.framework.errors import RunError
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import ExporterOffer, option
-from crosscade.framework.scores import cropped
-from crosscade.framework.store import to_tensor
+from crosscade.framework import Exporter, ExporterOffer, RunError, cropped, hookimpl, option, to_tensor
 
 
 @frozen

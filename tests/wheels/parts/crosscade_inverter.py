@@ -1,8 +1,7 @@
 """An inverter that gives each place of the map all the pixels that it stands for."""
 
 from attrs import frozen
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import InverterOffer, option
+from crosscade.framework import InverterOffer, hookimpl, option
 from torch import nn
 
 

@@ -1,9 +1,7 @@
 """A metric: how far the translations' mean colour lies from the target's."""
 
 import numpy as np
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import MetricOffer
-from crosscade.framework.scores import Metric, Score
+from crosscade.framework import Metric, MetricOffer, Score, hookimpl
 
 
 class MeanColour(Metric):

@@ -2,10 +2,7 @@
 
 import torch
 from attrs import frozen
-from crosscade.framework.contracts import TranslatorPair
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import TranslatorOffer, option
-from crosscade.framework.spec import Pair
+from crosscade.framework import Pair, TranslatorOffer, TranslatorPair, hookimpl, option
 from torch import nn
 
 
