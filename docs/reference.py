@@ -13,7 +13,7 @@ import attrs
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.cli import parser
 from crosscade.framework.offers import KINDS
-from crosscade.framework.recipe import (
+from crosscade.framework.recipe.recipe import (
     Component,
     ImageOptions,
     InvertStage,
@@ -24,7 +24,7 @@ from crosscade.framework.recipe import (
     Training,
     TranslateStage,
 )
-from crosscade.framework.schema import plain, type_name
+from crosscade.framework.recipe.schema import plain, type_name
 
 FOLDER = Path(__file__).parent / "reference"
 GENERATED = "<!-- Written by docs/reference.py from the code: change the code, then `make docs`. -->\n"

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from .atomic import FULL, disk_error
 from .catalogue import Catalogue, version_of
 from .errors import CrosscadeError, InputError, needs_extra
+from .support.atomic import FULL, disk_error
 
 
 class _Parser(argparse.ArgumentParser):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .data import Dataset
+from .data.dataset import Dataset
 from .spec import Pair, PyramidSpec
 from .views import TranslationView
 

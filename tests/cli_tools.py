@@ -10,8 +10,7 @@ from attrs import frozen
 from PIL import Image
 
 from crosscade.framework.cli import main
-
-from .framework.tiny import TABLE
+from tests.framework.tiny import TABLE
 
 MAIN = [sys.executable, "-m", "crosscade.framework.cli"]
 MAIN = [sys.executable, "-m", "crosscade.framework.cli"]

@@ -6,9 +6,8 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from crosscade.framework import checkpoint
-
-from .cli_tools import picture
+from crosscade.framework.training import checkpoint
+from tests.cli_tools import picture
 
 # bundles
 
@@ -65,7 +64,7 @@ def test_weights_of_another_network_are_refused_even_with_the_right_hash(transla
     tensors.pop(sorted(tensors)[0])
     checkpoint.write_tensors(path, tensors)
     files = json.loads((bundle / "bundle.json").read_text())["files"]
-    from crosscade.framework.atomic import sha256
+    from crosscade.framework.support.atomic import sha256
 
     manifest(files=files | {"a2b/level5.safetensors": sha256(path)})(bundle / "bundle.json")
     answer = translate()

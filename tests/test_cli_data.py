@@ -10,8 +10,8 @@ import subprocess
 import pytest
 from safetensors import SafetensorError
 
-from .cli_tools import MAIN, picture, read_answer
-from .framework.tiny import TABLE
+from tests.cli_tools import MAIN, picture, read_answer
+from tests.framework.tiny import TABLE
 
 # data and folders
 
@@ -102,8 +102,8 @@ def full_in_rust(*_):
     [
         ("os.posix_fallocate", full),  # the store
         ("os.fsync", full),  # any small file
-        ("crosscade.framework.checkpoint.save_file", full_in_rust),
-        ("crosscade.framework.pictures.tempfile.mkstemp", full),  # samples
+        ("crosscade.framework.training.checkpoint.save_file", full_in_rust),
+        ("crosscade.framework.data.images.tempfile.mkstemp", full),  # samples
     ],
 )
 def test_a_full_disk_is_named_wherever_it_strikes(train, monkeypatch, where, raising):

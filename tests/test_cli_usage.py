@@ -9,8 +9,7 @@ from crosscade.framework.cli import main
 from crosscade.framework.errors import InputError
 from crosscade.framework.hooks import hookimpl
 from crosscade.framework.offers import CommandOffer
-
-from .cli_tools import MAIN, read_answer
+from tests.cli_tools import MAIN, read_answer
 
 # the command line
 
@@ -49,7 +48,7 @@ def test_a_bug_is_one_line_too(crosscade, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("crosscade.framework.settings.read", broken)
+    monkeypatch.setattr("crosscade.framework.recipe.settings.read", broken)
     answer = crosscade("train", "--recipe", "demo", "--out", "x")
     assert (answer.code, answer.error) == (1, "unexpected ZeroDivisionError: two lines (--debug shows where)")
 

@@ -7,17 +7,16 @@ import re
 
 import pytest
 
-from crosscade.evaluation.table import LABELS
+from crosscade.evaluation.reports.table import LABELS
 from crosscade.framework import hooks
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.offers import KINDS
-
-from .docs_tools import DOCS, PAGES, ROOT, name_of, prose
+from tests.docs_tools import DOCS, PAGES, ROOT, name_of, prose
 
 MODULES = [
-    f"crosscade.{floor}.{path.stem}"
+    ".".join(("crosscade", *path.relative_to(ROOT).with_suffix("").parts))
     for floor in ("framework", "plugins", "exporters", "evaluation")
-    for path in sorted((ROOT / floor).glob("*.py"))
+    for path in sorted((ROOT / floor).rglob("*.py"))
     if path.stem != "__init__"
 ]
 GUIDE = (DOCS / "plugins.md").read_text(encoding="utf-8")
@@ -27,7 +26,7 @@ GUIDE = (DOCS / "plugins.md").read_text(encoding="utf-8")
 def test_examples_in_docstrings_run(module):
     found = doctest.testmod(importlib.import_module(module))
     assert found.failed == 0
-    assert found.attempted > 0 or module not in ("crosscade.framework.spec", "crosscade.framework.settings")
+    assert found.attempted > 0 or module not in ("crosscade.framework.spec", "crosscade.framework.recipe.settings")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -52,7 +51,7 @@ def test_each_hook_stands_in_the_guide(hook):
 
 
 def test_every_attribute_that_a_loss_of_ours_needs_stands_in_the_guide():
-    source = (ROOT / "framework" / "stages.py").read_text(encoding="utf-8")
+    source = (ROOT / "framework" / "training" / "stages.py").read_text(encoding="utf-8")
     given = {name for block in re.findall(r"gives = frozenset\((.*?)\)", source, re.DOTALL)
              for name in re.findall(r'"(\w+)"', block)}  # fmt: skip
     assert {"real", "fake", "images", "translations"} <= given

@@ -5,8 +5,7 @@ from attrs import evolve, frozen
 
 from crosscade.framework.catalogue import Entry
 from crosscade.framework.offers import CommandOffer, LossOffer
-
-from .docs_tools import reference
+from tests.docs_tools import reference
 
 REFERENCE = reference()
 

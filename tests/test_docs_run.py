@@ -22,18 +22,19 @@ import attrs
 import pytest
 
 import crosscade.framework
-from crosscade.evaluation import ablate_command, contenders, sweeps
-from crosscade.framework.arguments import recipe_table
+from crosscade.evaluation.experiments import ablate as ablate_command
+from crosscade.evaluation.experiments import trials as contenders
+from crosscade.evaluation.experiments.sweeps import sweep as sweeps
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.cli import main, parser
-from crosscade.framework.recipe import ImageOptions, Recipe, RefineStage, Schedule, Training
-from crosscade.framework.resolving import component, resolve
-from crosscade.framework.settings import data_settings, override
-
-from .cli_tools import picture
-from .docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
-from .exporters.tiny_export import write as write_export
-from .framework.tiny import tiny_recipe
+from crosscade.framework.recipe.arguments import recipe_table
+from crosscade.framework.recipe.recipe import ImageOptions, Recipe, RefineStage, Schedule, Training
+from crosscade.framework.recipe.resolve import component, resolve
+from crosscade.framework.recipe.settings import data_settings, override
+from tests.cli_tools import picture
+from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
+from tests.exporters.tiny_export import write as write_export
+from tests.framework.tiny import tiny_recipe
 
 OTHERS = {"pip", "make", "python3", "tritonserver"}
 """Programs on the pages that are not ours."""
@@ -81,8 +82,8 @@ def blocks(language):
 
 @pytest.mark.parametrize("page", pages_with(blocks("python")))
 def test_python_runs(page, catalogue, monkeypatch):
-    from crosscade.framework.store import to_images
-    from crosscade.framework.testing_tools import uniform
+    from crosscade.framework.features.store import to_images
+    from crosscade.framework.testing.tools import uniform
 
     real = crosscade.framework.train
 
@@ -222,9 +223,9 @@ def test_options_and_keys_in_the_prose_exist(page, catalogue):
 
 
 def test_a_recipe_trains_with_the_guides_parts_and_they_can_be_judged(catalogue, tmp_path):
-    from crosscade.framework.progress import Reporter
-    from crosscade.framework.run import train
-    from crosscade.framework.scoring import evaluate, real_images, samples_of
+    from crosscade.framework.metrics.evaluate import evaluate, real_images, samples_of
+    from crosscade.framework.support.progress import Reporter
+    from crosscade.framework.training.run import train
 
     settings = ("stages[1].translator.use=beside", "stages[1].translator.width=8", "inversions[0].inverter.use=shuffle")
     recipe = tiny_recipe(*settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .docs_tools import DOCS, ROOT
+from tests.docs_tools import DOCS, ROOT
 
 ELSEWHERE = r"(?:https?:)?//"
 FETCHED = re.compile(

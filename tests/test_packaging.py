@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = ("attrs", "numpy", "pillow", "pluggy", "rich", "markdown-it-py", "mdurl", "pygments")
+BASE = ("attrs", "lazy_loader", "packaging", "numpy", "pillow", "pluggy", "rich", "markdown-it-py", "mdurl", "pygments")
 """What the base install needs for the command line; the last three come with rich."""
 
 
@@ -47,15 +47,15 @@ def test_the_wheel_holds_the_four_packages_and_nothing_beside_them(wheel):
 def test_the_wheel_holds_every_file_of_the_packages(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = {
-        f"crosscade/{floor}/{path.name}"
+        f"crosscade/{path.relative_to(ROOT).as_posix()}"
         for floor in ("framework", "plugins", "exporters", "evaluation")
-        for path in (ROOT / floor).iterdir()
-        if path.suffix in (".py", ".toml", ".html") or path.name == "py.typed"
+        for path in (ROOT / floor).rglob("*")
+        if path.suffix in (".py", ".pyi", ".toml", ".html") or path.name == "py.typed"
     }
     assert {
         "crosscade/framework/py.typed",
-        "crosscade/plugins/recipe_demo.toml",
-        "crosscade/evaluation/report.html",
+        "crosscade/plugins/recipes/demo.toml",
+        "crosscade/evaluation/reports/page.html",
     } <= wanted
     assert wanted <= names
     assert any(name.endswith("LICENSE") for name in names)

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from crosscade.framework.atomic import write_bytes
-
-from .routes import Workshop
-from .subject import subject
-from .table import Facts, Row, Step, page, steps_page, this_machine
+from crosscade.framework.support.atomic import write_bytes
+from tests.benchmarks.routes import Workshop
+from tests.benchmarks.subject import subject
+from tests.benchmarks.table import Facts, Row, Step, page, steps_page, this_machine
 
 SETTINGS = {"BUNDLE": "", "THREADS": "1", "ROUNDS": "20", "PAGE": "", "STEPS_PAGE": ""}
 ROWS, MISSING, FACTS = pytest.StashKey[list[Row]](), pytest.StashKey[list[str]](), pytest.StashKey[Facts]()

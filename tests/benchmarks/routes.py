@@ -11,13 +11,13 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from crosscade.exporters import gate, precision
-from crosscade.exporters.graph import Deployed, compile_graph, scopes
-from crosscade.exporters.manifest import INPUT, OUTPUT
-from crosscade.exporters.openvino_backend import OpenVino
-from crosscade.framework.store import to_images, to_tensor
-
-from .subject import Subject
+from crosscade.exporters.onnx import parity as gate
+from crosscade.exporters.onnx import quantise as precision
+from crosscade.exporters.onnx.graph import Deployed, compile_graph, scopes
+from crosscade.exporters.runtime.openvino import OpenVino
+from crosscade.exporters.safety.manifest import INPUT, OUTPUT
+from crosscade.framework.features.store import to_images, to_tensor
+from tests.benchmarks.subject import Subject
 
 Images = NDArray[np.uint8]
 Run = Callable[[Images], Images]

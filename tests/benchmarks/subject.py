@@ -7,20 +7,20 @@ import torch
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from crosscade.framework.bundle import load
-from crosscade.framework.cascade import Cascade
+from crosscade.framework.bundle.bundle import load
+from crosscade.framework.bundle.cascade import Cascade
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.contracts import freeze
 from crosscade.framework.errors import InputError
-from crosscade.framework.normalise import Normalise, Statistics
-from crosscade.framework.prepare import build_encoder
-from crosscade.framework.recipe import Recipe
-from crosscade.framework.resolving import resolve
-from crosscade.framework.scores import cropped
-from crosscade.framework.scoring import load_size
-from crosscade.framework.settings import read
+from crosscade.framework.features.normalise import Normalise, Statistics
+from crosscade.framework.features.prepare import build_encoder
+from crosscade.framework.features.store import to_tensor
+from crosscade.framework.metrics.evaluate import load_size
+from crosscade.framework.metrics.metric import cropped
+from crosscade.framework.recipe.recipe import Recipe
+from crosscade.framework.recipe.resolve import resolve
+from crosscade.framework.recipe.settings import read
 from crosscade.framework.spec import ImageSpec
-from crosscade.framework.store import to_tensor
 
 TEST, CALIBRATION = 32, 128
 

@@ -6,11 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from crosscade.exporters import gate
-
-from .conftest import FACTS, MISSING, ROWS, setting
-from .routes import EAGER, ROUTES, MissingError
-from .table import Facts, Row, page
+from crosscade.exporters.onnx import parity as gate
+from tests.benchmarks.conftest import FACTS, MISSING, ROWS, setting
+from tests.benchmarks.routes import EAGER, ROUTES, MissingError
+from tests.benchmarks.table import Facts, Row, page
 
 BATCHES = (1, 8)
 CLOCK = time.process_time if setting("THREADS") == "1" else time.perf_counter

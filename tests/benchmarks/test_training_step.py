@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from crosscade.framework import precision, prepare
 from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.resolving import resolve
-from crosscade.framework.settings import override, read
-from crosscade.framework.stages import build_stage
-from crosscade.framework.training import Trainee, train_step
-
-from .conftest import STEPS, setting
-from .cyclegan_reference import CycleGan, critic, generator
-from .table import Step
+from crosscade.framework.features import prepare
+from crosscade.framework.recipe.resolve import resolve
+from crosscade.framework.recipe.settings import override, read
+from crosscade.framework.training import device as precision
+from crosscade.framework.training.loop import Trainee, train_step
+from crosscade.framework.training.stages import build_stage
+from tests.benchmarks.conftest import STEPS, setting
+from tests.benchmarks.cyclegan_reference import CycleGan, critic, generator
+from tests.benchmarks.table import Step
 
 AS_PUBLISHED = ("stages[0].translator.width=64", "stages[0].losses[0].width=64", "stages[0].translator.strict=true")
 SIZES = ((64, 4), (128, 1))

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from crosscade.evaluation import metrics
+from crosscade.evaluation.metrics import builtin as metrics
 from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.scores import Memo, Samples, cropped, truth_in_crop
-from crosscade.plugins import efficientnet, safari
+from crosscade.framework.metrics.metric import Memo, Samples, cropped, truth_in_crop
+from crosscade.plugins.datasets.safari import dataset as safari
+from crosscade.plugins.encoders import efficientnet
 
 LOAD, SIZE, TRAIN, TEST = 54, 48, 60, 24
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import onnx
 import pytest
 
-from crosscade.exporters.graph import Deployed, compile_graph
-from crosscade.exporters.onnx_exporter import OnnxExporter, OnnxOptions
-from crosscade.framework import bundle as bundles
-from crosscade.framework.bundle import Bundle
-from crosscade.framework.data import Dataset
+from crosscade.exporters.onnx.exporter import OnnxExporter, OnnxOptions
+from crosscade.exporters.onnx.graph import Deployed, compile_graph
+from crosscade.framework.bundle import bundle as bundles
+from crosscade.framework.bundle.bundle import Bundle
+from crosscade.framework.data.dataset import Dataset
 
 
 @pytest.fixture(scope="session")

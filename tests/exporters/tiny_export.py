@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from crosscade.exporters import manifest
-from crosscade.exporters.inputs import draw_styles
-from crosscade.exporters.manifest import INPUT, OUTPUT, STYLE, Direction, Golden, Manifest
-from crosscade.framework.atomic import write_bytes
-from crosscade.framework.pictures import write_png
+from crosscade.exporters.runtime.inputs import draw_styles
+from crosscade.exporters.safety import manifest
+from crosscade.exporters.safety.manifest import INPUT, OUTPUT, STYLE, Direction, Golden, Manifest
+from crosscade.framework.data.images import write_png
+from crosscade.framework.support.atomic import write_bytes
 
 SIZE, LEVELS, OPSET = 16, (3, 2), 21
 WAYS = {"a2b": (-1.0, 255.0, "day", "night"), "b2a": (0.5, 0.0, "night", "day")}

@@ -122,7 +122,7 @@ def test_a_name_taken_twice_is_ambiguous_only_when_it_is_used(answers):
     assert "ambiguous encoder 'vgg19'" in answers["ambiguous"]
     assert "crosscade:vgg19" in answers["ambiguous"]
     assert "crosscade-duplicate:vgg19" in answers["ambiguous"]
-    assert answers["ours"] == "crosscade.plugins.vgg"
+    assert answers["ours"] == "crosscade.plugins.encoders.vgg"
     assert answers["theirs"] == "crosscade_duplicate"
 
 

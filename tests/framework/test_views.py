@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework.normalise import Normalise
+from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.spec import Pair
-from crosscade.framework.testing_tools import TinyEncoder, uniform
+from crosscade.framework.testing.tools import TinyEncoder, uniform
 from crosscade.framework.views import Detached, InversionView, RefineView, TranslationView
 
 

@@ -1,7 +1,7 @@
 """A plugin whose encoder has the name of a built-in one."""
 
 from crosscade.framework import EncoderOffer, hookimpl
-from crosscade.plugins.pixels import Pixels
+from crosscade.plugins.encoders.pixels import Pixels
 
 
 @hookimpl

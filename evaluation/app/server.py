@@ -1,0 +1,166 @@
+"""The web page of `crosscade app`: a picture in, the strip source | deepest | next | final out (Fig. S15).
+
+What comes in is bytes that nobody vouches for. Their number is capped while they arrive, their pixels before any is
+decoded (`framework.pictures`), and nothing of them outlives its request. The page is one file that asks nobody but this
+server for anything, which its content security policy enforces; there is no analytics.
+"""
+
+# N samples
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as Pillow
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from ...framework.data.dataset import Image
+from ...framework.data.images import read_rgb
+from ...framework.errors import CrosscadeError, InputError, did_you_mean
+from .models import Loaded, Served
+
+PAGE = Path(__file__).with_name("page.html")
+MAX_BYTES = 32 * 2**20
+"""Of an upload."""
+MAX_SAMPLES = 8
+MAX_SEED = 2**31 - 1
+UPLOAD_TYPE = "application/octet-stream"
+"""Of an upload, whatever it is: another site's page cannot send this type without asking, and is not allowed to."""
+HEADERS = [
+    (
+        "content-security-policy",
+        "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'unsafe-inline'; "
+        "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("cache-control", "no-store"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+]
+"""Of every response."""
+
+
+class App:
+    """The page's three questions: what is served, an example, and a translation. One translation works at a time."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self._turn = asyncio.Lock()
+        self._direction = next(iter(served.ways))
+        self._loaded: Loaded | None = served.load(self._direction)
+
+    def asgi(self, hosts: list[str]) -> Starlette:
+        """The application. It answers to these host names alone, so that no other site's name can lead to it."""
+        routes = [
+            Route("/", self._page),
+            Route("/model", self._model),
+            Route("/examples/{direction}/{number:int}", self._example),
+            Route("/translate", self._translate, methods=["POST"]),
+        ]
+        return Starlette(
+            routes=routes,
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+            exception_handlers={CrosscadeError: _refused, Exception: _failed},
+            max_body_size=MAX_BYTES,
+        )
+
+    async def _page(self, request: Request) -> Response:
+        return FileResponse(PAGE)
+
+    async def _model(self, request: Request) -> Response:
+        served = self.served
+        ways = [
+            {"direction": key, "source": source, "target": target, "examples": len(served.examples[key])}
+            for key, (source, target) in served.ways.items()
+        ]
+        limits = {"max_bytes": MAX_BYTES, "max_samples": MAX_SAMPLES, "max_seed": MAX_SEED, "type": UPLOAD_TYPE}
+        return JSONResponse({"name": served.name, "size": served.size, "ways": ways, **limits})
+
+    async def _example(self, request: Request) -> Response:
+        pictures = self.served.examples.get(request.path_params["direction"], [])
+        number = request.path_params["number"]
+        if number >= len(pictures):
+            raise HTTPException(404)
+        return Response(_png(pictures[number]), media_type="image/png")
+
+    async def _translate(self, request: Request) -> Response:
+        if request.headers.get("content-type") != UPLOAD_TYPE:
+            raise HTTPException(415)
+        direction = _chosen(request.query_params.get("direction", ""), self.served.ways)
+        samples = _number("samples", request.query_params.get("samples", "1"), 1, MAX_SAMPLES)
+        seed = _number("seed", request.query_params.get("seed", "0"), 0, MAX_SEED)
+        data = await request.body()
+        async with self._turn:
+            if await request.is_disconnected():
+                return Response()  # to nobody: whoever asked has asked something else since
+            return JSONResponse(await run_in_threadpool(self._made, data, direction, samples, seed))
+
+    def _made(self, data: bytes, direction: str, samples: int, seed: int) -> dict[str, Any]:
+        picture = _picture(data)
+        loaded = self._load(direction)
+        if samples > 1 and not loaded.styles:
+            raise InputError("samples", found=str(samples), expected="1: a method without styles has no others")
+        columns = loaded.strip(picture, samples, seed)
+        rows = [[_data_uri(image) for image in row] for row in zip(*columns)]
+        return {"columns": loaded.columns, "styles": loaded.styles, "rows": rows}
+
+    def _load(self, direction: str) -> Loaded:
+        if direction != self._direction or self._loaded is None:
+            self._loaded = None  # the old one goes before the new one comes
+            self._loaded, self._direction = self.served.load(direction), direction
+        return self._loaded
+
+
+def _picture(data: bytes) -> Image:
+    """An upload as uint8 (H, W, 3). InputError says what is wrong with it."""
+    with tempfile.TemporaryDirectory(prefix="crosscade-app-") as folder:
+        path = Path(folder) / "upload"
+        path.write_bytes(data)
+        try:
+            return read_rgb(path)
+        except InputError as error:
+            raise InputError("this file", found=error.found, expected=error.expected, cure="Try another.") from None
+
+
+def _chosen(direction: str, ways: Mapping[str, Any]) -> str:
+    if direction not in ways:
+        raise InputError("direction", found=f"'{direction:.20}'", cure=did_you_mean(direction, ways))
+    return direction
+
+
+def _number(name: str, text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
+        raise InputError(name, found=f"'{text:.20}'", expected=f"{least} to {most}")
+    return int(text)
+
+
+def _png(image: Image) -> bytes:
+    stream = io.BytesIO()
+    Pillow.fromarray(image).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def _data_uri(image: Image) -> str:
+    return "data:image/png;base64," + base64.b64encode(_png(image)).decode("ascii")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = 400 if isinstance(error, InputError) else 500
+    return JSONResponse({"error": str(error)}, status_code=status)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    message = f"The server failed ({type(error).__name__}). Its terminal says where; it still runs."
+    return JSONResponse({"error": message}, status_code=500)

@@ -1,0 +1,61 @@
+"""`crosscade evaluate`: judges a trained bundle, or what was exported of one, on a dataset's test images."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...framework.catalogue import Catalogue
+from ...framework.errors import InputError
+from ...framework.hooks import hookimpl
+from ...framework.offers import CommandOffer
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("judged", metavar="BUNDLE|EXPORT", help="a bundle, a finished run's folder, or an export's")
+    parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
+    parser.add_argument("--metrics", metavar="A,B,…", help="these only, fetching the weights that some need")
+    parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
+    parser.add_argument(
+        "--exported", metavar="DIR", nargs="+", default=[], help="also judge what else was exported of the same bundle"
+    )
+    parser.add_argument("--out", metavar="DIR", help="also write index.html, scores.md and scores.json here")
+
+
+def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from ...framework.support.progress import Reporter
+    from . import page as evaluate_page
+    from .subjects import subject
+
+    if arguments.all and arguments.metrics is not None:
+        raise InputError("--metrics", found="--all as well", expected="one of them")
+    names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
+    if arguments.metrics is not None:
+        names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
+    report = Reporter()
+    chosen = subject(arguments.judged, arguments.exported, catalogue)
+    dataset = chosen.dataset(arguments.data, catalogue)
+    warnings = [*dataset.set_aside, *chosen.unlike(dataset)]
+    for line in warnings:
+        report.warn(line)
+    judged = chosen.judge(dataset, progress=report.say, metrics=names)
+    print(evaluate_page.markdown(judged))
+    if arguments.out:
+        out = Path(arguments.out)
+        evaluate_page.write_scores(out, judged)
+        report.say("drawing the page")
+        data = chosen.about(judged, "crosscade " + shlex.join(sys.argv[1:]), warnings)
+        page = evaluate_page.write_page(out, data, judged, chosen.deepest)
+        print(f"{page}: open it in a browser.")
+    return 0
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="evaluate", arguments=_arguments, build=_evaluate, summary="Judge a bundle or an export on test images"
+    )

@@ -1,0 +1,86 @@
+"""`crosscade demo`: data, training, translation, judging and a page to look at, without an argument."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...framework.catalogue import Catalogue
+from ...framework.errors import InputError
+from ...framework.hooks import hookimpl
+from ...framework.offers import CommandOffer
+from ...framework.recipe.arguments import recipe_arguments, recipe_table
+
+MINUTES = 15.0
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    recipe_arguments(parser, recipe="demo")
+    parser.add_argument("--minutes", type=float, help=f"of training (default: {MINUTES:g})")
+    parser.add_argument("--out", default="demo", help="folder for the results (default: demo)")
+    parser.add_argument("--resume", action="store_true", help="go on with the demo in the folder")
+    parser.add_argument("--force", action="store_true", help="clear the folder first")
+
+
+def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
+        raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
+    from ...framework.bundle import bundle
+    from ...framework.recipe.resolve import resolve
+    from ...framework.support import atomic
+    from ...framework.support.progress import Reporter
+    from ...framework.training import run_state as begun
+    from ...framework.training.run import train
+    from .demo import write_page
+    from .judged import judge
+
+    out, report = Path(arguments.out), Reporter()
+    run = out / "run"
+    recipe = resolve(recipe_table(arguments, catalogue), catalogue)
+    minutes = arguments.minutes or MINUTES
+    if arguments.resume:
+        named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b
+        state, recipe = begun.read(run, catalogue, recipe if named else None, arguments.minutes)
+        minutes = state["minutes"]
+    elif not arguments.force:
+        atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
+    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    if arguments.force and not arguments.resume:
+        atomic.empty_folder(out, force=True, keep=getattr(dataset, "sources", ()))
+    report.say(
+        f"About {minutes:g} minutes of training, and a few more for the data before it and judging after it. "
+        "Ctrl-C saves; --resume goes on."
+    )
+    train(
+        None if arguments.resume else recipe,
+        run,
+        catalogue=catalogue,
+        dataset=dataset,
+        resume=arguments.resume,
+        minutes=minutes,
+        report=report,
+        command="crosscade " + shlex.join(sys.argv[1:]),
+    )
+    before = run / "without-refine"
+    trained = bundle.load(run, catalogue)
+    judged = judge(trained, dataset, bundle.load(before, catalogue) if before.exists() else None, report.say)
+    page = write_page(out, run, trained, judged)
+    for line in page.warnings:
+        report.warn(line)
+    print("\n".join(j.table.markdown() for j in judged))
+    print(f"{page.path}: open it in a browser. The bundle is {run / 'bundle'}.")
+    return 0
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="demo",
+        arguments=_arguments,
+        build=_demo,
+        summary="Make data, train, translate, judge and show: everything in one go",
+    )

@@ -1,0 +1,237 @@
+"""Runs of several methods scored under one protocol: the layout of the paper's Table 1, and the grid of its Fig. 8."""
+
+# N test images, H W space
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import mean, median, stdev
+from typing import Any
+
+import numpy as np
+from attrs import evolve, field, frozen
+
+from ...framework.bundle.bundle import Bundle, load
+from ...framework.bundle.inference import Translation
+from ...framework.catalogue import Catalogue
+from ...framework.data.dataset import Dataset
+from ...framework.errors import RunError
+from ...framework.features import health
+from ...framework.metrics.evaluate import FEWEST, fewest, load_size, real_images, samples_of
+from ...framework.metrics.metric import Images, Samples, Score
+from ...framework.spec import DIRECTIONS
+from ...framework.support import atomic
+from ...framework.support.progress import Reporter
+from ..evaluate.judged import compare
+from ..metrics.image_statistics import POOLED, distances
+from ..metrics.jackknife import HOW, SPREAD
+from ..reports.table import Table
+from .jobs import Cost
+from .trials import Contender, images_seen
+
+SHOWN = 6
+DISTANCES = ("fid", "fd-", "kid", "kd-")
+UNEQUAL = 1.25
+"""How far a method's processor time may be from the typical one before the budgets count as unequal."""
+
+
+@frozen
+class Direction:
+    """One direction: every score of every method, and pictures."""
+
+    name: str
+    title: str
+    table: Table
+    grid: Mapping[str, Images]
+    """The same few test images as source, by each method, and their nearest training images: (SHOWN, H, W, 3)."""
+
+
+@frozen
+class Compared:
+    """Everything that a comparison found."""
+
+    summary: Table
+    directions: tuple[Direction, ...]
+    warnings: tuple[str, ...]
+    recipes: Mapping[str, Any] = field(factory=dict)
+    """What each method was trained by, images and all, with its first seed."""
+
+
+@frozen
+class _Translated:
+    """What a run made of the test images, and what is known of the run."""
+
+    contender: Contender
+    images: Mapping[str, Images]
+    facts: Mapping[str, Score]
+    warnings: tuple[str, ...]
+    recipe: Any
+
+
+def score(
+    runs: Sequence[Contender],
+    dataset: Dataset,
+    catalogue: Catalogue,
+    report: Reporter,
+    notes: Sequence[str] = (),
+    metrics: Sequence[str] | None = None,
+) -> Compared:
+    """Translates the dataset's test images by every finished run, both directions, and scores them together.
+
+    Features of real images and judges are made once for all methods; seeds of a method become their mean and spread.
+    Raises RunError when there is no finished run.
+    """
+    if not runs:
+        raise RunError("the comparison", found="no finished run", expected="one at least", cure="See the runs' logs.")
+    first = load(runs[0].run, catalogue)
+    size, short = first.image.size, load_size(first.recipe.image)
+    real = real_images(dataset, size, short)
+    made = []
+    for contender in runs:
+        report.say(f"translating with {contender.name}")
+        made.append(_translated(contender, load(contender.run, catalogue), dict(zip(DIRECTIONS, real["test"]))))
+    smallest = fewest(real)
+    there = samples_of(dataset, real, size, short) if smallest >= FEWEST else None
+    judgeable = (there, there.reversed(there.target_test)) if there else (None, None)
+    names = (dataset.domains.a.name, dataset.domains.b.name)
+    notes = (
+        *notes,
+        " and ".join(f"{len(images)} {name}" for images, name in zip(real["test"], names))
+        + f" test images, {size} px, "
+        f"centre crops of images loaded at {short} px; features in float32, distances in float64; final weights.",
+        "All of it was measured by this command: no published number stands here.",
+    )
+    directions = []
+    for direction, samples, source, (here, other) in zip(DIRECTIONS, judgeable, real["test"], (names, names[::-1])):
+        title = f"{here} → {other}"
+        table = Table(title, {}, notes=(f"not judged: a set of {smallest} images is too small (at least {FEWEST})",))
+        if samples is not None:
+            candidates = {m.contender.name: m.images[direction] for m in made}
+            table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), made)
+        table = evolve(table, notes=(*table.notes, *notes))
+        directions.append(Direction(direction, title, table, _grid(samples, source, made, direction)))
+    return Compared(
+        _summary(directions, made, notes),
+        tuple(directions),
+        tuple(f"{m.contender.name}: {line}" for m in made for line in m.warnings),
+        {method: those[0].recipe for method, those in _methods(made).items()},
+    )
+
+
+def _translated(contender: Contender, bundle: Bundle, test: Mapping[str, Images]) -> _Translated:
+    images = {
+        direction: Translation(bundle, direction, batch=50).images(list(source), seed=contender.seed)
+        for direction, source in test.items()
+    }
+    told = [*bundle.manifest.get("warnings", ())]
+    told += [line for direction, made in images.items() for line in health.check_images(made, direction)]
+    return _Translated(contender, images, facts(contender, bundle), tuple(told), bundle.recipe.plain())
+
+
+def facts(contender: Contender, bundle: Bundle) -> dict[str, Score]:
+    """What a trained run weighs and what it took, as scores without a better direction."""
+    cascades = [bundle.cascade(direction) for direction in DIRECTIONS]
+    trained = sum(p.numel() for c in cascades for net in (c.translators, c.inverter) for p in net.parameters())
+    frozen_too = sum(p.numel() for p in bundle.encoder.parameters())
+    cost, seen = Cost.read(contender.run), images_seen(bundle.recipe)
+    whole = cost.begun == cost.measured
+    unseen = Score.missing("a process was killed or could not be measured")
+    cpu = cost.cpu_seconds
+    return {
+        "parameters, M": Score(trained / 1e6, "of what is trained and translates, both directions, in millions"),
+        "frozen, M": Score(frozen_too / 1e6, "parameters of the frozen encoder, in millions"),
+        "images": Score(seen, "of each domain seen in training, summed over every stage that learns"),
+        "CPU minutes": Score(cpu / 60, "processor time of the whole process: data, features, planning, training")
+        if whole
+        else unseen,
+        "minutes": Score(cost.wall_seconds / 60, "the same by the clock"),
+        "images/s": Score(seen / cpu, "images seen a second of that processor time") if whole and cpu else unseen,
+        "peak MiB": Score(cost.peak_bytes / 2**20, "largest resident memory of the process") if whole else unseen,
+    }
+
+
+def _methods(made: Sequence[_Translated]) -> dict[str, list[_Translated]]:
+    found: dict[str, list[_Translated]] = {}
+    for m in made:
+        found.setdefault(m.contender.method, []).append(m)
+    return found
+
+
+def _over_seeds(table: Table, made: Sequence[_Translated]) -> Table:
+    """A row for each method in place of one for each of its runs."""
+    rows = {name: table.rows[name] for name in table.controls}
+    merged: dict[str, dict[str, Score]] = {}
+    for method, those in _methods(made).items():
+        each = [table.rows[m.contender.name] for m in those]
+        # a metric that failed has a missing score in place of its own
+        found = {key: [scores[key] for scores in each if key in scores] for key in table.columns}
+        merged[method] = {key: merge(scores) for key, scores in found.items() if scores}
+    return evolve(table, rows={**merged, **rows})
+
+
+def merge(scores: Sequence[Score]) -> Score:
+    """One score for several seeds': their mean, with the sample standard deviation as its spread."""
+    known = [s for s in scores if not math.isnan(s.value)]
+    if len(scores) == 1 or not known:
+        return scores[0]
+    spread = {SPREAD: stdev(s.value for s in known)} if len(known) > 1 else {}
+    lacking = f" ({len(scores) - len(known)} without a value)" if len(known) < len(scores) else ""
+    protocol = known[0].protocol.removesuffix(f"; {HOW}")
+    return evolve(
+        known[0],
+        value=mean(s.value for s in known),
+        protocol=f"{protocol}; mean ± standard deviation of {len(known)} seeds{lacking}",
+        beside={k: v for k, v in known[0].beside.items() if k != SPREAD} | spread,
+        warning="; ".join(dict.fromkeys(s.warning for s in known if s.warning)),
+    )
+
+
+def _summary(directions: Sequence[Direction], made: Sequence[_Translated], notes: Sequence[str]) -> Table:
+    """Methods down, directions across, by each distance; then what each method cost."""
+    rows: dict[str, dict[str, Score]] = {}
+    for name in (n for n in directions[0].table.shown if n.startswith(DISTANCES)):
+        for direction in directions:
+            for row, scores in direction.table.rows.items():
+                if name in scores:  # its warning stands in the direction's own table
+                    rows.setdefault(row, {})[f"{name} {direction.name}"] = evolve(scores[name], warning="")
+    costs = {
+        method: {key: merge([m.facts[key] for m in those]) for key in those[0].facts}
+        for method, those in _methods(made).items()
+    }
+    spent = {
+        method: costs[method]["CPU minutes"].value / those[0].contender.times
+        for method, those in _methods(made).items()
+    }
+    typical = median(spent.values())
+    for method, cost in costs.items():
+        ratio = spent[method] / typical if typical else 1.0
+        if max(ratio, 1 / max(ratio, 1e-9)) > UNEQUAL:
+            told = f"{ratio:.2f} times the processor time that is typical of its budget: not the same budget"
+            cost["CPU minutes"] = evolve(cost["CPU minutes"], warning=told)
+        rows[method] = rows.get(method, {}) | cost
+    which = "; ".join(f"{d.name}: {d.title}" for d in directions)
+    return Table("All methods", rows, directions[0].table.controls, (f"{which}.", *notes))
+
+
+def _grid(samples: Samples | None, source: Images, made: Sequence[_Translated], direction: str) -> dict[str, Images]:
+    """A row for the source, one for each method by its first seed, and the first method's nearest training images."""
+    picked = np.linspace(0, len(source) - 1, min(SHOWN, len(source))).astype(int)
+    rows = {"source": source[picked]}
+    rows |= {method: those[0].images[direction][picked] for method, those in _methods(made).items()}
+    if samples is not None:
+        method, ours = next((m, rows[m]) for m in rows if m != "source")
+        few = POOLED.of(samples.with_translated(ours), "translated")
+        nearest = distances(few, POOLED.of(samples, "target_train")).argmin(1)
+        rows[f"nearest training image to {method}'s"] = samples.target_train[nearest]
+    return rows
+
+
+def as_json(compared: Compared, protocol: Mapping[str, Any], runs: Sequence[Contender]) -> dict[str, Any]:
+    """All of it as plain values."""
+    return {
+        "protocol": dict(protocol),
+        "summary": compared.summary.as_json(),
+        "directions": {d.name: d.table.as_json() for d in compared.directions},
+        "runs": {c.name: atomic.read_json(c.run.with_name(c.run.name + ".cost.json"), "a cost") for c in runs},
+    }

@@ -1,0 +1,229 @@
+"""Small convolutional judges: the network, random views, training and the cache on disk.
+
+A judge is trained here, on the data at hand, deterministically by seed; its weights are kept as safetensors under a
+hash of everything that determines them, so that the next evaluation of the same data starts at once.
+"""
+
+# B batch, N images, C channels, O outputs, H W space
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import evolve, frozen
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...framework.metrics.metric import Images
+from ...framework.support import atomic
+from ...framework.support.fetch import cache_dir
+
+VERSION = 1
+"""Part of every cache key: raise it when anything here that shapes a judge changes."""
+JUDGE_SIZE = 96
+"""Larger images are resized to this: a judge must cost a minute, not an hour."""
+GOOD = 0.95
+"""A judge whose own held-out score is lower learns longer; if that does not help, it says so."""
+VIEWS = "views of images that the judge learns from; three times as many if these do not make it good"
+LONGER = 3
+"""Times the views that a judge which did not become good learns from, from the start: some pairs are harder."""
+
+
+@frozen
+class Training:
+    """How long and how fast a judge learns."""
+
+    images_seen: int = 14_000
+    batch: int = 50
+    rate: float = 4e-3
+    weight_decay: float = 1e-2
+    width: int = 24
+    seed: int = 0
+
+    def attempts(self) -> Iterator[Training]:
+        """This training, and the one for a judge that it does not make good."""
+        yield self
+        yield evolve(self, images_seen=LONGER * self.images_seen)
+
+
+class JudgeNet(nn.Module):
+    """Four halvings of 3x3 convolutions with batch norm, a narrow map, one hidden layer, O outputs."""
+
+    def __init__(self, channels: int, outputs: int, size: int, width: int):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for wide in (width, 2 * width, 3 * width, 4 * width):
+            # one convolution at the widest map, two below: half of the time would go there
+            for stride in (2, 1) if layers else (2,):
+                layers += [nn.Conv2d(channels, wide, 3, stride, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
+                channels = wide
+            size = (size + 1) // 2
+        # The map is flattened, not averaged: positions are among what is judged.
+        layers += [nn.Conv2d(channels, 16, 1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(16 * size * size, 128)]
+        self.layers = nn.Sequential(*layers, nn.ReLU(), nn.Linear(128, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, O)."""
+        y: Tensor = self.layers(x)
+        return y.float()
+
+
+@frozen
+class View:
+    """Random windows of a batch: centre `shift` (B, 2) and half side `scale` (B) in [-1, 1] units, mirrored or not.
+
+    `mirror` (B) is -1 for a mirrored view, else 1.
+    """
+
+    scale: Tensor
+    shift: Tensor
+    mirror: Tensor
+
+    @classmethod
+    def draw(cls, count: int, random: torch.Generator) -> View:
+        """Windows of 88 to 104 % of the side, up to 6 % off centre, half of them mirrored."""
+        uniform = torch.rand(count, 4, generator=random)
+        mirror = torch.where(uniform[:, 3] < 0.5, -1.0, 1.0)
+        return cls(0.88 + 0.16 * uniform[:, 0], (uniform[:, 1:3] - 0.5) * 0.24, mirror)
+
+    def of(self, images: Tensor) -> Tensor:
+        """The windows (B, C, H, W) of images (B, C, H, W), resampled to the same size."""
+        zero = torch.zeros_like(self.scale)
+        rows = [
+            torch.stack([self.scale * self.mirror, zero, self.shift[:, 0]], 1),
+            torch.stack([zero, self.scale, self.shift[:, 1]], 1),
+        ]
+        grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+        return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+    def position(self, fraction: Tensor, axis: str) -> Tensor:
+        """Where in the view a position (B) given as a fraction of the image lies, as a fraction of the view."""
+        index = 0 if axis == "x" else 1
+        moved = (2 * fraction - 1 - self.shift[:, index]) / self.scale
+        return ((moved * self.mirror if axis == "x" else moved) + 1) / 2
+
+
+def as_tensor(images: Images, size: int) -> Tensor:
+    """uint8 (B, H, W, C) -> (B, C, size, size) in [-1, 1]; area-resized when larger."""
+    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return F.interpolate(x, (size, size), mode="area") if x.shape[-1] != size else x
+
+
+def softened(x: Tensor, random: torch.Generator, share: float, width: int = 5) -> Tensor:
+    """`share` of the images blurred by a box of `width` pixels, mixed with the sharp one at random strength."""
+    blurred = F.pad(x, (width // 2,) * 4, mode="reflect")
+    for kernel in ((width, 1), (1, width)):  # one axis at a time: a fifth of the work
+        blurred = F.avg_pool2d(blurred, kernel, 1)
+    strength = torch.rand(len(x), 1, 1, 1, generator=random)
+    strength = strength * (torch.rand(len(x), 1, 1, 1, generator=random) < share)
+    return x + strength * (blurred - x)
+
+
+def fit(
+    images: Tensor,
+    net: JudgeNet,
+    training: Training,
+    dress: Callable[[Tensor, torch.Generator], Tensor],
+    loss: Callable[[Tensor, Tensor, View], Tensor],
+    progress: Callable[[str], None] | None = None,
+) -> None:
+    """Trains `net` on random views of `images` (N, C, H, W).
+
+    `dress(views, random)` changes their appearance; `loss(outputs, indices, view)` knows the labels by index.
+    """
+    random = torch.Generator().manual_seed(training.seed)
+    # a short training takes smaller steps, of which it then has enough for batch norm to settle
+    batch = min(training.batch, len(images), max(8, training.images_seen // 100))
+    steps = max(training.images_seen // batch, 2)
+    optimiser = torch.optim.AdamW(net.parameters(), weight_decay=training.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=steps)
+    net.train().to(memory_format=torch.channels_last)
+    order = torch.randperm(len(images), generator=random)
+    for step in range(steps):
+        if len(order) < batch:
+            order = torch.cat([order, torch.randperm(len(images), generator=random)])
+        chosen, order = order[:batch], order[batch:]
+        view = View.draw(batch, random)
+        x = dress(view.of(images[chosen]), random).contiguous(memory_format=torch.channels_last)
+        with half_precision():
+            outputs = net(x)
+        value = loss(outputs, chosen, view)
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        schedule.step()
+        if progress and step % 20 == 0:
+            progress(f"judge {100 * step // steps} %")
+    net.eval()
+
+
+def predict(net: nn.Module, x: Tensor, batch: int = 100) -> Tensor:
+    """Outputs (N, O) of images (N, C, H, W), in float32: cheap here, and the same on every machine."""
+    with torch.inference_mode():
+        return torch.cat([net(x[i : i + batch]) for i in range(0, len(x), batch)])
+
+
+def half_precision() -> torch.autocast:
+    """bfloat16 autocast where the processor has it; elsewhere it would be emulated, and slow."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16())
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def fingerprint(*parts: Any) -> str:
+    """Hex SHA-256 of arrays (dtype, shape and bytes) and of anything that `str` tells apart."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        else:
+            digest.update(f"{type(part).__name__}:{part}".encode())
+        digest.update(b";")
+    return digest.hexdigest()
+
+
+def cached(
+    kind: str, key: str, make: Callable[[], JudgeNet], train: Callable[[JudgeNet], dict[str, float]]
+) -> tuple[JudgeNet, dict[str, float]]:
+    """The judge of this key, from the cache or trained now, with the facts that `train` measured (held-out scores).
+
+    A file that does not match its recorded hash is not used: the judge is trained again.
+    """
+    path = cache_dir() / "judges" / f"{kind}-{key[:32]}.safetensors"
+    with torch.random.fork_rng(devices=[]):  # initial weights and dropout draw from the caller's global stream
+        torch.manual_seed(int(key[:8], 16))
+        net = make()
+        facts = _restored(path, net)
+        if facts is not None:
+            return net, facts
+        facts = train(net)
+    data = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
+    atomic.write_bytes(path, data)
+    atomic.write_json(path.with_suffix(".json"), {"sha256": hashlib.sha256(data).hexdigest(), "facts": facts})
+    return net, facts
+
+
+def _restored(path: Path, net: JudgeNet) -> dict[str, float] | None:
+    try:
+        record = json.loads(path.with_suffix(".json").read_text())
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != record["sha256"]:
+            return None
+        net.load_state_dict(load(data))
+        facts = {str(k): float(v) for k, v in record["facts"].items()}
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return None  # missing, damaged or of another shape: as good as not there
+    net.eval()
+    return facts

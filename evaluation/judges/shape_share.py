@@ -1,0 +1,143 @@
+"""The judge of shape: a network trained so that texture cannot help it. Recolouring earns nothing here."""
+
+# N images, H W space
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from attrs import field, frozen, validators
+from torch import Tensor
+
+from ...framework.hooks import hookimpl
+from ...framework.metrics.metric import Images, Metric, Samples, Score
+from ...framework.offers import MetricOffer
+from . import shape_data
+from .class_share import accuracy_of, judged
+from .network import (
+    GOOD,
+    JUDGE_SIZE,
+    VERSION,
+    VIEWS,
+    JudgeNet,
+    Training,
+    cached,
+    fast_bfloat16,
+    fingerprint,
+    fit,
+    predict,
+)
+
+SWAPPED = (
+    "grey levels, trained on plain and texture-swapped animals with random channel mix, blur, contrast and inversion"
+)
+SILHOUETTES = (
+    "binary silhouettes (half of Otsu's threshold on the difference from the border's grey, holes closed), trained on "
+    "the real training images"
+)
+
+
+@frozen
+class ShapeOptions:
+    """How the shape judge is trained."""
+
+    images_seen: int = field(default=14_000, validator=validators.ge(2), metadata={"help": VIEWS})
+    rendered: int = field(
+        default=330, validator=validators.ge(8), metadata={"help": "texture-swapped images a shape (safari only)"}
+    )
+    width: int = field(default=24, validator=validators.ge(2), metadata={"help": "channels of the first layers"})
+    seed: int = field(default=0, metadata={"help": "of initial weights and random views"})
+
+
+@frozen
+class ShapeShare(Metric):
+    """The share of translations that a judge blind to texture takes for the target.
+
+    On `safari` a grey-level network that has learnt from texture-swapped animals (a zebra's body with a giraffe's
+    patches and the reverse); elsewhere a network that sees binary silhouettes only.
+    """
+
+    options: ShapeOptions = ShapeOptions()
+
+    def measure(self, samples: Samples) -> dict[str, Score]:
+        """`target-shape`."""
+        swapped = shape_data.has_swapped_textures(samples)
+        prepare = shape_data.grey if swapped else shape_data.silhouettes
+        size = min(samples.size, JUDGE_SIZE)
+        judge, facts, sign, views = samples.shared.once(
+            ("shape", self.options), lambda: self._judge(samples, swapped, size)
+        )
+        outputs = sign * predict(judge, prepare(samples.translated, size))[:, 0]
+        how = f"network on {SWAPPED if swapped else SILHOUETTES}; {views} views at {size} px"
+        return {"target-shape": judged((outputs > 0).numpy(), facts, how, samples)}
+
+    def _judge(self, samples: Samples, swapped: bool, size: int) -> tuple[JudgeNet, dict[str, float], int, int]:
+        """The judge, its facts, 1 or -1, and the views that it learnt from.
+
+        One network serves both directions, which see it with opposite signs.
+        """
+        sign = 1 if samples.source_name <= samples.target_name else -1
+        forward = samples if sign == 1 else samples.reversed(samples.target_test)
+        o = self.options
+        extra = shape_data.Swapped(forward, o.rendered) if swapped else None
+        sets = (forward.source_train, forward.target_train, *(extra.probe() if extra else ()))
+        for training in Training(images_seen=o.images_seen, width=o.width, seed=o.seed).attempts():
+            net, facts = cached(
+                "shape",
+                fingerprint(VERSION, training, fast_bfloat16(), size, o.rendered, *sets),
+                lambda: JudgeNet(1, 1, size, o.width),
+                partial(self._train, samples=forward, extra=extra, training=training, size=size),
+            )
+            if accuracy_of(facts) >= GOOD:
+                break
+        if sign == -1:
+            source, target = facts["untranslated source"], facts["real target"]
+            facts = facts | {"untranslated source": 1 - target, "real target": 1 - source}
+        return net, facts, sign, training.images_seen
+
+    def _train(
+        self, net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, training: Training, size: int
+    ) -> dict[str, float]:
+        prepare = shape_data.colour if extra else shape_data.silhouettes
+        dress = shape_data.blind_to_texture if extra else shape_data.roughened
+        count = self.options.rendered if extra else None
+        sets = [samples.source_train[:count], samples.target_train[:count], *(extra.train() if extra else ())]
+        labels = torch.cat([torch.full((len(s),), float(k % 2)) for k, s in enumerate(sets)])
+
+        def loss(outputs: Tensor, chosen: Tensor, view: object) -> Tensor:
+            return torch.nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], labels[chosen])
+
+        fit(torch.cat([prepare(s, size) for s in sets]), net, training, dress, loss, samples.common.get("progress"))
+        return self._held_out(net, samples, extra, size)
+
+    @staticmethod
+    def _held_out(net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, size: int) -> dict[str, float]:
+        look = shape_data.grey if extra else shape_data.silhouettes
+
+        def share(images: Images) -> float:
+            return float((predict(net, look(images, size))[:, 0] > 0).float().mean())
+
+        source, target = share(samples.source), share(samples.target_test)
+        facts = {"untranslated source": source, "real target": target}
+        own = (1 - source + target) / 2
+        if extra is None:
+            return facts | {"held-out accuracy": own}
+        a, b = (share(images) for images in extra.test())
+        return facts | {
+            "held-out accuracy": (own + (1 - a + b) / 2) / 2,
+            "held-out, own texture": own,
+            "held-out, swapped texture": (1 - a + b) / 2,
+        }
+
+
+@hookimpl
+def metrics() -> Iterator[MetricOffer]:
+    """The judge of shape."""
+    yield MetricOffer(
+        name="target-shape",
+        options=ShapeOptions,
+        build=ShapeShare,
+        summary="How many translations does a judge blind to texture take for the target?",
+    )

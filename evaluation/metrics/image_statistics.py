@@ -1,0 +1,164 @@
+"""Scores that need no judge: diversity, sharpness, black outputs, and whether training images were memorised."""
+
+# N images, D dimensions
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ...framework.hooks import hookimpl
+from ...framework.metrics.metric import Images, Metric, Samples, Score
+from ...framework.offers import MetricOffer, NoOptions
+from .extractors import Extractor, Features, Pooled
+
+DIVERSITY_LOW = 0.7
+NEAREST_LOW = 0.8
+SHARPNESS_LOW = 0.5
+BLACK_MAX, BLACK_STD = 8, 2
+POOLED = Pooled()
+
+
+def distances(x: Features, y: Features) -> NDArray[np.float64]:
+    """Euclidean distances (N, N') of two sets of features (N, D) and (N', D)."""
+    squared = (x * x).sum(1)[:, None] + (y * y).sum(1)[None] - 2 * x @ y.T
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
+
+
+def mean_pairwise(x: Features) -> float:
+    """Mean distance of two different members."""
+    return float(distances(x, x)[np.triu_indices(len(x), 1)].mean())
+
+
+def gradient_energy(images: Images) -> float:
+    """Mean squared difference of neighbouring pixels' grey values, in (0 to 255)^2."""
+    total, count = 0.0, 0
+    for start in range(0, len(images), 100):  # in parts: float copies of a whole set can be large
+        grey = images[start : start + 100].mean(-1)
+        for axis in (1, 2):
+            difference = np.diff(grey, axis=axis)
+            total, count = total + float((difference**2).sum()), count + difference.size
+    return total / count
+
+
+def black(images: Images) -> NDArray[np.bool_]:
+    """Which images (N) are black or of one colour: maximum below 8 or standard deviation below 2, of 255."""
+    flat = images.reshape(len(images), -1)
+    # the deviation of grey values: a single colour has none, whatever its channels differ by
+    spread = np.array([image.mean(-1).std() for image in images])
+    return np.asarray((flat.max(1) < BLACK_MAX) | (spread < BLACK_STD))
+
+
+@frozen
+class Diversity(Metric):
+    """Mean feature distance of two translations over that of two real target images; a collapse is near 0."""
+
+    extractor: Extractor = POOLED
+
+    def measure(self, samples: Samples) -> dict[str, Score]:
+        """`diversity`."""
+        real = samples.shared.once(
+            ("pairwise", self.extractor.name), lambda: mean_pairwise(self.extractor.of(samples, "target_test"))
+        )
+        value = mean_pairwise(self.extractor.of(samples, "translated")) / max(real, 1e-9)
+        warning = f"below {DIVERSITY_LOW}: the translations resemble one another (collapse)"
+        return {
+            "diversity": Score(
+                value,
+                f"mean pairwise distance over that of real target test images; {self.extractor.protocol}",
+                len(samples.translated),
+                "× real",
+                None,
+                {"real target": 1.0},
+                warning if value < DIVERSITY_LOW else "",
+            )
+        }
+
+
+@frozen
+class Nearest(Metric):
+    """Distance to the nearest target training image over the same for real test images; copies are near 0."""
+
+    extractor: Extractor = POOLED
+
+    def measure(self, samples: Samples) -> dict[str, Score]:
+        """`nearest-training`."""
+        train = self.extractor.of(samples, "target_train")
+        real = samples.shared.once(
+            ("nearest", self.extractor.name),
+            lambda: float(distances(self.extractor.of(samples, "target_test"), train).min(1).mean()),
+        )
+        value = float(distances(self.extractor.of(samples, "translated"), train).min(1).mean()) / max(real, 1e-9)
+        warning = f"below {NEAREST_LOW}: nearer to training images than real images are (memorised)"
+        return {
+            "nearest-training": Score(
+                value,
+                "mean distance to the nearest target training image, over that of real target test images "
+                f"({len(train)} training images); {self.extractor.protocol}",
+                len(samples.translated),
+                "× real",
+                None,
+                {"real target": 1.0},
+                warning if value < NEAREST_LOW else "",
+            )
+        }
+
+
+class Sharpness(Metric):
+    """Gradient energy over that of real target images; blur is below 1, noise and grids above."""
+
+    def measure(self, samples: Samples) -> dict[str, Score]:
+        """`sharpness`."""
+        real, source = samples.shared.once(
+            "gradient", lambda: (gradient_energy(samples.target_test), gradient_energy(samples.source))
+        )
+        value = gradient_energy(samples.translated) / max(real, 1e-9)
+        warning = f"below {SHARPNESS_LOW}: much blurrier than real images" if value < SHARPNESS_LOW else ""
+        return {
+            "sharpness": Score(
+                value,
+                f"mean squared grey gradient at {samples.size} px, over that of real target test images",
+                len(samples.translated),
+                "× real",
+                None,
+                {"source": source / max(real, 1e-9)},
+                warning,
+            )
+        }
+
+
+class BlackOutputs(Metric):
+    """The share of translations that are black or of one colour."""
+
+    def measure(self, samples: Samples) -> dict[str, Score]:
+        """`black-outputs`."""
+        found = black(samples.translated)
+        return {
+            "black-outputs": Score(
+                float(found.mean()),
+                f"share with maximum below {BLACK_MAX} or grey deviation below {BLACK_STD}, of 255",
+                len(found),
+                "share",
+                False,
+                {"real target": float(black(samples.target_test).mean())},
+                f"{int(found.sum())} of {len(found)} outputs are black or of one colour" if found.any() else "",
+            )
+        }
+
+
+OFFERS = (
+    ("diversity", Diversity, "Do translations differ as much as real target images do?"),
+    ("nearest-training", Nearest, "Are translations copies of training images?"),
+    ("sharpness", Sharpness, "Are translations as sharp as real target images?"),
+    ("black-outputs", BlackOutputs, "How many translations are black or of one colour?"),
+)
+
+
+@hookimpl
+def metrics() -> Iterator[MetricOffer]:
+    """Diversity, memorisation, sharpness and black outputs."""
+    for name, metric, summary in OFFERS:
+        yield MetricOffer(name=name, options=NoOptions, build=lambda options, m=metric: m(), summary=summary)

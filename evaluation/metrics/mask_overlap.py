@@ -1,0 +1,150 @@
+"""Does a translation stand where its source does, and fill as much? By silhouettes, where the background is plain.
+
+There is no right answer across species: a zebra's outline is not a giraffe's. So each translation's silhouette is held
+against its own source's, by the intersection over the union (IoU) of the two and of their bounding boxes. The value
+is read between two others: what an unrelated real target image reaches, and what the best of the real target training
+images reaches, a different one for each source. A good translator is near the latter and is taken for the target
+(`target-shape`). Far above it the source's own shape was kept; at the former nothing of its place and size was.
+"""
+
+# N, M masks, H W space
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...framework.errors import InputError
+from ...framework.hooks import hookimpl
+from ...framework.metrics.metric import Images, Metric, Samples, Score
+from ...framework.offers import MetricOffer, NoOptions
+from ..judges.shape_data import silhouettes
+from .extractors import TRAIN_LIMIT, Features
+from .image_statistics import black
+from .jackknife import SPREAD, Rows, half_width
+
+MASK_SIZE = 64
+PLAIN, ALIKE = 0.5, 8
+PROBE = 200
+Masks = NDArray[np.bool_]
+
+
+def border(images: Images) -> Features:
+    """The grey values (N, 2 H + 2 W) along each image's edges."""
+    grey = images.mean(-1)
+    return np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], 1)
+
+
+def plain(images: Images) -> bool:
+    """Whether the background is of one grey: mean share of an image's border within ALIKE levels of its median."""
+    found = border(images[:PROBE])
+    return bool((np.abs(found - np.median(found, 1, keepdims=True)) <= ALIKE).mean() >= PLAIN)
+
+
+def masks(images: Images) -> Masks:
+    """uint8 (N, H, W, 3) -> what stands out from the border's grey, (N, S, S), S at most MASK_SIZE.
+
+    Nothing does in an image that is black or of one colour, where a threshold has no meaning.
+    """
+    size = min(images.shape[1], MASK_SIZE)
+    margin = size // 16
+    parts = (silhouettes(framed(images[i : i + 100]), size + 2 * margin) for i in range(0, len(images), 100))
+    found = np.concatenate([part[:, 0, margin:-margin, margin:-margin].numpy() > 0 for part in parts])
+    found[black(images)] = False
+    return found
+
+
+def framed(images: Images) -> Images:
+    """With a margin of H / 16 in the border's grey: holes are closed up to the edge, and not beyond what is there."""
+    margin = images.shape[1] // 16
+    grey = np.median(border(images), 1).astype(np.uint8)
+    found = np.tile(grey[:, None, None, None], (1, *(side + 2 * margin for side in images.shape[1:3]), 3))
+    found[:, margin:-margin, margin:-margin] = images
+    return found
+
+
+def overlaps(x: Masks, y: Masks) -> Features:
+    """IoU of every pair of masks (N, H, W) and (M, H, W): (N, M); 0 where both are empty."""
+    flat, other = (v.reshape(len(v), -1).astype(np.float32) for v in (x, y))
+    shared = (flat @ other.T).astype(np.float64)
+    union = flat.sum(1)[:, None] + other.sum(1)[None] - shared
+    return np.asarray(shared / np.maximum(union, 1))
+
+
+def boxed(found: Masks) -> Masks:
+    """Each mask's bounding box, filled; empty masks stay empty."""
+    rows, columns = (_span(np.asarray(found.any(axis))) for axis in (2, 1))
+    return np.asarray(rows[:, :, None] & columns[:, None, :])
+
+
+def _span(held: Masks) -> Masks:
+    """Of each row (N, L), everything from the first that is held to the last."""
+    before = np.logical_or.accumulate(held, 1)
+    after = np.logical_or.accumulate(held[:, ::-1], 1)[:, ::-1]
+    return np.asarray(before & after)
+
+
+class MaskOverlap(Metric):
+    """Mean IoU of a translation's silhouette with its source's, and of their bounding boxes."""
+
+    def measure(self, samples: Samples) -> dict[str, Score]:
+        """`mask-iou` and `box-iou`; neither where the background is not plain, since nothing is cut out there."""
+        if not samples.shared.once("plain", lambda: plain(samples.source_train) and plain(samples.target_train)):
+            return {}
+        if not samples.paired:
+            raise InputError(
+                "mask-iou",
+                found=f"{len(samples.translated)} images for {len(samples.source)} sources",
+                expected="one translation a source",
+            )
+        made = masks(samples.translated)
+        return {
+            name: self._score(name, shape, made, samples)
+            for name, shape in (("mask-iou", lambda found: found), ("box-iou", boxed))
+        }
+
+    def _score(self, name: str, shape: Callable[[Masks], Masks], made: Masks, samples: Samples) -> Score:
+        source, floor, ceiling, count = samples.shared.once(name, lambda: self._real(shape, samples))
+        table = overlaps(shape(made), source)
+
+        def own(rows: Rows) -> float:
+            return float(table[rows, rows].mean())
+
+        def more(rows: Rows) -> float:
+            others = table[np.ix_(rows, rows)].sum() - table[rows, rows].sum()
+            return own(rows) - float(others) / (len(rows) * (len(rows) - 1))
+
+        every = np.arange(len(table))
+        lost = more(every) <= half_width(more, len(every))
+        what = "silhouettes" if name == "mask-iou" else "silhouettes' bounding boxes"
+        return Score(
+            own(every),
+            f"mean intersection over union of the {what} of translation and source (half of Otsu's threshold on the "
+            f"difference from the border's grey, holes closed) at {source.shape[1]} px; unrelated: every real "
+            f"target test image with every source; best: of {count} target training images, for each source",
+            len(every),
+            "IoU",
+            None,
+            {"unrelated real target": floor, "best real target": ceiling, SPREAD: half_width(own, len(every))},
+            "no more like their own sources than like others: place and size are lost" if lost else "",
+        )
+
+    @staticmethod
+    def _real(shape: Callable[[Masks], Masks], samples: Samples) -> tuple[Masks, float, float, int]:
+        sets = (samples.source, samples.target_test, samples.target_train[:TRAIN_LIMIT])
+        found = samples.shared.once("masks", lambda: [masks(images) for images in sets])
+        source, test, train = (shape(each) for each in found)
+        return source, float(overlaps(source, test).mean()), float(overlaps(source, train).max(1).mean()), len(train)
+
+
+@hookimpl
+def metrics() -> Iterator[MetricOffer]:
+    """The overlap of silhouettes."""
+    yield MetricOffer(
+        name="mask-iou",
+        options=NoOptions,
+        build=lambda options: MaskOverlap(),
+        summary="Does a silhouette stand where its source's does, as large? (needs a plain background)",
+    )

@@ -1,0 +1,65 @@
+"""`crosscade report`: the page of a run, from what stands in its folder; nothing is trained or judged."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...framework.catalogue import Catalogue
+from ...framework.errors import InputError
+from ...framework.hooks import hookimpl
+from ...framework.offers import CommandOffer
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="RUN", help="folder of a run that was begun")
+    parser.add_argument("--out", metavar="FILE", help="the page (default: RUN/index.html)")
+
+
+def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    run = Path(arguments.folder)
+    if not (run / "run.json").exists():
+        raise _no_run(run)
+    from attrs import evolve
+
+    from ...framework.bundle.bundle import load
+    from ...framework.support.progress import Reporter
+    from .page import write
+    from .run import SUMMARY, about, samples, translated
+    from .saved import read_tables
+
+    data = about(run, catalogue)
+    if (run / "bundle" / "bundle.json").exists():
+        bundle = load(run, catalogue)
+        data = evolve(data, title=f"{bundle.domains.a} ↔ {bundle.domains.b}")
+        try:
+            dataset = catalogue.get("dataset", bundle.recipe.data.use).build(bundle.recipe.data.options)
+        except InputError as error:  # the folders may have gone, or this may be another machine
+            Reporter().warn(f"no translations on the page: {error}")
+        else:
+            data = evolve(data, summary=SUMMARY, strips=translated(run, bundle, dataset))
+    if not data.strips:
+        data = evolve(data, figures=samples(run))
+    if (run / "scores.json").exists():
+        data = evolve(data, tables=read_tables(run / "scores.json"))
+    print(f"{write(data, Path(arguments.out or run / 'index.html'))}: open it in a browser.")
+    return 0
+
+
+def _no_run(folder: Path) -> InputError:
+    if (folder / "run" / "run.json").exists():
+        cure = f"Give {folder / 'run'}; {folder / 'index.html'} is the page of the whole."
+    elif (folder / "protocol.json").exists():
+        cure = "A comparison writes its page itself: repeat its command with --resume."
+    else:
+        cure = "Make one with `crosscade train`."
+    return InputError(str(folder), found="no run.json", expected="the folder of a run that was begun", cure=cure)
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="report", arguments=_arguments, build=_report, summary="Make the page of a run from what its folder holds"
+    )

@@ -1,0 +1,167 @@
+"""One self-contained page: pictures first, then how training went, then the scores and how they were measured."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from attrs import Factory, field, frozen
+from markupsafe import Markup
+from PIL import Image as Pillow
+
+from ...framework.data.dataset import Image
+from ...framework.errors import InputError
+from ...framework.support import atomic
+from .figures import Figure, kind_of
+from .recipe_diff import Lineage
+from .table import MISSING, Table, shown
+
+TEMPLATE = Path(__file__).with_name("page.html")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
+def _rows(rows: Iterable[Iterable[bytes]]) -> tuple[tuple[bytes, ...], ...]:
+    return tuple(tuple(row) for row in rows)
+
+
+@frozen
+class Strip:
+    """Pictures of one direction: each row is one source image, each column a step on its way or a method.
+
+    With `row_names` it is the other way round, and columns may be without a name.
+    """
+
+    title: str
+    columns: tuple[str, ...] = field(converter=_names)
+    rows: tuple[tuple[bytes, ...], ...] = field(converter=_rows)
+    note: str = ""
+    row_names: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.row_names and len(self.row_names) != len(self.rows):
+            raise InputError(
+                f"picture strip '{self.title}'",
+                found=f"{len(self.row_names)} names of rows",
+                expected=f"{len(self.rows)}, one a row",
+            )
+        for row in self.rows:
+            if len(row) != len(self.columns) or not all(cell.startswith(PNG) for cell in row):
+                raise InputError(
+                    f"picture strip '{self.title}'",
+                    found=f"a row of {len(row)} pictures",
+                    expected=f"{len(self.columns)} PNG pictures, one a column",
+                )
+
+
+@frozen(kw_only=True)
+class ReportData:
+    """Everything on the page; what is empty is left out."""
+
+    title: str
+    command: str = ""
+    """The command line that made this result."""
+    summary: str = ""
+    """A sentence or two under the title."""
+    recipes: tuple[Lineage, ...] = ()
+    """What was trained, and how each differs from its parent."""
+    hardware: str = ""
+    durations: tuple[tuple[str, float], ...] = ()
+    """(stage, seconds)."""
+    strips: tuple[Strip, ...] = ()
+    curves: tuple[Figure, ...] = ()
+    """How training went."""
+    figures: tuple[Figure, ...] = ()
+    """Drawings beside the scores: each is shown with its title and its note, and enlarges."""
+    tables: tuple[Table, ...] = ()
+    protocol: tuple[str, ...] = ()
+    """Lines about how the numbers were made, beside each table's own."""
+    warnings: tuple[str, ...] = Factory(tuple)
+    """Health warnings of training; the tables' own are added."""
+
+
+def png(image: Image) -> bytes:
+    """A uint8 (H, W, 3) image as a PNG file's bytes."""
+    stream = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(image)).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def render(data: ReportData) -> str:
+    """The page as HTML text: nothing in it is fetched from anywhere."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"data_uri": data_uri, "seconds": spoken}
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    told = [note for table in data.tables for note in table.notes]
+    warnings = [*data.warnings, *(line for table in data.tables for line in table.warnings())]
+    return template.render(
+        data=data,
+        warnings=list(dict.fromkeys(warnings)),
+        tables=[_laid_out(table) for table in data.tables],
+        common=[note for note in dict.fromkeys(told) if told.count(note) == len(data.tables) > 1],
+        total=sum(seconds for _, seconds in data.durations),
+        longest=max((seconds for _, seconds in data.durations), default=1) or 1,
+    )
+
+
+def write(data: ReportData, path: Path) -> Path:
+    """Writes the page to `path`, wholly or not at all."""
+    atomic.write_bytes(path, render(data).encode("utf-8"))
+    return path
+
+
+def data_uri(picture: bytes) -> Markup:
+    """A PNG or SVG file's bytes for an `src` attribute: as an image, which runs no script and shares no names."""
+    return Markup(f"data:image/{kind_of(picture)};base64," + base64.b64encode(picture).decode("ascii"))
+
+
+def spoken(seconds: float) -> str:
+    """75 -> 1 min 15 s."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _laid_out(table: Table) -> dict[str, Any]:
+    """A page is taller than wide: a line for each score, a column for each candidate."""
+    lines = []
+    protocols = dict(table.protocols())
+    for name, heading in zip(table.shown, table.headings()):
+        unbroken = heading.replace(" ", "\u00a0")
+        cells = []
+        for row, scores in table.rows.items():
+            score = scores.get(name)
+            kind = "control" if row in table.controls else "best" if table.best(name) == row else ""
+            cells.append(
+                {"text": shown(score) if score else MISSING, "kind": kind, "hint": score.warning if score else ""}
+            )
+        lines.append(
+            {
+                "name": unbroken,
+                "label": table.label(name),
+                "cells": cells,
+                "protocol": protocols[name],
+            }
+        )
+    return {
+        "title": table.title,
+        "rows": list(table.rows),
+        "controls": table.controls,
+        "lines": lines,
+        "absent": table.absent(),
+        "notes": table.notes,
+    }

@@ -1,0 +1,98 @@
+"""What a run's own files tell a page: how training went, the recipe, the machine, strips of pictures."""
+
+# N images, H W space
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...framework.bundle.bundle import Bundle, load
+from ...framework.bundle.inference import Translation
+from ...framework.catalogue import Catalogue
+from ...framework.data.dataset import Dataset
+from ...framework.data.images import centre_crop
+from ...framework.metrics.evaluate import load_size
+from ...framework.metrics.metric import Images
+from ...framework.spec import DIRECTIONS
+from ...framework.support.atomic import read_json
+from ...framework.training.events import Events
+from ...framework.training.run_state import state_of
+from .curves import training_curves
+from .figures import Figure
+from .page import ReportData, Strip, png
+from .recipe_diff import lineage
+
+PAGE_ROWS = 14
+SUMMARY = (
+    "Each row is a test image that training never saw, what each level of the cascade made of it, "
+    "and the final translation."
+)
+
+
+def about(run: Path, catalogue: Catalogue) -> ReportData:
+    """The page of a run that was begun, as far as its own files go: no pictures, no scores.
+
+    Raises InputError when the run is of another format.
+    """
+    state = state_of(run)
+    recipe = read_json(run / "recipe.json", "a resolved recipe")
+    events = Events(run / "events.jsonl").read()
+    return ReportData(
+        title=str(recipe["name"]),
+        command=str(state["command"]),  # the one that began it, not a later --resume
+        recipes=(lineage(str(recipe["name"]), state["asked"], recipe, catalogue),),
+        hardware=hardware(state),
+        durations=tuple((e["title"], e["seconds"]) for e in events if e["event"] == "stage"),
+        curves=training_curves(events),
+        warnings=tuple(state.get("warnings", ())),
+    )
+
+
+def translated(run: Path, bundle: Bundle, dataset: Dataset) -> tuple[Strip, ...]:
+    """A strip each direction of a few of the dataset's test images, translated now."""
+    size, short = bundle.image.size, load_size(bundle.recipe.image)
+    before = load(run / "without-refine", bundle.catalogue) if (run / "without-refine").exists() else None
+    inverted = {s.level for s in bundle.recipe.inversions}
+    names = [f"level {s.level}" for s in bundle.recipe.stages[:-1] if s.level in inverted]
+    names = ["source", *names, "translation"]
+    a, b = dataset.domains
+    strips = []
+    for direction, (here, there) in zip(DIRECTIONS, ((a, b), (b, a))):
+        images = [centre_crop(here.test.load(n, short), size) for n in spread(len(here.test))]
+        unrefined = Translation(before, direction).images(images) if before else None
+        columns = Translation(bundle, direction).strip(images)
+        strips.append(strip(f"{here.name} → {there.name}", names, columns, unrefined))
+    return tuple(strips)
+
+
+def samples(run: Path) -> tuple[Figure, ...]:
+    """The last pictures that each stage of a run left while it trained."""
+    newest = {file.name.rpartition("-")[0]: file for file in sorted((run / "samples").glob("*.png"))}
+    return tuple(
+        Figure(stage, file.read_bytes(), f"After {int(file.stem.rpartition('-')[2])} steps: a test image a row.")
+        for stage, file in newest.items()
+    )
+
+
+def strip(title: str, names: Sequence[str], columns: Sequence[Images], before: Images | None = None) -> Strip:
+    """A strip of columns (N, H, W, 3), evenly taken from the N images; `before` refinement stands before the last."""
+    heads, made = list(names), list(columns)
+    if before is not None:
+        heads.insert(-1, "before refinement")
+        made.insert(-1, before)
+    return Strip(title, heads, [[png(column[n]) for column in made] for n in spread(len(made[0]))])
+
+
+def spread(count: int) -> list[int]:
+    """At most PAGE_ROWS of `count` indices, evenly."""
+    return [int(n) for n in np.linspace(0, count - 1, min(PAGE_ROWS, count))]
+
+
+def hardware(state: Mapping[str, Any]) -> str:
+    """The machine that a run was begun on, and its arithmetic there."""
+    arithmetic = f"{state['threads']} thread{'s' * (state['threads'] > 1)}, {state['precision']}"
+    return ", ".join(part for part in (str(state.get("machine", "")), arithmetic) if part)

@@ -1,0 +1,178 @@
+"""Tables of scores: a row for each candidate; as markdown, as JSON and as cells for a page. Torch-free."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import Factory, frozen
+
+from ...framework.metrics.metric import Score
+from ..metrics.jackknife import SPREAD
+
+OWN = ("ratio to ceiling", SPREAD)
+"""What lies beside a score and is that row's alone."""
+MISSING = "–"
+FLAG = "!"
+LABELS = {
+    "target-class": "taken for the target by a classifier",
+    "target-shape": "the same, by a judge blind to texture",
+    "facing": "faces the way the source does",
+    "count": "as many animals as the source",
+    "torso_x": "stands where the source does, across",
+    "torso_y": "… and in height",
+    "size": "as large as the source",
+    "mask-iou": "covers what the source covers (read the protocol)",
+    "box-iou": "… by bounding boxes",
+    "fid": "distance to real target images",
+    "fd-efficientnet-lite0": "distance to real target images",
+    "fd-vgg16-hed": "… by another network",
+    "fd-pixels": "… by grey pixels",
+    "kid": "… by a kernel",
+    "kd-efficientnet-lite0": "… by a kernel",
+    "kd-vgg16-hed": "… by a kernel, another network",
+    "diversity": "1: varied like real images",
+    "nearest-training": "below 1: training images memorised",
+    "sharpness": "1: as sharp as real images",
+    "black-outputs": "black or of one colour",
+}
+"""The built-in scores in plain words, most telling first; others follow."""
+
+
+@frozen
+class Table:
+    """`rows` maps a candidate's name to its scores; `controls` names the rows that are only there to compare with."""
+
+    title: str
+    rows: Mapping[str, Mapping[str, Score]]
+    controls: tuple[str, ...] = ()
+    notes: tuple[str, ...] = Factory(tuple)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every score's name, in reading order."""
+        names = list(dict.fromkeys(name for scores in self.rows.values() for name in scores))
+        order = list(LABELS)
+        return tuple(sorted(names, key=lambda n: order.index(n) if n in order else len(order)))
+
+    def label(self, column: str) -> str:
+        """A column's name (of `fd-pixels a2b` the score's) in plain words; empty for a stranger's score."""
+        return LABELS.get(column.split(" ")[0], "")
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns that have a value in some row."""
+        return tuple(c for c in self.columns if any(not math.isnan(s[c].value) for s in self.rows.values() if c in s))
+
+    def headings(self) -> tuple[str, ...]:
+        """Column names with an arrow where one direction is better."""
+        return tuple(name + self._arrow(name) for name in self.shown)
+
+    def cells(self, row: str) -> tuple[str, ...]:
+        """One row's values as text, flagged where there is a warning."""
+        scores = self.rows[row]
+        return tuple(shown(scores[name]) if name in scores else MISSING for name in self.shown)
+
+    def best(self, column: str) -> str:
+        """The candidate (not a control) with the best value of a column; empty when there is none, or a tie."""
+        known = {
+            r: s[column]
+            for r, s in self.rows.items()
+            if r not in self.controls and column in s and not math.isnan(s[column].value)
+        }
+        wish = next((s.higher_is_better for s in known.values()), None)
+        if wish is None or len(known) < 2:
+            return ""
+        top = (max if wish else min)(score.value for score in known.values())
+        first = [row for row, score in known.items() if score.value == top]
+        return first[0] if len(first) == 1 else ""
+
+    def protocols(self) -> tuple[tuple[str, str], ...]:
+        """(score, how it was measured, with n and what lies beside it) for every shown column."""
+        return tuple((name, self._protocol(name)) for name in self.shown)
+
+    def absent(self) -> tuple[tuple[str, str], ...]:
+        """(score, reason) for every score without a value; one that only some rows lack names them."""
+        found = []
+        for name in self.columns:
+            lacking = {
+                row: scores[name].absent for row, scores in self.rows.items() if name in scores and scores[name].absent
+            }
+            if len(lacking) == len(self.rows):
+                found.append((name, next(iter(lacking.values()))))
+            else:
+                found += [(f"{name} ({row})", reason) for row, reason in lacking.items()]
+        return tuple(found)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Every candidate's warnings (controls are meant to look odd), each once."""
+        found = [
+            f"{row}: {name}: {score.warning}"
+            for row, scores in self.rows.items()
+            if row not in self.controls
+            for name, score in scores.items()
+            if score.warning
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def markdown(self) -> str:
+        """The table, then its protocol, what is absent and the warnings."""
+        lines = [f"### {self.title}", ""] if self.title else []
+        if self.rows:
+            lines += ["| | " + " | ".join(map(_escaped, self.headings())) + " |", "|---|" + "---|" * len(self.shown)]
+        for row in self.rows:
+            cells = (f"**{c}**" if self.best(n) == row else c for n, c in zip(self.shown, self.cells(row)))
+            lines.append(f"| {_escaped(row)} | " + " | ".join(cells) + " |")
+        lines += ["", *(f"- {name}: {how}" for name, how in self.protocols())]
+        lines += [f"- {name}: not measured: {reason}" for name, reason in self.absent()]
+        lines += [f"- {FLAG} {line}" for line in self.warnings()]
+        return "\n".join([*lines, *(f"- {note}" for note in self.notes)]) + "\n"
+
+    def json(self) -> str:
+        """Everything, values in full; nan is null."""
+        return json.dumps(self.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        rows = {
+            row: {name: scores[name].as_json() for name in self.columns if name in scores}
+            for row, scores in self.rows.items()
+        }
+        return {"title": self.title, "controls": list(self.controls), "rows": rows, "notes": list(self.notes)}
+
+    def _arrow(self, name: str) -> str:
+        wish = next((s[name].higher_is_better for s in self.rows.values() if name in s and not s[name].absent), None)
+        return "" if wish is None else " ↑" if wish else " ↓"
+
+    def _protocol(self, name: str) -> str:
+        scores = {row: s[name] for row, s in self.rows.items() if name in s and not math.isnan(s[name].value)}
+        # a candidate's score speaks for the column: the sets behind `beside` are the same in every row
+        score = next((s for row, s in scores.items() if row not in self.controls), next(iter(scores.values())))
+        beside = ", ".join(f"{k} {number(v)}" for k, v in score.beside.items() if k not in OWN)
+        parts = [score.protocol, f"n = {score.n}" if score.n else "", *([beside] if beside else [])]
+        return "; ".join(p for p in parts if p) + "."
+
+
+def number(value: float) -> str:
+    """Three significant digits, and never more than three decimals.
+
+    >>> [number(v) for v in (1056.4, 99.96, 9.998, 0.1234, -0.0001)]
+    ['1056', '100', '10.0', '0.123', '0.000']
+    """
+    if math.isnan(value):
+        return MISSING
+    size = abs(float(f"{value:.3g}"))  # rounded, as it will be seen
+    decimals = next((d for limit, d in ((100, 0), (10, 1), (1, 2)) if size >= limit), 3)
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0: no minus before a nought
+
+
+def shown(score: Score) -> str:
+    """A score as a cell, with its spread where that is known."""
+    spread = f" ± {number(score.beside[SPREAD])}" if SPREAD in score.beside and not score.absent else ""
+    return number(score.value) + spread + (f" {FLAG}" if score.warning and not score.absent else "")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,198 @@
+"""The exporter `onnx`: a bundle becomes one verified graph a direction, with its manifest and golden pictures."""
+
+# N images, H W space
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen, validators
+
+from ...framework.bundle.bundle import Bundle
+from ...framework.contracts import Exporter
+from ...framework.data.dataset import Dataset
+from ...framework.data.images import write_png
+from ...framework.hooks import hookimpl
+from ...framework.metrics.evaluate import load_size
+from ...framework.metrics.metric import Images, cropped
+from ...framework.offers import ExporterOffer, option
+from ...framework.spec import DIRECTIONS, Pair
+from ...framework.support import atomic
+from ..safety import manifest
+from ..safety.manifest import PRECISIONS, Direction, Golden, Manifest
+from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
+from .low_precision import Judges, drawn_styles, reduced
+from .parity import GOLDEN_IMAGES, LEAST_PSNR_DB, RUNTIME_VERSION, Reference, Styles, check_parity, session_of
+from .quantise import random_pictures
+
+PARITY_IMAGES, RANDOM_IMAGES = 64, 8
+OWN_LICENCE = (
+    "Apache-2.0 for the program; the encoder's weights and the pictures it learnt from have licences of their own"
+)
+
+Say = Callable[[str], None]
+
+
+@frozen
+class OnnxOptions:
+    """What to export and how small."""
+
+    direction: str = option("both", "a2b, b2a or both", validators.in_((*DIRECTIONS, "both")))
+    precision: str = option(
+        "fp32",
+        "fp32 | fp16 (half the size) | int8 (static, calibrated on the domain's own pictures)",
+        validators.in_(PRECISIONS),
+    )
+    taps: bool = option(False, "also give the image that each deeper level decided")
+    opset: int = option(OPSET, "ONNX operator set", validators.ge(LOWEST_OPSET), validators.le(HIGHEST_OPSET))
+    licence: str = option(OWN_LICENCE, "stated in the files", validators.min_len(1))
+
+
+class OnnxExporter(Exporter):
+    """A graph that does not repeat eager torch is not shipped; the manifest, written last, vouches for every file."""
+
+    def __init__(self, options: OnnxOptions) -> None:
+        self.options = options
+
+    def export(self, bundle: Bundle, out: Path, dataset: Dataset, say: Say) -> None:
+        """Exports `bundle` to the empty folder `out`; raises RunError when the gate finds a difference."""
+        o = self.options
+        chosen = DIRECTIONS if o.direction == "both" else (o.direction,)
+        with one_thread():
+            judges = Judges.of(bundle, dataset) if o.precision != "fp32" else {}
+            made = {way: self._direction(bundle, way, dataset, out, say, judges.get(way)) for way in chosen}
+        manifest.write(out, _manifest(bundle, o, made, out))
+
+    def _direction(
+        self, bundle: Bundle, direction: str, dataset: Dataset, out: Path, say: Say, judges: Judges | None
+    ) -> Direction:
+        o, names = self.options, _names(bundle, direction)
+        title = f"{names.a} → {names.b}"
+        say(f"{title}: running the cascade in eager float32")
+        module = Deployed(bundle.cascade(direction), taps=o.taps)
+        real = _pictures(bundle, direction, dataset)
+        images = np.concatenate([real, random_pictures(RANDOM_IMAGES, bundle.image.size)])
+        reference = eager(module, images, drawn_styles(len(images), module.cascade.style_size))
+        say(f"{title}: compiling the graph")
+        model = compile_graph(module, bundle.image.size, o.opset)
+        session = session_of(model.SerializeToString())
+        record: dict[str, Any] = check_parity(session, reference, "fp32", f"{title} in fp32")
+        if judges:
+            say(f"{title}: reducing to {o.precision} and judging what it costs")
+            model, record = reduced(model, reference, judges, o.precision, say)
+        facts = {**_facts(bundle, o), "direction": direction, "source": names.a, "target": names.b}
+        name = f"{direction}.onnx"
+        atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))
+        golden = _golden(out, direction, images, reference.outputs[manifest.OUTPUT])
+        return Direction(
+            name, names.a, names.b, module.outputs, golden, LEAST_PSNR_DB[o.precision],
+            module.cascade.style_size, record,
+        )  # fmt: skip
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread of torch meanwhile: with several, sums differ in the last bits, and the files with them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.inference_mode()
+def eager(module: Deployed, images: Images, styles: Styles, batch: int = 16) -> Reference:
+    """What the module makes of uint8 `images` (N, H, W, 3) in float32."""
+    made: list[tuple[torch.Tensor, ...]] = []
+    for start in range(0, len(images), batch):
+        rows = slice(start, start + batch)
+        given = [torch.from_numpy(images[rows])] + ([torch.from_numpy(styles[rows])] if styles is not None else [])
+        made.append(module(*given))
+    outputs = {name: torch.cat([part[k] for part in made]).numpy() for k, name in enumerate(module.outputs)}
+    return Reference(images, styles, outputs)
+
+
+def _names(bundle: Bundle, direction: str) -> Pair[str]:
+    return bundle.domains if direction == "a2b" else bundle.domains.swap()
+
+
+def _pictures(bundle: Bundle, direction: str, dataset: Dataset) -> Images:
+    source = dataset.domains.a if direction == "a2b" else dataset.domains.b
+    return cropped(source.test, load_size(bundle.recipe.image), bundle.image.size, PARITY_IMAGES)
+
+
+def _golden(out: Path, direction: str, images: Images, expected: Images) -> tuple[Golden, ...]:
+    made = []
+    for k in range(min(GOLDEN_IMAGES, len(images))):
+        golden = Golden(f"golden/{direction}-{k}-source.png", f"golden/{direction}-{k}-translated.png")
+        write_png(out / golden.source, images[k])
+        write_png(out / golden.translated, expected[k])
+        made.append(golden)
+    return tuple(made)
+
+
+def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
+    encoder = bundle.manifest["encoder"]
+    return {
+        "method": bundle.recipe.name,
+        "domains": json.dumps([bundle.domains.a, bundle.domains.b], ensure_ascii=False),
+        "encoder": encoder["use"],
+        "encoder_sha256": encoder["weights_sha256"],
+        "levels": json.dumps([stage.level for stage in bundle.recipe.stages]),
+        "size": str(bundle.image.size),
+        "resize": bundle.image.resize,
+        "precision": options.precision,
+        "bundle_sha256": atomic.sha256(bundle.folder / "bundle.json"),
+        "versions": json.dumps(_versions(), sort_keys=True),
+        "licence": options.licence,
+    }
+
+
+def _versions() -> dict[str, str]:
+    made = {name: metadata.version(name) for name in ("crosscade", "torch", "onnx", "onnxscript")}
+    return {**made, "onnxruntime": RUNTIME_VERSION}
+
+
+def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direction], folder: Path) -> Manifest:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return Manifest(
+        method=bundle.recipe.name,
+        size=bundle.image.size,
+        resize=bundle.image.resize,
+        precision=options.precision,
+        opset=options.opset,
+        encoder={key: bundle.manifest["encoder"][key] for key in ("use", "weights_sha256")},
+        levels=tuple(stage.level for stage in bundle.recipe.stages),
+        bundle_sha256=atomic.sha256(bundle.folder / "bundle.json"),
+        versions=_versions(),
+        licence=options.licence,
+        directions=directions,
+        files={path.relative_to(folder).as_posix(): manifest.file(path) for path in files},
+        load=load_size(bundle.recipe.image),
+        data=_data(bundle),
+    )
+
+
+def _data(bundle: Bundle) -> dict[str, Any]:
+    """The dataset that it was trained on; nothing where an option names a place on this machine."""
+    told: dict[str, Any] = bundle.recipe.plain()["data"]
+    return {} if any(isinstance(v, str) and Path(v).is_absolute() for v in told.values()) else told
+
+
+@hookimpl
+def exporters() -> Iterator[ExporterOffer]:
+    """The exporter."""
+    yield ExporterOffer(
+        name="onnx",
+        options=OnnxOptions,
+        build=OnnxExporter,
+        summary="one verified ONNX graph a direction, pixels in and out, run without torch",
+    )

@@ -1,0 +1,137 @@
+"""A cascade as a deployer wants it: pixels in, pixels out, everything else inside; and that module as an ONNX graph."""
+
+# N images, H W space; i level
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from ...framework.bundle.cascade import Cascade
+from ...framework.errors import InputError, RunError
+from ..safety.manifest import INPUT, OUTPUT, STYLE
+
+LOWEST_OPSET, HIGHEST_OPSET, OPSET = 18, 23, 21
+"""From opset 21 group normalisation is one operator of its own."""
+
+
+class Deployed(nn.Module):
+    """uint8 images (N, H, W, 3) -> a tuple of the same: the translation and, with taps, what each level decided."""
+
+    def __init__(self, cascade: Cascade, *, taps: bool = False) -> None:
+        super().__init__()
+        self.cascade, self.taps = cascade, taps
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the results are called: `translated`, then `level<i>`, deep to shallow."""
+        return (OUTPUT, *(f"level{i}" for i in self.cascade.previewed)) if self.taps else (OUTPUT,)
+
+    def forward(self, images: Tensor, style: Tensor | None = None) -> tuple[Tensor, ...]:
+        """`images` and, where the cascade takes one, `style` float32 (N, style_size)."""
+        x = images.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        given = (x,) if style is None else (x, style)
+        if not self.taps:
+            return (as_pixels(self.cascade(*given)),)
+        *levels, final = self.cascade.strip(*given)
+        return (as_pixels(final), *(as_pixels(level) for level in levels))
+
+
+def as_pixels(x: Tensor) -> Tensor:
+    """(N, 3, H, W) in [-1, 1] -> uint8 (N, H, W, 3), rounded half to even."""
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def compile_graph(module: Deployed, size: int, opset: int = OPSET) -> onnx.ModelProto:
+    """The ONNX graph of `module` for square images of `size` pixels and any number of them.
+
+    Raises InputError for an opset that cannot be written, RunError where a part of the cascade cannot be exported.
+    """
+    if not LOWEST_OPSET <= opset <= HIGHEST_OPSET:
+        raise InputError(f"opset {opset}", expected=f"{LOWEST_OPSET} to {HIGHEST_OPSET}", cure=f"Use {OPSET}.")
+    style_size = module.cascade.style_size
+    example: tuple[Tensor, ...] = (torch.randint(0, 256, (2, size, size, 3), dtype=torch.uint8),)
+    if style_size:
+        example += (torch.zeros(2, style_size),)
+    names = [INPUT, STYLE][: len(example)]
+    batch = torch.export.Dim("batch")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations
+            program: Any = torch.onnx.export(
+                module.eval(),
+                example,
+                dynamo=True,
+                external_data=False,  # one file; weights beside the graph would be the default
+                verbose=False,
+                opset_version=opset,
+                input_names=names,
+                output_names=list(module.outputs),
+                dynamic_shapes={name: {0: batch} for name in names},
+            )
+    except Exception as error:  # whatever a stranger's component raises while it is traced
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise RunError(
+            "export",
+            found=f"a cascade that cannot become a graph ({type(error).__name__}: {reason})",
+            cure="Check each component with crosscade.framework.testing; --debug shows the whole reason.",
+        ) from error
+    return cleaned(program.model_proto, opset)
+
+
+def cleaned(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """Without source paths, stack traces and unused opsets, which a file given away should not hold."""
+    found = next(entry.version for entry in model.opset_import if not entry.domain)
+    if found != opset or model.functions:
+        raise RunError(
+            "export", found=f"opset {found} and {len(model.functions)} functions", expected=f"opset {opset} and none"
+        )
+    del model.opset_import[:]
+    model.opset_import.add(domain="", version=opset)
+    graph = model.graph
+    graph.name = "crosscade"
+    model.producer_name, model.producer_version, model.doc_string, graph.doc_string = "crosscade", "", "", ""
+    for holder in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        del holder.metadata_props[:]
+        holder.doc_string = ""
+    return model
+
+
+LAST = "last layers"
+LAST_LAYERS = 3
+
+
+def scopes(model: onnx.ModelProto) -> dict[str, str]:
+    """Which part of the cascade each node came from, by the node's name: `encoder`, `translators`, `inverter`, ….
+
+    The convolutions that end at pixels, `LAST_LAYERS` before each output, are a part of their own, `LAST`.
+    """
+    made = {output: node for node in model.graph.node for output in node.output}
+    found = {node.name: next((part for name in node.input if (part := _part(name))), "") for node in model.graph.node}
+    for output in model.graph.output:
+        node, left = made.get(output.name), LAST_LAYERS
+        while node is not None and left:
+            if "Conv" in node.op_type:
+                found[node.name], left = LAST, left - 1
+            node = next((made[name] for name in node.input if name in made), None)
+    return found
+
+
+def _part(initialiser: str) -> str:
+    names = initialiser.split(".")
+    return names[1] if names[0] == "cascade" and len(names) > 2 else ""
+
+
+def finish(model: onnx.ModelProto, facts: Mapping[str, str]) -> bytes:
+    """The file: `facts` as its metadata, sorted, and no inferred types, which only conversions need."""
+    del model.metadata_props[:]
+    for key in sorted(facts):
+        model.metadata_props.add(key=key, value=facts[key])
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)

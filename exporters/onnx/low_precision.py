@@ -1,0 +1,155 @@
+"""float16 and int8 variants of a graph, each held against eager float32: closeness, judged scores, size and speed."""
+
+# N images, H W space
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import onnx
+import onnxruntime
+from attrs import frozen
+
+from ...framework.bundle.bundle import Bundle
+from ...framework.data.dataset import Dataset
+from ...framework.errors import RunError
+from ...framework.metrics.evaluate import FEWEST, evaluate, fewest, load_size, real_images, samples_of
+from ...framework.metrics.metric import Images, Samples, Score
+from ...framework.spec import DIRECTIONS, Pair
+from ..runtime.inputs import draw_styles
+from ..safety.manifest import OUTPUT
+from . import parity as gate
+from .graph import scopes
+from .quantise import PLANS, to_float16, to_int8
+
+CALIBRATION_IMAGES = 128
+JUDGES = ("target-class", "target-shape", "fd-efficientnet-lite0")
+"""The metrics that say whether a translation is still one."""
+
+
+@frozen(eq=False)
+class Judges:
+    """One direction's pictures, and scores of what becomes of them; judges are trained once for both directions."""
+
+    source: Images
+    """Test pictures to translate."""
+    calibration: Images
+    """Training pictures of the source domain."""
+    samples: Samples | None
+    """Nothing is judged without."""
+    bundle: Bundle
+
+    @classmethod
+    def of(cls, bundle: Bundle, dataset: Dataset) -> dict[str, Judges]:
+        """By direction; without samples where the dataset has too few pictures."""
+        size, load = bundle.image.size, load_size(bundle.recipe.image)
+        real = real_images(dataset, size, load)
+        there = samples_of(dataset, real, size, load) if fewest(real) >= FEWEST else None
+        back = there.reversed(there.target_test) if there else None
+        made = real["test"].zip(
+            lambda test, train, v: cls(test, train[:CALIBRATION_IMAGES], v, bundle), real["train"], Pair(there, back)
+        )
+        return dict(zip(DIRECTIONS, made))
+
+    def scores(self, images: Images) -> dict[str, Score]:
+        """By name; none when there is nothing to judge with."""
+        if self.samples is None:
+            return {}
+        return evaluate(self.samples.with_translated(images), JUDGES, catalogue=self.bundle.catalogue)
+
+
+def reduced(
+    model: onnx.ModelProto, reference: gate.Reference, judges: Judges, precision: str, say: Callable[[str], None]
+) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """The first variant of `model` that passes the gate, and the record of all that were tried.
+
+    Speed is said and not recorded, so that the same bundle always gives the same files. Raises RunError with what
+    each variant lacked when none passes.
+    """
+    whole = gate.session_of(model.SerializeToString())
+    test, style_size = judges.source, 0 if reference.styles is None else reference.styles.shape[1]
+    styles = drawn_styles(len(test), style_size, 2)
+    before = judges.scores(gate.run_graph(whole, test, styles)[OUTPUT])
+    rows: dict[str, Any] = {"float32": {"megabytes": _megabytes(model), "scores": _values(before)}}
+    refused: list[str] = []
+    for title, variant in _variants(model, judges.calibration, style_size, precision):
+        session = gate.session_of(variant.SerializeToString())
+        after = judges.scores(gate.run_graph(session, test, styles)[OUTPUT])
+        changes = gate.score_changes(before, after)
+        again = gate.run_graph(session, reference.images, reference.styles)[OUTPUT]
+        row = rows[title] = {
+            "megabytes": _megabytes(variant),
+            "psnr_db": gate.parity(again, reference.outputs[OUTPUT]).plain()["psnr_db"],
+            "scores": _values(after),
+            "worse_by": {name: round(value, 4) for name, value in changes.items()},
+        }
+        where = f"{title} in {precision}"
+        speed = speed_ratio(session, whole, reference)
+        say(f"{where}: {row['megabytes']} MB, {row['psnr_db']} dB, {speed:.2f} times as fast, {_told(before, after)}")
+        try:
+            parity = gate.check_parity(session, reference, precision, where)
+            gate.refuse_change(changes, precision, where)
+        except RunError as error:
+            row["refused"] = f"{error.where}: {error.found}; expected {error.expected}"
+            refused.append(f"{title}: {error.found}")
+            say(f"{where}: refused, {error.found}; expected {error.expected}")
+            continue
+        return variant, {**parity, "variants": rows, "shipped": title}
+    least, change = gate.LEAST_PSNR_DB[precision], gate.SCORE_CHANGE[precision]
+    raise RunError(
+        f"export in {precision}",
+        found="; ".join(refused),
+        expected=f">= {least:g} dB and scores worse by at most {change:g}",
+        cure="Nothing was shipped. Use --precision fp32 or fp16.",
+    )
+
+
+def _variants(
+    model: onnx.ModelProto, calibration: Images, style_size: int, precision: str
+) -> Iterator[tuple[str, onnx.ModelProto]]:
+    if precision == "fp16":
+        yield "float16, norms in float32", to_float16(model)
+        return
+    parts, styles = scopes(model), drawn_styles(len(calibration), style_size, 1)
+    for plan in PLANS:
+        yield plan.title, to_int8(model, calibration, styles, parts, plan)
+
+
+def drawn_styles(count: int, size: int, seed: int = 0) -> gate.Styles:
+    """Styles (count, size) for a cascade that takes them, else None."""
+    return draw_styles(count, size, seed) if size else None
+
+
+def speed_ratio(
+    one: onnxruntime.InferenceSession,
+    other: onnxruntime.InferenceSession,
+    reference: gate.Reference,
+    turns: int = 15,
+) -> float:
+    """How many times as fast `one` is on one picture: the median of turns taken in turn, so that noise meets both."""
+    images, styles = reference.images[:1], None if reference.styles is None else reference.styles[:1]
+    ratios = []
+    for _ in range(turns):
+        took = []
+        for session in (one, other):
+            start = time.perf_counter()
+            gate.run_graph(session, images, styles)
+            took.append(time.perf_counter() - start)
+        ratios.append(took[1] / took[0])
+    return statistics.median(ratios)
+
+
+def _megabytes(model: onnx.ModelProto) -> float:
+    return round(model.ByteSize() / 1e6, 2)
+
+
+def _told(before: Mapping[str, Score], after: Mapping[str, Score]) -> str:
+    pairs = zip(_values(before).items(), _values(after).values())
+    return ", ".join(f"{name} {one:g} → {other:g}" for (name, one), other in pairs) or "not judged"
+
+
+def _values(scores: Mapping[str, Score]) -> dict[str, float]:
+    return {name: round(score.value, 4) for name, score in scores.items() if score.higher_is_better is not None}

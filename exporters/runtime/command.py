@@ -1,0 +1,146 @@
+"""`crosscade run`: images through an export, from the base install; `--check`: does it run here, and how fast."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...framework.catalogue import Catalogue
+from ...framework.data.files import free_name, image_files, results_folder
+from ...framework.errors import CrosscadeError, InputError
+from ...framework.hooks import hookimpl
+from ...framework.offers import CommandOffer
+from ...framework.spec import DIRECTIONS
+
+if TYPE_CHECKING:
+    from .exported import Exported
+
+SPEED_SECONDS = 3.0
+"""How long `--check` measures a direction's speed."""
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made")
+    parser.add_argument("files", nargs="*", metavar="FILES", help="images, or folders of images")
+    parser.add_argument("--out", help="folder for the results (PNG, same names)")
+    parser.add_argument("--direction", choices=DIRECTIONS, help="default: a2b; with --check: every one there is")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        default="auto",
+        help="default: a GPU where there is one",
+    )
+    parser.add_argument(
+        "--allow-cpu-fallback", action="store_true", help="use the CPU when the device does not come up"
+    )
+    parser.add_argument(
+        "--backend", choices=("onnxruntime", "openvino"), default="onnxruntime", help="openvino: a package of its own"
+    )
+    parser.add_argument(
+        "--precision", choices=("f32", "bf16", "auto"), default="f32", help="of OpenVINO's arithmetic; default: f32"
+    )
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the CPU; default: the backend's choice")
+    parser.add_argument("--batch", type=int, default=16, metavar="N", help="images at a time; default: 16")
+    parser.add_argument("--seed", type=int, default=0, help="of the styles, where the method has them; default: 0")
+    parser.add_argument(
+        "--strip", action="store_true", help="source | deepest | next | final in one picture (Fig. S15)"
+    )
+    parser.add_argument("--check", action="store_true", help="no files: repeat the golden pictures, measure the speed")
+    parser.add_argument("--no-check", action="store_true", help="do not repeat the golden pictures first")
+    parser.add_argument("--force", action="store_true", help="write into a folder that is not empty")
+
+
+def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from .exported import load
+
+    if arguments.check and (arguments.files or arguments.out or arguments.no_check):
+        raise InputError("--check", found="it with files, --out or --no-check", expected="it alone")
+    if not arguments.check and not (arguments.files and arguments.out):
+        cure = "To only check the export: --check."
+        raise InputError("crosscade run", found="no images or no --out", expected="DIR FILES … --out OUT", cure=cure)
+    files = image_files(arguments.files)
+    out = None if arguments.check else results_folder(arguments.out, force=arguments.force)
+    exported = load(
+        arguments.export,
+        device=arguments.device,
+        threads=arguments.threads,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        allow_fallback=arguments.allow_cpu_fallback,
+        check=not arguments.no_check,
+    )
+    return _check(exported, arguments) if out is None else _translate(exported, arguments, files, out)
+
+
+def _check(exported: Exported, arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for direction in [arguments.direction] if arguments.direction else exported.directions:
+        found, way = exported.check(direction), exported.way(direction)
+        speed = exported.images_per_second(direction, batch=arguments.batch, seconds=SPEED_SECONDS)
+        console.print(
+            f"{direction} {way.source} → {way.target}: {found.provider}, golden pictures at {found.psnr_db:.1f} dB "
+            f"(at least {found.least_db:g}), {speed:.3g} images/s in batches of {arguments.batch}",
+            markup=False,
+            soft_wrap=True,
+        )
+    return 0
+
+
+def _translate(exported: Exported, arguments: argparse.Namespace, files: list[Path], out: Path) -> int:
+    from ...framework.data.images import grid, write_png
+    from ...framework.support.progress import Reporter
+    from .inputs import checked_batch, draw_styles
+
+    batch = checked_batch(arguments.batch)
+    direction = arguments.direction or "a2b"
+    provider = exported.provider(direction)
+    styles = draw_styles(len(files), exported.way(direction).style_size, arguments.seed)
+    report, made, names = Reporter(), 0, set[str]()
+    with report.stage("run", len(files)) as bar:
+        for start in range(0, len(files), batch):
+            piece = files[start : start + batch]
+            rows, pictures = _readable(exported, piece, report)
+            if rows:
+                given: dict[str, Any] = {"batch": batch}
+                if styles.size:  # a file's style does not depend on which others can be read
+                    given["style"] = styles[[start + row for row in rows]]
+                columns = (
+                    exported.strip(pictures, direction, **given)
+                    if arguments.strip
+                    else [exported.translate(pictures, direction, **given)]
+                )
+                for row, *images in zip(rows, *columns):
+                    image = grid([images]) if arguments.strip else images[0]
+                    write_png(out / f"{free_name(piece[row].stem, names)}.png", image)
+            made += len(rows)
+            bar.advance(len(piece))
+    failed = len(files) - made
+    if not made:
+        raise InputError(f"{failed} file(s)", found="none that can be read", expected="images")
+    report.say(f"{made} images in {out}, on {provider}" + (f", {failed} could not be read" if failed else ""))
+    return 1 if failed else 0
+
+
+def _readable(exported: Exported, files: list[Path], report: Any) -> tuple[list[int], list[Any]]:
+    """Which of the files are pictures, and these, fitted; the others are warned of."""
+    rows, pictures = [], []
+    for row, path in enumerate(files):
+        try:
+            pictures.append(exported.fit(path))
+        except CrosscadeError as error:
+            report.warn(str(error))
+        else:
+            rows.append(row)
+    return rows, pictures
+
+
+@hookimpl
+def commands() -> Iterator[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="run", arguments=_arguments, build=_run, summary="Translate images with an export, without torch"
+    )

@@ -1,0 +1,227 @@
+"""Exported cascades without torch: `load("zebra-giraffe.onnx").translate("zebra.jpg")`.
+
+Needs numpy, Pillow, attrs and onnxruntime, and nothing of the training extra. The folder is checked before anything of
+it runs (`safety`), and the first use of a direction repeats its golden pictures: a machine on which the graph becomes
+another function says so before it answers. Not tested on a GPU.
+"""
+
+# N images, H W space, S the export's image size, K the length of a style
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ...framework.errors import InputError, RunError, did_you_mean
+from ..safety.folder import check_folder
+from ..safety.manifest import INPUT, OUTPUT, STYLE, Direction, Manifest
+from . import inputs
+from .inputs import Images, Picture, Pictures
+from .onnxruntime import OnnxRuntime
+from .openvino import OpenVino
+from .providers import MAX_BATCH, Facts
+
+BACKENDS = ("onnxruntime", "openvino")
+
+
+def load(
+    folder: str | Path,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    backend: str = "onnxruntime",
+    precision: str = "f32",
+    allow_fallback: bool = False,
+    check: bool = True,
+) -> Exported:
+    """An export, ready to translate. Its graphs are read when they are first used.
+
+    Args:
+        folder: what `crosscade export` made.
+        device: `cpu`, `cuda`, `tensorrt`, or `auto`: a GPU where there is one.
+        threads: of the CPU; 0 leaves the number to the backend.
+        backend: `onnxruntime`, or `openvino` (on the CPU; a package of its own).
+        precision: of OpenVINO's arithmetic, `f32`, `bf16` or `auto`; onnxruntime computes in the file's own.
+        allow_fallback: run on the CPU when the wanted device does not come up, instead of raising RunError.
+        check: repeat a direction's golden pictures when it is first used, and raise RunError when they differ.
+
+    Raises:
+        InputError: a folder that is not sound, or options that make no sense together. An unknown device or precision
+            is found when a graph is read.
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"backend '{backend}'", expected=" or ".join(BACKENDS), cure=did_you_mean(backend, BACKENDS))
+    if threads < 0:
+        raise InputError("threads", found=str(threads), expected="0 (the backend's choice) or more")
+    if backend == "openvino" and device not in ("auto", "cpu"):
+        raise InputError(f"device '{device}'", found="backend 'openvino'", expected="cpu", cure="Use onnxruntime.")
+    if backend == "onnxruntime" and precision != "f32":
+        cure = "Use openvino, or export with --precision."
+        raise InputError(
+            f"precision '{precision}'", found="backend 'onnxruntime'", expected="the file's own", cure=cure
+        )
+    path = Path(folder)
+    manifest = check_folder(path)
+
+    def read(way: Direction) -> OnnxRuntime | OpenVino:
+        file = path / way.file
+        if backend == "openvino":
+            return OpenVino(file, precision=precision, threads=threads)
+        facts = Facts(manifest.size, way.style_size, manifest.precision, manifest.files[way.file].sha256)
+        return OnnxRuntime(file, device=device, threads=threads, allow_fallback=allow_fallback, facts=facts)
+
+    return Exported(path, manifest, read, check=check)
+
+
+@frozen
+class Checked:
+    """A direction's golden pictures on this machine: the least PSNR (dB) of them, and the least that is allowed."""
+
+    direction: str
+    provider: str
+    psnr_db: float
+    least_db: float
+
+
+class Exported:
+    """An export, made by `load`; `read` makes a direction's graph. May be used from several threads."""
+
+    def __init__(
+        self, folder: Path, manifest: Manifest, read: Callable[[Direction], OnnxRuntime | OpenVino], *, check: bool
+    ) -> None:
+        self.folder, self.manifest, self.size = folder, manifest, manifest.size
+        self._read, self._check = read, check
+        self._graphs: dict[str, OnnxRuntime | OpenVino] = {}
+        self._sound: set[str] = set()
+        self._lock = RLock()
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Of `a2b` and `b2a`, what was exported."""
+        return tuple(self.manifest.directions)
+
+    def way(self, direction: str) -> Direction:
+        """The manifest's entry of a direction; InputError for one that was not exported."""
+        if direction not in self.manifest.directions:
+            cure = did_you_mean(direction, self.directions)
+            raise InputError(f"direction '{direction}'", found=f"no such one in {self.folder}", cure=cure)
+        return self.manifest.directions[direction]
+
+    def provider(self, direction: str = "a2b") -> str:
+        """What the direction really runs on."""
+        return self._graph(direction).provider
+
+    def translate(
+        self, pictures: Pictures, direction: str = "a2b", *, style: Any = None, seed: int = 0, batch: int = 16
+    ) -> Images:
+        """One picture -> (S, S, 3); a list of them or an array (N, H, W, 3) -> (N, S, S, 3).
+
+        A picture is a path, a Pillow image or a uint8 array (H, W, 3) of any size: its short side is resized to S and
+        the centre is cut. A method with styles takes one `style` (K,) for all or (N, K), else draws them by `seed`.
+        `batch` pictures go through the graph at a time. Raises InputError for anything else.
+        """
+        made = self._run([OUTPUT], self._fitted(pictures), direction, style, seed, batch)[0]
+        return made if inputs.many(pictures) else made[0]
+
+    def strip(
+        self, pictures: Pictures, direction: str = "a2b", *, style: Any = None, seed: int = 0, batch: int = 16
+    ) -> list[Images]:
+        """The columns source, deepest, next, …, final (Fig. S15), each (N, S, S, 3); arguments as of `translate`.
+
+        Raises InputError when the export does not give what the levels in between decided.
+        """
+        levels = [name for name in self.way(direction).outputs if name != OUTPUT]
+        if not levels and len(self.manifest.levels) > 1:
+            cure = "Export again with --taps."
+            raise InputError(str(self.folder), found="only the final image", expected="an export with taps", cure=cure)
+        fitted = self._fitted(pictures)
+        return [fitted, *self._run([*levels, OUTPUT], fitted, direction, style, seed, batch)]
+
+    def fit(self, picture: Picture) -> Images:
+        """One picture as the graph sees it, (S, S, 3)."""
+        return inputs.fit(picture, self.size)
+
+    def check(self, direction: str = "a2b") -> Checked:
+        """Repeats the golden pictures. RunError when one differs by more than the manifest allows."""
+        with self._lock:
+            return self._golden(self.way(direction), direction)
+
+    def images_per_second(self, direction: str = "a2b", *, batch: int, seconds: float) -> float:
+        """Throughput after one batch to warm up, of pictures (noise) that are decoded already and of the right size."""
+        shape = (inputs.checked_batch(batch), self.size, self.size, 3)
+        images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        self._run([OUTPUT], images, direction, None, 0, batch)
+        done, started = 0, time.perf_counter()
+        while not done or time.perf_counter() - started < seconds:
+            self._run([OUTPUT], images, direction, None, 0, batch)
+            done += batch
+        return done / (time.perf_counter() - started)
+
+    def _fitted(self, pictures: Pictures) -> Images:
+        return inputs.fitted(pictures, self.size)
+
+    def _run(
+        self, outputs: Sequence[str], images: Images, direction: str, style: Any, seed: int, batch: int
+    ) -> list[Images]:
+        styles = inputs.styles(style, seed, len(images), self.way(direction).style_size)
+        return in_batches(self._graph(direction), outputs, _feeds(images, styles), inputs.checked_batch(batch))
+
+    def _graph(self, direction: str) -> OnnxRuntime | OpenVino:
+        with self._lock:
+            if self._check and direction not in self._sound:
+                self._golden(self.way(direction), direction)
+                self._sound.add(direction)
+            return self._opened(direction)
+
+    def _opened(self, direction: str) -> OnnxRuntime | OpenVino:
+        if direction not in self._graphs:
+            self._graphs[direction] = self._read(self.way(direction))
+        return self._graphs[direction]
+
+    def _golden(self, way: Direction, direction: str) -> Checked:
+        graph = self._opened(direction)
+        sources = self._fitted([self.folder / golden.source for golden in way.golden])
+        expected = self._fitted([self.folder / golden.translated for golden in way.golden])
+        styles = inputs.styles(None, 0, len(sources), way.style_size)
+        made = in_batches(graph, [OUTPUT], _feeds(sources, styles), MAX_BATCH)[0]
+        worst = min(psnr_db(one, other) for one, other in zip(made, expected))
+        least = min(way.psnr_db, graph.least_db)
+        if worst < least:
+            raise RunError(
+                f"{self.folder} {direction} on {graph.provider}",
+                found=f"golden pictures that come out at {worst:.1f} dB",
+                expected=f"at least {least:g} dB",
+                cure="Use another device, backend or precision (cpu, onnxruntime, f32), or export again.",
+            )
+        return Checked(direction, graph.provider, worst, least)
+
+
+def _feeds(images: Images, styles: NDArray[np.float32] | None) -> dict[str, NDArray[Any]]:
+    return {INPUT: images} if styles is None else {INPUT: images, STYLE: styles}
+
+
+def in_batches(graph: Any, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], batch: int) -> list[Images]:
+    """The graph's `outputs`, whole, for inputs of any length in pieces of at most `batch`."""
+    made = []
+    count = len(feeds[INPUT])
+    for start in range(0, count, batch):
+        piece = {name: values[start : start + batch] for name, values in feeds.items()}
+        missing = start + batch - count if start and graph.fixed_batch else 0
+        if missing > 0:  # the same shape once more is cheaper than a new one
+            piece = {name: np.concatenate([v, np.repeat(v[-1:], missing, 0)]) for name, v in piece.items()}
+        made.append(graph.run(outputs, piece))
+    return [np.concatenate(parts)[:count] for parts in zip(*made)]
+
+
+def psnr_db(one: Images, other: Images) -> float:
+    """Peak signal-to-noise ratio of two uint8 images, infinite when they are equal."""
+    error = float(np.square(one.astype(np.float64) - other).mean())
+    return 10 * math.log10(255**2 / error) if error else math.inf

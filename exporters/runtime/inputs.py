@@ -1,0 +1,103 @@
+"""What people give to be translated, and in which style, as the arrays that a graph reads. Torch-free."""
+
+# N pictures, H W space, S the export's image size, K the length of a style
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from ...framework.data.images import centre_crop, read_rgb, resize_short_side
+from ...framework.errors import InputError
+from .providers import MAX_BATCH
+
+Images = NDArray[np.uint8]
+Picture = str | Path | Images | Pillow.Image
+Pictures = Picture | Sequence[Picture]
+PLAIN_MODES = ("RGB", "L", "1")
+"""Pillow's modes that become RGB without a choice; files may hold anything."""
+
+
+def fit(picture: Picture, size: int) -> Images:
+    """One picture as uint8 (S, S, 3): short side resized (bicubic, antialiased), centre cut."""
+    image = _image(picture)
+    return image if image.shape[:2] == (size, size) else centre_crop(resize_short_side(image, size), size)
+
+
+def fitted(pictures: Any, size: int) -> Images:
+    """One picture or several as uint8 (N, S, S, 3). Raises InputError when there are none."""
+    several = list(pictures) if many(pictures) else [pictures]
+    if not several:
+        raise InputError("pictures", found="none", expected="at least one")
+    return np.stack([fit(picture, size) for picture in several])
+
+
+def many(pictures: Any) -> bool:
+    """Whether these are several pictures: a list, or an array (N, H, W, 3)."""
+    return isinstance(pictures, (list, tuple)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
+
+
+def _image(picture: Any) -> Images:
+    if isinstance(picture, (str, Path)):
+        return read_rgb(picture)
+    if isinstance(picture, Pillow.Image):
+        if picture.mode not in PLAIN_MODES:
+            raise InputError(
+                "picture",
+                found=f"a Pillow image of mode {picture.mode}",
+                expected=" or ".join(PLAIN_MODES),
+                cure="Convert it as it is meant, or give its file's path.",
+            )
+        return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    if not isinstance(picture, np.ndarray):
+        expected = "a path, a Pillow image, an array, or a list of these"
+        raise InputError("picture", found=type(picture).__name__, expected=expected)
+    if picture.dtype != np.uint8:
+        raise InputError(
+            "picture",
+            found=f"an array of {picture.dtype}",
+            expected="uint8, 0 to 255",
+            cure="For values in 0 to 1: (255 * values).round().astype(np.uint8).",
+        )
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise InputError(
+            "picture", found=f"an array of shape {picture.shape}", expected="(H, W, 3): RGB, channels last"
+        )
+    return picture
+
+
+def checked_batch(batch: int) -> int:
+    """`batch`; InputError unless it is one that graphs are prepared for."""
+    if not 1 <= batch <= MAX_BATCH:
+        raise InputError("batch", found=str(batch), expected=f"1 to {MAX_BATCH}")
+    return batch
+
+
+def styles(given: Any, seed: int, count: int, size: int) -> NDArray[np.float32] | None:
+    """Styles (N, K) for `count` pictures, None where the method has none (`size` 0).
+
+    `given` is (K,) for all or (N, K); without it they are drawn by `draw_styles`. Raises InputError for another shape.
+    """
+    if given is None:
+        return draw_styles(count, size, seed) if size else None
+    if not size:
+        raise InputError("style", found="a method without styles", expected="none", cure="Leave it out.")
+    try:
+        made = np.broadcast_to(np.asarray(given, dtype=np.float32), (count, size))
+    except (TypeError, ValueError):
+        made = np.full(1, np.nan, np.float32)
+    if not np.isfinite(made).all():
+        expected = f"finite numbers of shape ({size},) or ({count}, {size})"
+        raise InputError("style", found=f"{type(given).__name__} of shape {np.shape(given)}", expected=expected)
+    return np.ascontiguousarray(made)
+
+
+def draw_styles(count: int, size: int, seed: int = 0) -> NDArray[np.float32]:
+    """(N, K) from the prior N(0, 1). Row k depends on the seed and k alone, so that batches do not matter."""
+    return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)

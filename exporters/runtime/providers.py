@@ -1,0 +1,133 @@
+"""Which of onnxruntime's providers to ask for: TensorRT, CUDA, CPU, by what the machine really has. Torch-free.
+
+Three witnesses are asked, since none of them suffices:
+
+- `get_available_providers()` says what was compiled in: the GPU wheel names CUDA and TensorRT on every machine;
+- `get_ep_devices()` says which provider found a device, but only of providers that registered themselves as plug-ins:
+  wheels in which CUDA is no plug-in list the CPU alone, GPU or not;
+- NVIDIA's driver says how many GPUs it lends to this process, whichever onnxruntime is installed (CUDA Driver API).
+
+What a session then really runs on is looked up again in the session itself. Not tested on a GPU: the options follow
+onnxruntime's pages on its TensorRT and CUDA execution providers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from typing import Any
+
+from attrs import frozen
+
+from ...framework.errors import InputError, did_you_mean
+from ...framework.support.fetch import cache_dir
+from ..safety.manifest import INPUT, STYLE
+
+TENSORRT, CUDA, CPU = "TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"
+DEVICES = ("auto", "cpu", "cuda", "tensorrt")
+TYPICAL_BATCH, MAX_BATCH = 16, 64
+"""A TensorRT engine is built for batches of 1 to `MAX_BATCH` and tuned for `TYPICAL_BATCH`."""
+
+
+@frozen
+class Machine:
+    """What there is to run on."""
+
+    compiled: tuple[str, ...] = (CPU,)
+    """Providers that this onnxruntime contains."""
+    listed: tuple[str, ...] = ()
+    """Providers that found a GPU."""
+    gpus: int = 0
+    """NVIDIA GPUs that the driver lends."""
+
+    def has(self, provider: str) -> bool:
+        """Whether `provider` is worth asking for."""
+        return provider in self.listed or (provider in self.compiled and self.gpus > 0)
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether there is a GPU, so that running on the CPU would be a loss."""
+        return self.gpus > 0 or TENSORRT in self.listed or CUDA in self.listed
+
+
+@frozen
+class Plan:
+    """Lists of providers to ask for in turn, each best first, and which providers are what was wanted (`accept`)."""
+
+    attempts: tuple[tuple[str, ...], ...]
+    accept: tuple[str, ...]
+
+
+def nvidia_gpus() -> int:
+    """How many GPUs NVIDIA's driver lends to this process; 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def look(ort: Any) -> Machine:
+    """What the module `ort` (onnxruntime) and the driver say of this machine."""
+    listed = [d.ep_name for d in ort.get_ep_devices() if d.device.type == ort.OrtHardwareDeviceType.GPU]
+    return Machine(tuple(ort.get_available_providers()), tuple(dict.fromkeys(listed)), nvidia_gpus())
+
+
+def plan(device: str, machine: Machine) -> Plan:
+    """What to ask for. `auto` is the GPU where there is one, else the CPU. InputError for an unknown `device`."""
+    if device not in DEVICES:
+        raise InputError(f"device '{device}'", expected=", ".join(DEVICES), cure=did_you_mean(device, DEVICES))
+    if device == "cpu" or (device == "auto" and not machine.accelerated):
+        return Plan(((CPU,),), (CPU,))
+    accept = {"auto": (TENSORRT, CUDA), "cuda": (CUDA,), "tensorrt": (TENSORRT,)}[device]
+    attempts: list[tuple[str, ...]] = [(CUDA, CPU)] if machine.has(CUDA) else []
+    if device != "cuda" and machine.has(TENSORRT):
+        # TensorRT hands what it does not know to CUDA; where its libraries are missing the whole session is refused
+        attempts.insert(0, (TENSORRT, CUDA, CPU))
+    return Plan(tuple(attempts), accept)
+
+
+@frozen
+class Facts:
+    """What a provider's options depend on: the image size in pixels, the length of a style, the precision, the file."""
+
+    size: int
+    style_size: int
+    precision: str
+    sha256: str
+
+
+def options(provider: str, facts: Facts, version: str) -> dict[str, Any]:
+    """The provider's options for a graph. CUDA keeps its defaults.
+
+    TensorRT wants the range of every dynamic input, or it builds again for each new batch. It takes minutes to build,
+    so its engines are kept in the user's cache, apart for each graph and `version` of onnxruntime.
+    """
+    if provider != TENSORRT:
+        return {}
+    cache = cache_dir() / "tensorrt" / f"{facts.sha256[:16]}-{version}"
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shapes = {
+        bound: f"{INPUT}:{n}x{facts.size}x{facts.size}x3"
+        + (f",{STYLE}:{n}x{facts.style_size}" * bool(facts.style_size))
+        for bound, n in (("min", 1), ("opt", TYPICAL_BATCH), ("max", MAX_BATCH))
+    }
+    return {
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(cache),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(cache),
+        "trt_fp16_enable": facts.precision == "fp16",
+        "trt_int8_enable": facts.precision == "int8",
+        **{f"trt_profile_{bound}_shapes": shape for bound, shape in shapes.items()},
+    }
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's says, in one line of at most 200 characters."""
+    text = re.sub(r"^\S+\.(cc|h):\d+ [^)]*\) ", "", " ".join(str(error).split()))  # without the place in its C++ source
+    return (text or type(error).__name__)[:200]

@@ -1,0 +1,100 @@
+"""An export folder is looked at before anything of it runs: `check_folder`. Torch-free, and without the `onnx` package.
+
+Only files that the manifest names are opened. Their sizes are compared before they are hashed, their hashes before they
+are read, and each graph is read (`graph_check`) before a runtime sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os.path import realpath
+from pathlib import Path, PurePosixPath
+
+from ...framework.errors import InputError
+from ...framework.spec import DIRECTIONS
+from ...framework.support import atomic
+from . import manifest
+from .graph import MAX_FILE, Facts, check_graph
+from .manifest import INPUT, OUTPUT, STYLE, Direction, Manifest
+from .tensors import Value
+
+__all__ = ["Facts", "check_folder", "check_graph"]
+
+MAX_MANIFEST, MAX_FILES = 2**20, 256
+COPY_AGAIN = "Copy or export it again."
+
+
+def check_folder(folder: Path) -> Manifest:
+    """The manifest of the export in `folder`, when every file is what it says; else InputError says which is not."""
+    found = _manifest(folder)
+    where = str(folder / manifest.NAME)
+    if not found.directions or not found.directions.keys() <= set(DIRECTIONS):
+        raise _bad(where, f"directions {sorted(found.directions)!r:.80}", " or ".join(DIRECTIONS))
+    if len(found.files) > MAX_FILES:
+        raise _bad(where, f"{len(found.files)} files", f"at most {MAX_FILES}")
+    for name, file in found.files.items():
+        path, size = _inside(folder, name), min(file.bytes, MAX_FILE)
+        if path.stat().st_size != size:
+            raise _bad(str(folder / name), f"{path.stat().st_size} bytes", f"{file.bytes}, of less than {MAX_FILE}")
+    for name, file in found.files.items():
+        if (digest := atomic.sha256(folder / name)) != file.sha256:
+            raise _bad(str(folder / name), f"sha256 {digest[:12]}…", f"{file.sha256[:12]}…, as the manifest says")
+    for key, direction in found.directions.items():
+        named = [direction.file, *(name for golden in direction.golden for name in (golden.source, golden.translated))]
+        missing = [name for name in named if name not in found.files]
+        if missing or not direction.golden or PurePosixPath(direction.file).suffix != ".onnx":
+            raise _bad(f"{where}: {key}", f"{(missing or named)!r:.120}", "an .onnx file and pictures named in `files`")
+        if OUTPUT not in direction.outputs or not all(isinstance(name, str) for name in direction.outputs):
+            raise _bad(f"{where}: {key}", f"outputs {direction.outputs!r:.80}", f"names, {OUTPUT} among them")
+        _check_interface(folder / direction.file, check_graph(folder / direction.file), found, direction)
+    return found
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / manifest.NAME
+    if path.exists() and _inside(folder, manifest.NAME).stat().st_size > MAX_MANIFEST:
+        raise _bad(str(path), f"{path.stat().st_size} bytes", f"a manifest of at most {MAX_MANIFEST}")
+    try:
+        return manifest.read(folder)
+    except (RecursionError, ValueError) as error:  # brackets without end, a number of thousands of digits
+        raise _bad(str(path), f"{error!s:.80}", "a whole manifest") from None
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A regular file of the folder; a name or link that leaves it is refused."""
+    parts = PurePosixPath(name).parts
+    plain = len(name) < 256 and name.isprintable() and not {"\\", ":"} & {*name} and not {"/", ".."} & {*parts}
+    path = folder / name
+    if not plain or not Path(realpath(path)).is_relative_to(realpath(folder)):
+        raise _bad(str(folder), f"file {name!r:.80}, which leaves it", "files of its own")
+    if not path.is_file():
+        raise _bad(str(path), "no file" if not path.exists() else "no regular file", "one, as the manifest names it")
+    return path
+
+
+def _check_interface(path: Path, facts: Facts, of: Manifest, direction: Direction) -> None:
+    image = Value("uint8", (None, of.size, of.size, 3))
+    inputs = {INPUT: image}
+    if direction.style_size:
+        inputs[STYLE] = Value("float32", (None, direction.style_size))
+    if facts.opset != of.opset:
+        raise _bad(str(path), f"opset {facts.opset}", f"{of.opset}, as the manifest says")
+    for title, found, expected in (
+        ("inputs", facts.inputs, inputs),
+        ("outputs", facts.outputs, dict.fromkeys(direction.outputs, image)),
+    ):
+        if found.keys() != expected.keys() or not all(_fits(found[name], expected[name]) for name in expected):
+            raise _bad(f"{path}: {title}", _shown(found.items()), _shown(expected.items()))
+
+
+def _fits(found: Value, expected: Value) -> bool:
+    """Equal but for the first dimension, which may be any."""
+    return found.type == expected.type and len(found.dims) > 0 and found.dims[1:] == expected.dims[1:]
+
+
+def _shown(values: Iterable[tuple[str, Value]]) -> str:
+    return f"{', '.join(f'{n} {v.type}{list(v.dims)}' for n, v in values) or 'none':.200}".replace("None", "N")
+
+
+def _bad(where: str, found: str, expected: str) -> InputError:
+    return InputError(where, found=found, expected=expected, cure=COPY_AGAIN)

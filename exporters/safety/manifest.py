@@ -1,0 +1,137 @@
+"""What lies beside exported graphs: `manifest.json`, which names and vouches for every file. Torch-free.
+
+manifest.json         method, domains, picture rule, precision, versions, hashes, the record of parity
+a2b.onnx  b2a.onnx    one graph a direction: pixels in, pixels out
+golden/               pictures and what they became, by which a target machine checks itself
+"""
+
+# N images, H W space
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, field, frozen, validators
+
+from ...framework.errors import InputError
+from ...framework.support import atomic
+
+FORMAT = "crosscade.onnx/1"
+NAME = "manifest.json"
+PRECISIONS = ("fp32", "fp16", "int8")
+INPUT, OUTPUT, STYLE = "images", "translated", "style"
+"""Graphs read `images` uint8 (N, H, W, 3), some also `style` float32 (N, style_size); they give `translated`, alike."""
+
+_text = validators.instance_of(str)
+_whole = validators.instance_of(int)
+_texts = validators.deep_iterable(_text)
+_table_of_texts = validators.deep_mapping(_text, _text)
+
+
+def _tuple(values: Any) -> tuple[Any, ...]:
+    """JSON knows lists alone."""
+    return tuple(values)
+
+
+@frozen
+class File:
+    """A file that the manifest vouches for."""
+
+    sha256: str = field(validator=validators.matches_re(r"[0-9a-f]{64}"))
+    bytes: int = field(validator=[_whole, validators.ge(0)])
+
+
+@frozen
+class Golden:
+    """A picture and what it became in eager float32, both PNG files of the image size."""
+
+    source: str = field(validator=_text)
+    translated: str = field(validator=_text)
+
+
+@frozen
+class Direction:
+    """One graph. `outputs` are `translated` and, with taps, `level<i>` deep to shallow: images that the levels decided.
+
+    `style_size` is the length of the style that the graph takes beside the images (0: it takes none).
+    """
+
+    file: str = field(validator=_text)
+    source: str = field(validator=_text)
+    target: str = field(validator=_text)
+    outputs: tuple[str, ...] = field(converter=_tuple, validator=_texts)
+    golden: tuple[Golden, ...] = field(converter=_tuple)
+    psnr_db: float = field(converter=float, validator=validators.gt(0))
+    """What the golden pictures must reach at least, against eager float32."""
+    style_size: int = field(default=0, validator=[_whole, validators.ge(0)])
+    parity: Mapping[str, Any] = field(factory=dict)
+    """What the gate measured when the graph was made."""
+
+
+@frozen
+class Manifest:
+    """All that a deployer needs to know of an export. Read with `read`, written with `write`."""
+
+    method: str = field(validator=_text)
+    size: int = field(validator=[_whole, validators.ge(8)])
+    resize: str = field(validator=_text)
+    precision: str = field(validator=validators.in_(PRECISIONS))
+    opset: int = field(validator=_whole)
+    encoder: Mapping[str, str] = field(validator=_table_of_texts)
+    levels: tuple[int, ...] = field(converter=_tuple, validator=validators.deep_iterable(_whole))
+    bundle_sha256: str = field(validator=_text)
+    versions: Mapping[str, str] = field(validator=_table_of_texts)
+    licence: str = field(validator=_text)
+    directions: Mapping[str, Direction]
+    files: Mapping[str, File]
+    load: int = field(default=0, validator=[_whole, validators.ge(0)])
+    """The short side, in pixels, at which test images are loaded before their centre is cut (0: 9/8 of `size`)."""
+    data: Mapping[str, Any] = field(factory=dict, validator=validators.instance_of(dict))
+    """The dataset that it was trained on, as a recipe's table; empty where that is a place on one machine."""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Writes `manifest.json`, whole or not at all."""
+    atomic.write_json(folder / NAME, manifest.plain())
+
+
+def file(path: Path) -> File:
+    """A file's hash and size."""
+    return File(atomic.sha256(path), path.stat().st_size)
+
+
+def read(folder: str | Path) -> Manifest:
+    """The manifest of an export folder. InputError says which key is missing or of another kind."""
+    path = Path(folder) / NAME
+    if not path.is_file():
+        raise InputError(
+            str(folder), found=f"no {NAME}", expected="a folder that `crosscade export` made", cure="Export again."
+        )
+    table = atomic.read_json(path, "an export's manifest")
+    if table.get("format") != FORMAT:
+        raise InputError(
+            str(path),
+            found=f"format {table.get('format')!r:.60}",
+            expected=FORMAT,
+            cure="Use the version of crosscade that wrote it.",
+        )
+    try:
+        return _structured({k: v for k, v in table.items() if k != "format"})
+    except (TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error.args[0] if error.args else error).split())[:200]
+        raise InputError(str(path), found=reason, expected="a whole manifest", cure="Copy the export again.") from None
+
+
+def _structured(table: dict[str, Any]) -> Manifest:
+    files = {str(k): File(**v) for k, v in table.pop("files", {}).items()}
+    directions = {
+        str(k): Direction(**{**v, "golden": [Golden(**g) for g in v.get("golden", ())]})
+        for k, v in table.pop("directions", {}).items()
+    }
+    return Manifest(**table, files=files, directions=directions)

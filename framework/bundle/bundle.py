@@ -1,0 +1,224 @@
+"""A trained cascade on disk: safetensors and JSON, every file hashed, no pickle.
+
+zebra-giraffe/bundle.json           format, versions, domains, encoder and its hash, the hash of every other file
+              recipe.json           fully resolved
+              statistics.safetensors
+              a2b/level5.safetensors …  a2b/inverter5.safetensors …  a2b/inverter.safetensors   b2a/…
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from ..catalogue import Catalogue
+from ..contracts import Encoder, freeze
+from ..errors import InputError
+from ..features.normalise import Normalise, from_tensors
+from ..recipe.recipe import Recipe
+from ..recipe.resolve import resolve
+from ..spec import DIRECTIONS, ImageSpec, Pair
+from ..support import atomic
+from ..training import checkpoint
+from .cascade import Cascade
+
+FORMAT = "crosscade.cascade/1"
+Networks = Mapping[str, nn.Module]
+
+
+def weights_hash(module: nn.Module) -> str:
+    """SHA-256 over a module's parameters and buffers, names and values."""
+    digest = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write(
+    folder: Path,
+    recipe: Recipe,
+    catalogue: Catalogue,
+    domains: Pair[str],
+    encoder: Encoder,
+    normalise: Pair[Normalise],
+    networks: Mapping[str, Networks],
+    facts: Mapping[str, Any],
+) -> Path:
+    """Writes a bundle. `networks[direction]` has `level<i>`, `inverter<i>` and the final `inverter`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    statistics = {"none": torch.zeros(1)} | {
+        f"{side}.{k}": v for side, n in zip("ab", normalise) for k, v in n.state_dict().items()
+    }
+    files = {"statistics.safetensors": statistics}
+    for direction, nets in networks.items():
+        for name, net in nets.items():
+            files[f"{direction}/{name}.safetensors"] = net.state_dict()
+    for name, tensors in files.items():
+        checkpoint.write_tensors(folder / name, tensors)
+    atomic.write_json(folder / "recipe.json", recipe.plain())
+    atomic.write_json(
+        folder / "bundle.json",
+        {
+            "format": FORMAT,
+            "domains": {"a": domains.a, "b": domains.b},
+            "image": {"size": recipe.image.size, "channels": 3},
+            "encoder": {"use": recipe.encoder.use, "weights_sha256": weights_hash(encoder)},
+            "components": _versions(recipe, catalogue),
+            "versions": {"torch": torch.__version__},
+            **facts,
+            "files": {name: atomic.sha256(folder / name) for name in [*files, "recipe.json"]},
+        },
+    )
+    return folder
+
+
+def _versions(recipe: Recipe, catalogue: Catalogue) -> dict[str, str]:
+    used = [("encoder", recipe.encoder.use)]
+    used += [("translator", s.translator.use) for s in recipe.stages]
+    used += [("inverter", s.inverter.use) for s in recipe.inversions]
+    entries = {(kind, name): catalogue.entry(kind, name) for kind, name in used}
+    return {f"{kind} {e.qualified}": e.version for (kind, _), e in entries.items()}
+
+
+@frozen
+class Bundle:
+    """A loaded bundle: one `Cascade` a direction, made from what the manifest vouches for."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    recipe: Recipe
+    domains: Pair[str]
+    image: ImageSpec
+    encoder: Encoder
+    normalise: Pair[Normalise]
+    catalogue: Catalogue
+
+    def cascade(self, direction: str = "a2b") -> Cascade:
+        """The trained cascade of a direction, in eval mode."""
+        if direction not in DIRECTIONS:
+            raise InputError(f"direction '{direction}'", expected=" or ".join(DIRECTIONS))
+        side = direction[-1]
+        normalise = self.normalise if direction == "a2b" else self.normalise.swap()
+        translators, previews, deeper = {}, {}, None
+        for stage in self.recipe.stages:
+            here = self.encoder.pyramid[stage.level]
+            offer = self.catalogue.get("translator", stage.translator.use)
+            pair = offer.build(stage.translator.options, here=here, deeper=deeper, image=self.image)
+            translators[stage.level] = self._filled(getattr(pair.into, side), f"{direction}/level{stage.level}")
+            deeper = here
+        for inversion in self.recipe.inversions:
+            previews[inversion.level] = self._inverter(inversion.level, f"{direction}/inverter{inversion.level}")
+        final = self._inverter(self.recipe.stages[-1].level, f"{direction}/inverter")
+        cascade = Cascade(self.encoder, normalise.a, normalise.b, translators, final, previews)
+        freeze(cascade)
+        return cascade
+
+    def _inverter(self, level: int, name: str) -> nn.Module:
+        use = next(s.inverter for s in self.recipe.inversions if s.level == level)
+        offer = self.catalogue.get("inverter", use.use)
+        return self._filled(offer.build(use.options, level=self.encoder.pyramid[level], image=self.image), name)
+
+    def _filled(self, net: nn.Module, name: str) -> nn.Module:
+        fill(net, read_checked(self.folder, f"{name}.safetensors", self.manifest), f"{self.folder / name}.safetensors")
+        return net
+
+
+def fill(net: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Loads weights, or says that they are another network's."""
+    try:
+        net.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise InputError(
+            where,
+            found="weights of another network",
+            expected=type(net).__name__,
+            cure=str(error).splitlines()[-1].strip(),
+        ) from None
+
+
+def read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> dict[str, Tensor]:
+    """A bundle file's tensors, its hash checked."""
+    check_file(folder, name, manifest)
+    return checkpoint.read(folder / name)
+
+
+def check_file(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
+    """Refuses a file that the manifest does not name, that is missing, cut short or edited."""
+    path, expected = folder / name, manifest.get("files", {}).get(name)
+    if expected is None:
+        raise InputError(str(path), found="a file that bundle.json does not name", expected="a whole bundle")
+    if not path.is_file():
+        raise InputError(str(path), found="no such file", expected="a whole bundle", cure="Copy the bundle again.")
+    found = atomic.sha256(path)
+    if found != expected:
+        raise InputError(
+            str(path),
+            found=f"sha256 {found[:12]}…",
+            expected=f"{expected[:12]}… (truncated or edited)",
+            cure="Copy the bundle again.",
+        )
+
+
+def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuses a manifest in which something is missing or of another kind: it is the one file without a hash."""
+    texts = {"domains": ("a", "b"), "encoder": ("use", "weights_sha256"), "files": ()}
+    for key, names in texts.items():
+        table = manifest.get(key)
+        if not isinstance(table, dict) or not all(isinstance(table.get(n), str) for n in names or table):
+            raise InputError(
+                str(path),
+                found=f"'{key}' = {table!r:.60}" if key in manifest else f"no '{key}'",
+                expected="a whole manifest",
+                cure="Copy the bundle again.",
+            )
+
+
+def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
+    """Reads a bundle (or the run folder that holds one). InputError names what is wrong with which file."""
+    folder = Path(path)
+    if not (folder / "bundle.json").exists() and (folder / "bundle" / "bundle.json").exists():
+        folder = folder / "bundle"
+    if not (folder / "bundle.json").exists():
+        raise InputError(str(path), found="no bundle.json", expected="a bundle folder or a finished run")
+    manifest = atomic.read_json(folder / "bundle.json", "a bundle's manifest")
+    if manifest.get("format") != FORMAT:
+        raise InputError(
+            str(folder / "bundle.json"),
+            found=f"format {manifest.get('format')!r}",
+            expected=FORMAT,
+            cure="Use the version of crosscade that wrote it.",
+        )
+    _check_manifest(folder / "bundle.json", manifest)
+    catalogue = catalogue or Catalogue.discover()
+    check_file(folder, "recipe.json", manifest)
+    recipe = resolve(json.loads((folder / "recipe.json").read_text(encoding="utf-8")), catalogue)
+    encoder: Encoder = catalogue.get("encoder", recipe.encoder.use).build(recipe.encoder.options)
+    if weights_hash(encoder) != manifest["encoder"]["weights_sha256"]:
+        raise InputError(
+            f"encoder '{recipe.encoder.use}'",
+            found="other weights than the bundle was trained on",
+            expected=f"sha256 {manifest['encoder']['weights_sha256'][:12]}…",
+            cure="Install the same weights.",
+        )
+    tensors = read_checked(folder, "statistics.safetensors", manifest)
+    sides = Pair("a.", "b.").map(lambda p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)})
+    normalise = sides.map(lambda t: from_tensors(t, recipe.training.clip_sigma))
+    names = manifest["domains"]
+    return Bundle(
+        folder,
+        manifest,
+        recipe,
+        Pair(names["a"], names["b"]),
+        ImageSpec(recipe.image.size),
+        encoder,
+        normalise,
+        catalogue,
+    )

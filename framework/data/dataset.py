@@ -1,0 +1,58 @@
+"""What a dataset gives: for each domain a training and a test set of images. Torch-free."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ..spec import Pair
+
+# H, W of the loaded image; 3 = RGB
+Image = NDArray[np.uint8]
+
+
+class ImageSet(ABC):
+    """A sequence of RGB images, made or decoded when asked for.
+
+    `truth` holds what is known of each image as arrays of the set's length (`safari` gives species, count,
+    facing, position and size), in fractions of the whole image, so that it holds at every size; empty where
+    nothing is known.
+    """
+
+    name: str
+    truth: Mapping[str, NDArray[np.generic]] = {}
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def load(self, index: int, short_side: int) -> Image:
+        """Image `index` as uint8 H x W x 3 with its shorter side exactly `short_side` pixels."""
+
+    def label(self, index: int) -> str:
+        """What to call this image in messages and file names: the file's name where there is one."""
+        return f"{self.name}-{index:05d}"
+
+
+@frozen
+class Domain:
+    """One side of the translation."""
+
+    name: str
+    train: ImageSet
+    test: ImageSet
+
+
+class Dataset(ABC):
+    """Two domains of images. Built by a dataset offer as `build(options)`."""
+
+    name: str
+    domains: Pair[Domain]
+    preferred_size: int = 96
+    """Pixels at which these images are worth working on when the recipe does not say."""
+    set_aside: tuple[str, ...] = ()
+    """One line for each file that cannot be used, with the reason; told to the user before work starts."""

@@ -1,0 +1,176 @@
+"""Recipes: which components make a run, with which options. TOML for people, resolved JSON beside every result.
+
+A table with a `use` key names a component of the catalogue; its other keys are that component's options. Everything
+is checked before any work starts, and every error quotes the path (`@ $.stages[1].translator`) and the cure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from attrs import frozen, validators
+
+from ..offers import betas_option, option
+from .schema import plain
+
+
+@frozen
+class Component:
+    """A named component and its checked options."""
+
+    use: str
+    options: Any
+
+    def plain(self) -> dict[str, Any]:
+        """As it would stand in a recipe, with every option spelled out."""
+        return {"use": self.use, **plain(self.options)}
+
+
+@frozen
+class LossUse(Component):
+    """A loss in a stage: its weight in the sum and when it begins."""
+
+    weight: float = 1.0
+    start: float = 0.0
+
+    def plain(self) -> dict[str, Any]:
+        """As it would stand in a recipe."""
+        return {"use": self.use, "weight": self.weight, "start": self.start, **plain(self.options)}
+
+
+@frozen
+class Schedule:
+    """How long and how fast a stage learns: Adam, counted in images of each domain seen by the trained networks."""
+
+    images: int = option(40_000, "images of each domain, batch by batch", validators.gt(0))
+    batch: int = option(10, "images of each domain in a step (paper: 10, inversion 25)", validators.gt(0))
+    learning_rate: float = option(1e-4, "Adam's rate (paper: 1e-4)", validators.gt(0))
+    betas: tuple[float, ...] = betas_option((0.5, 0.999), "Adam's betas (paper: 0.5, 0.999)")
+    decay_from: float = option(
+        1.0,
+        "fraction of the stage after which the rate falls to 5 % (1: constant, the paper)",
+        validators.ge(0),
+        validators.le(1),
+    )
+    ema: float = option(
+        0.0,
+        "decay of the weights' moving average, which is what is kept (0: none, the paper)",
+        validators.ge(0),
+        validators.lt(1),
+    )
+    ramp_steps: int = option(0, "steps in which the rate rises to its value (0: none, the paper)", validators.ge(0))
+    warm_up: float = option(
+        0.0,
+        "fraction of the stage with `warm_up_rate`, before losses that `start` later begin",
+        validators.ge(0),
+        validators.le(1),
+    )
+    warm_up_rate: float = option(2e-3, "Adam's rate during the warm-up", validators.gt(0))
+
+    @property
+    def steps(self) -> int:
+        """Updates of the stage's networks."""
+        return max(1, self.images // self.batch)
+
+
+@frozen
+class ImageOptions:
+    """How images are cut from what the dataset gives."""
+
+    size: int = option(0, "pixels, square (0: what the dataset prefers; paper: 224)", validators.ge(0))
+    load: int = option(0, "short side before the random crop (0: 9/8 of size; paper-like: 256)", validators.ge(0))
+    views: int = option(2, "crops of each training image that are encoded once and kept", validators.gt(0))
+    mirror: bool = option(True, "every second view is mirrored (paper: yes)")
+
+
+@frozen
+class Training:
+    """What holds for the whole run."""
+
+    seed: int = option(0, "of every random choice", validators.ge(0))
+    precision: str = option(
+        "auto", "auto (measured at the start) | float32 | bfloat16", validators.in_(("auto", "float32", "bfloat16"))
+    )
+    threads: int = option(0, "CPU threads (0: as many as are really free, measured at the start)", validators.ge(0))
+    clip_sigma: float = option(
+        1.5, "features are clamped at this many standard deviations (paper: 1; gaps row 2)", validators.gt(0)
+    )
+    checkpoint_seconds: float = option(60.0, "at most this long between checkpoints", validators.gt(0))
+    ship_collapsed: bool = option(False, "make a bundle even of translations that have collapsed")
+    samples_seconds: float = option(60.0, "at most this long between sample strips", validators.gt(0))
+
+
+@frozen
+class TranslateStage:
+    """One level's pair of translators (Sec. 3)."""
+
+    level: int
+    translator: Component
+    losses: tuple[LossUse, ...]
+    schedule: Schedule = Schedule()
+
+
+@frozen
+class InvertStage:
+    """One level's inverters, one a domain (Sec. 3, Feature inversion). The shallowest makes the final image."""
+
+    level: int
+    inverter: Component
+    losses: tuple[LossUse, ...]
+    schedule: Schedule = Schedule()
+
+
+@frozen
+class RefineStage:
+    """The shallowest translators and inverters together in pixel space (ours)."""
+
+    losses: tuple[LossUse, ...]
+    schedule: Schedule = Schedule()
+    levels: int = option(1, "how many of the shallowest stages' translators learn", validators.ge(1))
+    deeper_rate: float = option(1.0, "rate of all but the shallowest of them, as a share", validators.ge(0))
+    reconstruct: float = option(
+        1.0, "share of each batch that is also reconstructed", validators.gt(0), validators.le(1)
+    )
+
+
+@frozen
+class Recipe:
+    """Everything that determines a run but the data's content."""
+
+    name: str
+    summary: str
+    data: Component
+    image: ImageOptions
+    encoder: Component
+    training: Training
+    inversions: tuple[InvertStage, ...]
+    stages: tuple[TranslateStage, ...]
+    refine: RefineStage | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values that `resolve` reads back to an equal recipe."""
+
+        def stage(value: Any) -> dict[str, Any]:
+            return {a.name: _plain(getattr(value, a.name)) for a in attrs.fields(type(value))}
+
+        def _plain(value: Any) -> Any:
+            if isinstance(value, Component):
+                return value.plain()
+            if isinstance(value, tuple) and value and isinstance(value[0], Component):
+                return [v.plain() for v in value]
+            return plain(value)
+
+        made: dict[str, Any] = {
+            "name": self.name,
+            "summary": self.summary,
+            "data": self.data.plain(),
+            "image": plain(self.image),
+            "encoder": self.encoder.plain(),
+            "training": plain(self.training),
+            "inversions": [stage(s) for s in self.inversions],
+            "stages": [stage(s) for s in self.stages],
+        }
+        if self.refine:
+            made["refine"] = stage(self.refine)
+        return made

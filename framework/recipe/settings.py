@@ -1,0 +1,134 @@
+"""Where a recipe's table comes from: packaged or a file, then `--data` and `--set`."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..catalogue import Catalogue
+from ..data.dataset import Dataset
+from ..errors import InputError
+from .resolve import component
+
+
+def read(name: str, catalogue: Catalogue) -> dict[str, Any]:
+    """A recipe's table by the name of a packaged one or the path of a .toml or .json file."""
+    path = Path(name)
+    if path.suffix in (".toml", ".json"):
+        if not path.is_file():
+            raise InputError(name, found="no such file", expected="a recipe in TOML or JSON")
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"recipe '{name}'", found=str(error), expected="a text file in UTF-8") from None
+    else:
+        text = catalogue.get("recipe", name).build()
+    try:
+        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"recipe '{name}'", found=str(error), expected="valid TOML" if path.suffix != ".json" else "valid JSON"
+        ) from None
+    if not isinstance(table, dict):
+        raise InputError(f"recipe '{name}'", found=f"{table!r:.60}", expected="a table")
+    return table
+
+
+def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """`table` with `key=value` settings applied: `encoder.use=vgg19`, `stages[0].schedule.images=100`.
+
+    An entry of a list goes by its number or by its component's name: `stages[0].losses[cycle].weight=3`. Setting a
+    component's `use` to another name drops the old component's options.
+
+    >>> override({"encoder": {"use": "vgg19", "taps": "after-relu"}}, ["encoder.use=pixels", "image.size=64"])
+    {'encoder': {'use': 'pixels'}, 'image': {'size': 64}}
+    """
+    made: dict[str, Any] = json.loads(json.dumps(table))
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        steps = [s for s in re.split(r"[.\[\]]+", key.strip()) if s]
+        if not equals or not steps:
+            raise InputError(
+                f"--set {setting}", expected="key=value, like image.size=128 or stages[0].schedule.images=1000"
+            )
+        _put(made, steps, _parse(text), setting)
+    return made
+
+
+def _put(node: Any, steps: list[str], value: Any, setting: str) -> None:
+    *way, last = steps
+    path = "$"
+    for step in way:
+        key: Any = step
+        if isinstance(node, list):
+            key = _index(step, node, path, setting)
+        elif step not in node:
+            node[step] = {}
+        if isinstance(node[key], str):  # a component given by name alone
+            node[key] = {"use": node[key]}
+        node = node[key]
+        path += f".{step}"
+        if not isinstance(node, dict | list):
+            raise InputError(f"--set {setting}", found=f"{path} is {node!r}", expected="a table or a list there")
+    if isinstance(node, list):
+        node[_index(last, node, path, setting)] = value
+    elif last == "use" and node.get("use") != value:
+        kept = {k: node[k] for k in ("weight", "start", "a", "b") if k in node}
+        node.clear()
+        node.update({"use": value, **kept})
+    elif value is None:
+        node.pop(last, None)
+    else:
+        node[last] = value
+
+
+def _index(step: str, node: list[Any], path: str, setting: str) -> int:
+    uses = [item.get("use") if isinstance(item, dict) else item for item in node]
+    if uses.count(step) == 1:
+        return uses.index(step)
+    if step.isdigit() and int(step) < len(node):
+        return int(step)
+    named = ", ".join(use for use in uses if isinstance(use, str))
+    raise InputError(
+        f"--set {setting}",
+        found=f"'{step}' in {path}" + (f", where there are {named}" if named else ""),
+        expected=f"a number from 0 to {len(node) - 1}" + (", or the name of one component" if named else ""),
+    )
+
+
+def _parse(text: str) -> Any:
+    if text in ("none", ""):
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def data_settings(spec: str) -> list[str]:
+    """`--data NAME[:A,B]` as settings."""
+    name, colon, domains = spec.partition(":")
+    settings = [f"data.use={name}"]
+    if colon:
+        names = [n.strip() for n in domains.split(",")]
+        if len(names) != 2 or not all(names) or names[0] == names[1]:
+            raise InputError(
+                f"--data {spec}",
+                found=f"domains {domains!r}",
+                expected="two different names, like safari:zebra,giraffe",
+            )
+        settings += [f"data.{side}={json.dumps(name, ensure_ascii=False)}" for side, name in zip("ab", names)]
+    return settings
+
+
+def dataset_from(catalogue: Catalogue, spec: str, settings: Sequence[str] = ()) -> Dataset:
+    """The dataset that `NAME[:A,B]` and `key=value` settings of its options name, built."""
+    table = override(
+        {"data": {"use": spec.partition(":")[0]}}, [*data_settings(spec), *(f"data.{s}" for s in settings)]
+    )
+    chosen = component(table["data"], "dataset", "$.data", catalogue)
+    return catalogue.get("dataset", chosen.use).build(chosen.options)

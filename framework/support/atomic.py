@@ -1,0 +1,165 @@
+"""Writes that either happen wholly or not at all, and the hashes that prove it. Torch-free."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import InputError, RunError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows, where two runs in one folder are not noticed
+    fcntl = None
+
+
+def write(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a temporary file beside `path`, then rename it into place (fsync file and folder)."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fill(temporary)
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):  # its own failure must not hide the first
+            temporary.unlink(missing_ok=True)
+        raise disk_error(path, error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """`path` becomes `data`."""
+    write(path, lambda p: _put(p, data))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`path` becomes `value` as indented JSON."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows has no fsync of a folder
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""The codes of a full disk and of a used-up quota."""
+
+
+def disk_error(path: Path, error: OSError) -> RunError:
+    """An OSError while writing, as a line that says what to do."""
+    if error.errno in FULL:
+        free = shutil.disk_usage(path.parent if path.parent.exists() else Path.cwd()).free
+        return RunError(
+            str(path),
+            found=f"disk full ({free / 2**20:.0f} MiB free)",
+            cure="Free some space, then go on (a run: with --resume).",
+        )
+    return RunError(str(path), found=f"{error.strerror or error}", cure="Check that the folder can be written.")
+
+
+def reserve(path: Path) -> None:
+    """Takes the disk space of a file whose length is set but whose blocks are not.
+
+    Writing to a memory map of such a file on a full disk ends the process with a signal that nobody can catch;
+    this raises OSError instead, in time.
+    """
+    size = path.stat().st_size
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as handle:
+            os.posix_fallocate(handle.fileno(), 0, size)
+    elif shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def clear_parts(folder: Path) -> None:
+    """Removes what writes that were cut off left below a folder."""
+    for part in [*folder.rglob(".*.part"), *folder.rglob(".*.part.npy")]:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Holds `folder` for this process; a second one is refused. A killed process lets go by itself."""
+    with (folder / "lock").open("w") as handle:
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                str(folder), found="another process at work on it", expected="one at a time", cure="Wait for it to end."
+            ) from None
+        yield
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_json(path: Path, expected: str) -> dict[str, Any]:
+    """The object in a JSON file; InputError when it holds anything else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), found=f"not JSON ({error})", expected=expected) from None
+    if not isinstance(value, dict):
+        raise InputError(str(path), found=f"{value!r:.60}", expected=expected)
+    return value
+
+
+def empty_folder(
+    folder: Path, *, force: bool, hint: str = "--force overwrites it", keep: Iterable[Path | str] = ()
+) -> Path:
+    """`folder`, existing and empty; a non-empty one is refused unless `force`, which clears it.
+
+    One that holds the working directory, the user's home or one of `keep` is never cleared.
+    """
+    if folder.is_file():
+        raise InputError(str(folder), found="a file", expected="a folder to write to")
+    if folder.exists() and any(folder.iterdir()):
+        if not force:
+            raise InputError(str(folder), found="a folder that is not empty", expected="an empty or new one", cure=hint)
+        here = folder.resolve()
+        for precious in (Path.cwd(), Path.home(), *keep):
+            there = Path(precious).resolve()
+            if here == there or here in there.parents:
+                raise InputError(
+                    str(folder),
+                    found=f"a folder that holds {there}",
+                    expected="one that may be cleared",
+                    cure="Give another folder.",
+                )
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    return folder

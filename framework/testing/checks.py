@@ -1,0 +1,237 @@
+"""The contract suite: what a component must keep, checked alike on our plugins and on a stranger's.
+
+    from crosscade.framework.testing import check_encoder
+
+    def test_my_encoder():
+        check_encoder(my_offer, image_size=64)
+
+Each check returns nothing, or raises `AssertionError` with one sentence: what, and the numbers.
+"""
+
+# B batch, C channels, H W space; i level
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..contracts import AdversarialLoss, Encoder, Loss, TranslatorPair
+from ..data.dataset import Dataset
+from ..offers import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
+from ..spec import ImageSpec, LevelSpec, Pair
+from ..styles import draw_styles, style_size
+from ..views import Detached
+from .tools import (
+    Deepest,
+    Levels,
+    Recorded,
+    TinyEncoder,
+    alive,
+    built,
+    called,
+    moved,
+    require,
+    require_close,
+    require_exports,
+    require_network,
+    require_no_deeper,
+    require_rows_alone,
+    require_teaches,
+    uniform,
+)
+from .views import example_view
+
+IMAGE = ImageSpec(64)
+HERE, DEEPER = LevelSpec(2, "shallow", 16, 8), LevelSpec(3, "deep", 24, 16)
+
+
+def check_encoder(
+    encoder: EncoderOffer | Encoder, *, image_size: int = 64, options: Any = None, export: bool = True
+) -> None:
+    """Honest levels, frozen and repeatable, rows independent, nothing deeper than asked, exports faithfully."""
+    made: Any = built(encoder, options)
+    what = called(encoder, made)
+    require(isinstance(made, Encoder), f"{what} is a {type(made).__name__}, not an Encoder")
+    levels = made.pyramid.levels
+    numbers = [level.number for level in levels]
+    require(bool(levels) and numbers == sorted(set(numbers)), f"{what}: level numbers {numbers} do not ascend")
+
+    images = uniform(3, 3, image_size, image_size)
+    features = made(images, numbers)
+    require(set(features) == set(numbers), f"{what}: asked for levels {numbers}, got {sorted(features)}")
+    for level in levels:
+        side = level.size(image_size)
+        declared, found = (3, level.channels, side, side), tuple(features[level.number].shape)
+        require(found == declared, f"{what}: level {level.number} declares the shape {declared} and gives {found}")
+
+    made.train()
+    training = [name for name, module in made.named_modules() if module.training]
+    require(not training, f"{what}: {len(training)} modules leave eval mode on train(), first '{training[:1]}'")
+    loose = [name for name, parameter in made.named_parameters() if parameter.requires_grad]
+    require(not loose, f"{what}: {len(loose)} parameters are not frozen, first {loose[:1]}")
+
+    again = made(images, numbers)
+    for i in numbers:
+        require(torch.equal(features[i], again[i]), f"{what}: level {i} differs from run to run")
+        require_close(features[i], made(images, [i])[i], f"{what}: level {i} changes with what else is asked for")
+        require_rows_alone(lambda x, i=i: made(x, [i])[i], (images,), f"{what}: level {i}")
+        asked = images.clone().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(made(asked, [i])[i].square().mean(), asked)
+        require(alive(gradient), f"{what}: no finite gradient reaches the image from level {i}")
+    require_no_deeper(made, images[:1], what)
+    if export:
+        require_exports(Levels(made, numbers), lambda b: (uniform(b, 3, image_size, image_size, seed=b),), what)
+
+
+def check_translator(
+    translator: TranslatorOffer | TranslatorPair,
+    *,
+    here: LevelSpec = HERE,
+    deeper: LevelSpec | None = DEEPER,
+    image: ImageSpec = IMAGE,
+    options: Any = None,
+    export: bool = True,
+) -> None:
+    """Both nets keep the shape and [-1, 1], learn, treat rows independently and export faithfully.
+
+    Where there are styles they are inputs like the others, and those of an example are its own. The pair's view gives
+    all that `offers` names.
+    """
+    pair: Any = built(translator, options, here=here, deeper=deeper, image=image)
+    what = called(translator, pair)
+    require(isinstance(pair, TranslatorPair), f"{what} is a {type(pair).__name__}, not a TranslatorPair")
+
+    sizes = pair.into.map(style_size)
+    require(sizes.a == sizes.b, f"{what}: styles of {sizes.a} numbers into a and of {sizes.b} into b")
+
+    def inputs(batch: int) -> tuple[Tensor, ...]:
+        specs = [here] + ([deeper] if deeper else [])
+        maps = tuple(uniform(batch, s.channels, *[s.size(image.size)] * 2, seed=batch) for s in specs)
+        return (*maps, draw_styles(batch, sizes.a, batch)) if sizes.a else maps
+
+    # Layers that start at zero (AdaIN's style) would hide a wrong graph: check a copy that has moved on a little.
+    for domain, net in zip("ab", moved(pair).into):
+        call = net if deeper else Deepest(net)
+        require_network(call, inputs, (here.channels, *[here.size(image.size)] * 2), f"{what}, into.{domain}", export)
+        if sizes.a:
+            _check_styles(net, inputs(3)[0], sizes.a, f"{what}, style_of into.{domain}")
+
+    features, *condition = [Pair(x, x) for x in inputs(2)[: 2 if deeper else 1]]
+    given: Pair[Any] = condition[0] if condition else Pair(None, None)
+    view = pair.view(features, given, given)
+    lacking = sorted(name for name in pair.offers if not hasattr(view, name))
+    require(not lacking, f"{what}: offers {', '.join(lacking)}, which its view does not give")
+
+
+def _check_styles(net: Any, examples: Tensor, size: int, what: str) -> None:
+    given = examples.clone().requires_grad_(True)
+    styles = net.style_of(given)
+    shape = tuple(styles.shape)
+    require(shape == (len(examples), size), f"{what}: gives {shape}, expected {(len(examples), size)}")
+    torch.autograd.backward(styles.float().square().mean())
+    require(alive(given.grad), f"{what}: no finite gradient reaches the example")
+    require_rows_alone(net.style_of, (examples,), what)
+
+
+def check_inverter(
+    inverter: InverterOffer | nn.Module,
+    *,
+    level: LevelSpec = HERE,
+    image: ImageSpec = IMAGE,
+    options: Any = None,
+    export: bool = True,
+) -> None:
+    """Images of the right size in [-1, 1], learns, treats rows independently and exports faithfully."""
+    net: Any = built(inverter, options, level=level, image=image)
+    what = called(inverter, net)
+    require(isinstance(net, nn.Module), f"{what} is a {type(net).__name__}, not a module")
+
+    def inputs(batch: int) -> tuple[Tensor, ...]:
+        return (uniform(batch, level.channels, *[level.size(image.size)] * 2, seed=batch),)
+
+    require_network(moved(net), inputs, (3, image.size, image.size), what, export)
+
+
+def check_loss(
+    loss: LossOffer | Loss,
+    *,
+    on: str = "translation",
+    here: LevelSpec | None = None,
+    image: ImageSpec = IMAGE,
+    encoder: Encoder | None = None,
+    options: Any = None,
+    view: Any = None,
+    networks: Pair[nn.Module] | None = None,
+) -> None:
+    """Finite scalars that teach the networks, reading only what is declared; critics that learn and teach nobody else.
+
+    `on` says which view the loss is meant for: translation, inversion or refinement. Or give a `view` of your own,
+    with the `networks` (by domain) that the loss must teach.
+    """
+    encoder = encoder or TinyEncoder()
+    here = here or (encoder.pyramid.levels[-1] if on == "translation" else LevelSpec(0, "image", 3, 1))
+    made: Any = built(loss, options, here=here, image=image, encoder=encoder)
+    what = called(loss, made)
+    require(isinstance(made, Loss), f"{what} is a {type(made).__name__}, not a Loss")
+    if view is None:
+        view, networks = example_view(on, here, image, encoder, made.encodes)
+    taught = list(networks or ())
+    lacking = sorted(name for name in made.needs if not hasattr(view, name))
+    require(not lacking, f"{what} needs {', '.join(lacking)}, which the view on {on} does not give")
+
+    if isinstance(made, AdversarialLoss):
+        _check_critics(made, view, taught, what)
+    for module in (*taught, made):
+        module.zero_grad()
+    seen = Recorded(view)
+    require_teaches(made.terms(seen), taught, what)
+    _require_declared(seen, made, what)
+
+
+def _check_critics(loss: AdversarialLoss, view: Any, networks: list[nn.Module], what: str) -> None:
+    require(isinstance(loss.critics, Pair), f"{what}: critics is a {type(loss.critics).__name__}, not a Pair")
+    require(
+        loss.learning_rate > 0 and len(loss.betas) == 2 and loss.steps >= 1,
+        f"{what}: learning rate {loss.learning_rate}, betas {loss.betas} and steps {loss.steps} make no optimiser",
+    )
+    for step in range(4):  # a cadence may leave parts out of some steps
+        loss.zero_grad()
+        seen = Recorded(Detached(view))
+        require_teaches(loss.critic_terms(seen, step), loss.critics, f"{what}, critic step {step}")
+        _require_declared(seen, loss, what)
+    moved_too = [p for n in networks for p in n.parameters() if p.grad is not None and bool(p.grad.any())]
+    require(not moved_too, f"{what}: critic terms move {len(moved_too)} parameters of the networks that they judge")
+
+
+def _require_declared(seen: Recorded, loss: Loss, what: str) -> None:
+    undeclared = sorted(seen.read - loss.needs)
+    require(not undeclared, f"{what} reads {', '.join(undeclared)} and declares needs {sorted(loss.needs)}")
+
+
+def check_dataset(dataset: DatasetOffer | Dataset, *, options: Any = None) -> None:
+    """Two named domains whose images come as uint8 RGB at the size asked for, the same each time."""
+    made: Any = built(dataset, options)
+    what = called(dataset, made)
+    require(isinstance(made, Dataset), f"{what} is a {type(made).__name__}, not a Dataset")
+    names = [domain.name for domain in made.domains]
+    require(len(set(names)) == 2, f"{what}: both domains are called {names[0]}")
+    for domain in made.domains:
+        for part, images in (("train", domain.train), ("test", domain.test)):
+            where, count = f"{what}, {domain.name}, {part}", len(images)
+            require(count > 0, f"{where}: no images")
+            for index, short_side in {0: 32, count - 1: 48}.items():
+                image = images.load(index, short_side)
+                require(
+                    image.dtype == np.uint8
+                    and image.ndim == 3
+                    and image.shape[2] == 3
+                    and min(image.shape[:2]) == short_side,
+                    f"{where}: image {index} asked for {short_side} px came as {image.dtype} {image.shape}",
+                )
+                require(np.array_equal(image, images.load(index, short_side)), f"{where}: image {index} changes")
+                require(bool(images.label(index)), f"{where}: image {index} has no label")
+            for key, values in images.truth.items():
+                require(len(values) == count, f"{where}: truth '{key}' has {len(values)} values, {count} images")

@@ -1,0 +1,223 @@
+"""What the contract suite is made of: claims with a sentence, example views, a moved copy, exported parity."""
+
+# B batch, C channels, H W space; i level
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..contracts import Encoder, freeze
+from ..offers import Offer
+from ..spec import LevelSpec, PyramidSpec
+
+M = TypeVar("M", bound=nn.Module)
+RELATIVE = 1e-3
+"""How far, in parts of the largest value, two ways to compute the same may differ in float32."""
+
+Inputs = Callable[[int], tuple[Tensor, ...]]
+"""From a batch size to a network's inputs of that batch size."""
+
+
+def require(condition: bool, sentence: str) -> None:
+    """Raises `AssertionError(sentence)` unless `condition`; unlike `assert`, under `python -O` too."""
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def require_close(one: Tensor, other: Tensor, what: str) -> None:
+    """The same shape and, within `RELATIVE` of the largest value, the same values."""
+    shapes = tuple(one.shape), tuple(other.shape)
+    require(shapes[0] == shapes[1], f"{what}: shape {shapes[1]} instead of {shapes[0]}")
+    one, other = one.detach().float(), other.detach().float()
+    difference = float((one - other).abs().max()) / max(float(one.abs().max()), 1e-6)
+    require(difference <= RELATIVE, f"{what}: differs by {difference:.2g} of the largest value, allowed {RELATIVE:g}")
+
+
+def require_rows_alone(net: Callable[..., Tensor], inputs: tuple[Tensor, ...], what: str) -> None:
+    """Row i of a batch equals the run of row i alone."""
+    with torch.no_grad():
+        together = net(*inputs)
+        for i in range(len(together)):
+            alone = net(*(x[i : i + 1] for x in inputs))
+            require_close(together[i : i + 1], alone, f"{what}: row {i} of a batch of {len(together)} against it alone")
+
+
+def require_no_deeper(encoder: Encoder, images: Tensor, what: str) -> None:
+    """The shallowest level alone runs fewer layers than the deepest."""
+    counts: list[int] = []
+    layers = [m for m in encoder.modules() if not list(m.children()) and list(m.parameters())]
+    hooks = [layer.register_forward_hook(lambda *_: counts.append(1)) for layer in layers]
+    ran = []
+    for level in (encoder.pyramid.numbers[0], encoder.pyramid.numbers[-1]):
+        counts.clear()
+        encoder(images, [level])
+        ran.append(len(counts))
+    for hook in hooks:
+        hook.remove()
+    few, all_ = ran
+    require(few < all_ or not all_, f"{what}: runs {few} layers for its shallowest level and {all_} for its deepest")
+
+
+def require_network(net: nn.Module, inputs: Inputs, shape: tuple[int, ...], what: str, export: bool) -> None:
+    """Rows of `shape` in [-1, 1] that repeat, stand alone and depend on the inputs; gradients; export parity."""
+    net.eval()
+    given = tuple(x.requires_grad_(True) for x in inputs(3))
+    made = net(*given)
+    require(tuple(made.shape) == (3, *shape), f"{what}: gives {tuple(made.shape)}, expected {(3, *shape)}")
+    require(bool(made.isfinite().all()), f"{what}: gives values that are not finite")
+    largest = float(made.detach().abs().max())
+    require(largest <= 1 + 1e-5, f"{what}: leaves [-1, 1], largest value {largest:.3g}")
+    torch.autograd.backward(made.float().square().mean())
+    for k, x in enumerate(given):
+        require(alive(x.grad), f"{what}: no finite gradient reaches input {k}")
+    learning = [p for p in net.parameters() if p.requires_grad]
+    require(not learning or any(alive(p.grad) for p in learning), f"{what}: no gradient reaches its parameters")
+    with torch.no_grad():
+        require(torch.equal(made, net(*given)), f"{what}: differs from run to run in eval mode")
+    require_rows_alone(net, inputs(3), what)
+    if export:
+        require_exports(net, inputs, what)
+
+
+def require_exports(net: nn.Module, inputs: Inputs, what: str) -> None:
+    """The ONNX graph with a dynamic batch, run by onnxruntime at batch 1 and 3, gives what the module gives."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read at the import
+    import onnxruntime
+
+    net = net.eval()
+    example, batch = inputs(2), torch.export.Dim("batch")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations are not the component's
+            program: Any = torch.onnx.export(
+                net,
+                example,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                dynamic_shapes=({0: batch},) * len(example),
+            )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[:1]
+        raise AssertionError(f"{what}: cannot be exported ({type(error).__name__}: {' '.join(reason)})") from error
+    session = onnxruntime.InferenceSession(program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+    require(len(names) == len(example), f"{what}: the exported graph kept {len(names)} of {len(example)} inputs")
+    for size in (1, 3):
+        given = inputs(size)
+        with torch.no_grad():
+            made = net(*given)
+        expected = [made] if isinstance(made, Tensor) else list(made)
+        found = session.run(None, {name: value.numpy() for name, value in zip(names, given)})
+        for k, (one, other) in enumerate(zip(expected, found, strict=True)):
+            require_close(one, torch.from_numpy(other), f"{what}: output {k} of the exported graph at batch {size}")
+
+
+def require_teaches(terms: Any, modules: Iterable[nn.Module], what: str) -> None:
+    """Finite scalars by name; afterwards each of `modules` that can learn has a finite gradient."""
+    require(bool(terms) and all(isinstance(k, str) for k in terms), f"{what}: gives no named terms")
+    for name, value in terms.items():
+        require(isinstance(value, Tensor) and value.ndim == 0, f"{what}: term '{name}' is not a scalar tensor")
+        require(bool(value.isfinite()), f"{what}: term '{name}' is {value.item()}")
+    total = torch.stack([value.float() for value in terms.values()]).sum()
+    if total.requires_grad:
+        torch.autograd.backward(total)
+    for k, module in enumerate(modules):
+        found = [p.grad for p in module.parameters() if p.grad is not None]
+        require(any(alive(g) for g in found), f"{what}: terms {sorted(terms)} move no parameter of network {k}")
+        require(all(bool(g.isfinite().all()) for g in found), f"{what}: network {k} has a gradient that is not finite")
+
+
+def alive(gradient: Tensor | None) -> bool:
+    """There, finite and not all zero."""
+    return gradient is not None and bool(gradient.isfinite().all()) and bool(gradient.any())
+
+
+def uniform(*shape: int, seed: int = 0) -> Tensor:
+    """Values in [-1, 1] that depend on the seed only."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def moved(module: M) -> M:
+    """A copy a little away from its start: layers that start at zero would hide a dead branch or a wrong graph."""
+    module, generator = copy.deepcopy(module), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.02)
+    return module
+
+
+def built(given: Any, options: Any, **facts: Any) -> Any:
+    """An offer's component, with its default options unless some are given; anything else as it is."""
+    if not isinstance(given, Offer):
+        return given
+    return given.build(given.options() if options is None else options, **facts)
+
+
+def called(given: Any, component: Any) -> str:
+    """What to call a component in sentences."""
+    return f"{given.kind} '{given.name}'" if isinstance(given, Offer) else type(component).__name__
+
+
+class Recorded:
+    """A view that remembers which of its attributes were read."""
+
+    def __init__(self, view: Any):
+        self._view, self.read = view, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return getattr(self._view, name)
+
+
+class Levels(nn.Module):
+    """An encoder with its levels fixed: images -> a tuple of features, for the exporter."""
+
+    def __init__(self, encoder: Encoder, numbers: Sequence[int]):
+        super().__init__()
+        self.encoder, self.numbers = encoder, tuple(numbers)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images (B, 3, H, W) -> features, shallow to deep."""
+        features = self.encoder(images, self.numbers)
+        return tuple(features[i] for i in self.numbers)
+
+
+class Deepest(nn.Module):
+    """A translator at the deepest stage, where there is no condition."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, features: Tensor, style: Tensor | None = None) -> Tensor:
+        """Features (B, C, H, W) and the styles (B, S), if there are any -> the same shape as the features."""
+        return self.net(features, None) if style is None else self.net(features, None, style)
+
+
+class TinyEncoder(Encoder):
+    """Three levels (8, 12, 16 channels at strides 2, 4, 8) of fixed random convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 8, 12, 16)
+        self.pyramid = PyramidSpec(tuple(LevelSpec(i, f"conv{i}", widths[i], 2**i) for i in (1, 2, 3)))
+        self.convolutions = nn.ModuleList(nn.Conv2d(widths[i - 1], widths[i], 3, 2, 1) for i in (1, 2, 3))
+        for seed, parameter in enumerate(self.parameters()):
+            parameter.data = uniform(*parameter.shape, seed=seed) * 0.3
+        freeze(self)
+
+    def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """Images (B, 3, H, W) -> {i: (B, C_i, H / 2^i, W / 2^i)}."""
+        x, features = images, {}
+        for i, convolution in enumerate(self.convolutions[: max(levels, default=0)], start=1):
+            x = torch.tanh(convolution(x))
+            features[i] = x
+        return {i: features[i] for i in levels}

@@ -1,0 +1,81 @@
+"""Small networks at work on random features, as the views that losses read."""
+
+# B batch, C channels, H W space; i level
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..contracts import Encoder
+from ..features.normalise import Normalise
+from ..spec import ImageSpec, LevelSpec, Pair
+from ..views import Features, InversionView, RefineView, TranslationView
+from .tools import uniform
+
+BATCH = 4
+NOTHING: Pair[Any] = Pair(None, None)
+
+
+class TinyTranslator(nn.Module):
+    """One convolution that stays near the identity."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor, deeper: Tensor | None) -> Tensor:
+        """(B, C, H, W) -> the same shape, in [-1, 1]."""
+        del deeper
+        return torch.tanh(features + 0.1 * self.convolution(features))
+
+
+class TinyInverter(nn.Module):
+    """One convolution and an enlargement."""
+
+    def __init__(self, level: LevelSpec):
+        super().__init__()
+        self.stride, self.convolution = level.stride, nn.Conv2d(level.channels, 3, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, 3, H stride, W stride) in [-1, 1]."""
+        return torch.tanh(F.interpolate(self.convolution(features), scale_factor=float(self.stride)))
+
+
+def example_view(
+    on: str, here: LevelSpec, image: ImageSpec, encoder: Encoder, encodes: tuple[int, ...]
+) -> tuple[Any, Pair[nn.Module]]:
+    """The view of a translation of level `here`, or of an inversion or a refinement at the encoder's middle level.
+
+    With it come the networks that a loss must teach, by domain.
+    """
+    if on == "translation":
+        side = here.size(image.size)
+        into: Pair[nn.Module] = Pair(TinyTranslator(here.channels), TinyTranslator(here.channels))
+        features = Pair(1, 2).map(lambda seed: uniform(BATCH, here.channels, side, side, seed=seed))
+        return TranslationView(into, features, NOTHING, NOTHING), into
+    levels = encoder.pyramid.levels
+    level, *deeper = levels[len(levels) // 2 :]
+    images = Pair(1, 2).map(lambda seed: uniform(BATCH, 3, image.size, image.size, seed=seed))
+    features = images.map(lambda x: encoder(x, [level.number])[level.number].clamp(-1, 1))
+    inverters: Pair[nn.Module] = Pair(TinyInverter(level), TinyInverter(level))
+    if on == "inversion":
+        return InversionView(inverters, images, features, encoder, encodes), inverters
+    if on != "refinement":
+        raise ValueError(f"on = {on!r}, expected 'translation', 'inversion' or 'refinement'")
+    into = Pair(TinyTranslator(level.channels), TinyTranslator(level.channels))
+    numbers = [deep.number for deep in deeper]
+    translations: Pair[Features] = images.swap().map(
+        lambda x: {i: f.clamp(-1, 1) for i, f in encoder(x, numbers).items()}
+    )
+    normalise = Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0))
+    wanted = tuple(sorted({*encodes, *numbers}))
+    given = translations.map(lambda t: t[min(t)] if t else None)
+    number = level.number
+    view = RefineView(
+        {number: into}, inverters, images, {number: features}, NOTHING, given, translations, normalise, encoder, wanted
+    )
+    return view, into.zip(lambda *nets: nn.ModuleList(nets), inverters)

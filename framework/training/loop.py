@@ -1,0 +1,224 @@
+"""The training loop. One function trains every stage: inversion, translation and refinement differ only in their view.
+
+A step's random numbers depend on (seed, stage, step) alone, so that a resumed run equals one that never stopped.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from attrs import define
+from torch import Tensor, nn
+
+from ..contracts import AdversarialLoss, parameters_of
+from ..errors import RunError
+from ..features.training_data import Rows
+from ..spec import Pair
+from ..views import Detached
+from . import checkpoint
+from .stages import Stage
+
+
+class Watcher(Protocol):
+    """What the run wants to know while a stage trains."""
+
+    def after(self, trainee: Trainee, values: Mapping[str, float]) -> None:
+        """After every step, with this step's weighted terms: a chance to report and to save."""
+
+
+@define
+class Trainee:
+    """A stage's moving parts, all of which a checkpoint holds."""
+
+    stage: Stage
+    optimiser: torch.optim.Optimizer
+    critic_optimisers: list[torch.optim.Optimizer]
+    average: nn.ModuleDict
+    step: int = 0
+    critic_step: int = 0
+
+    @classmethod
+    def of(cls, stage: Stage) -> Trainee:
+        """Fresh optimisers and average."""
+        s = stage.schedule
+        groups = [
+            {"params": parameters_of(module), "scale": stage.rates.get(name, 1.0)}
+            for name, module in stage.modules.items()
+        ]
+        optimiser = _adam(groups, s.learning_rate, s.betas)
+        critics = [_adam([{"params": parameters_of(*a.critics)}], a.learning_rate, a.betas) for a in stage.adversaries]
+        return cls(stage, optimiser, critics, copy.deepcopy(stage.modules).eval())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the training's state."""
+        made = checkpoint.module_tensors("modules", self.stage.modules)
+        made |= checkpoint.module_tensors("average", self.average)
+        made |= checkpoint.optimiser_tensors("optimiser", self.optimiser)
+        for k, (loss, optimiser) in enumerate(zip(self.stage.adversaries, self.critic_optimisers)):
+            made |= checkpoint.module_tensors(f"loss{k}", loss)
+            made |= checkpoint.optimiser_tensors(f"critic{k}", optimiser)
+        return made
+
+    def meta(self) -> dict[str, Any]:
+        """The counters."""
+        return {"stage": self.stage.index, "step": self.step, "critic_step": self.critic_step}
+
+    def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+        """Back to a checkpoint."""
+        checkpoint.restore_module("modules", self.stage.modules, tensors)
+        checkpoint.restore_module("average", self.average, tensors)
+        checkpoint.restore_optimiser("optimiser", self.optimiser, tensors)
+        for k, (loss, optimiser) in enumerate(zip(self.stage.adversaries, self.critic_optimisers)):
+            checkpoint.restore_module(f"loss{k}", loss, tensors)
+            checkpoint.restore_optimiser(f"critic{k}", optimiser, tensors)
+        self.step, self.critic_step = int(meta["step"]), int(meta["critic_step"])
+
+
+Autocast = Callable[[], AbstractContextManager[Any]]
+
+
+def train_stage(trainee: Trainee, sizes: Pair[int], seed: int, autocast: Autocast, watcher: Watcher) -> None:
+    """Trains a stage from where it is to its end. `sizes` are the rows of each domain's store."""
+    trainee.stage.modules.train()
+    while trainee.step < trainee.stage.schedule.steps:
+        values = train_step(trainee, sizes, seed, autocast)
+        check_finite(trainee.stage, trainee.step, values)
+        watcher.after(trainee, values)
+
+
+def train_step(trainee: Trainee, sizes: Pair[int], seed: int, autocast: Autocast) -> dict[str, float]:
+    """One update of the stage's networks and, before it, of the critics; returns the weighted terms."""
+    stage, schedule, step = trainee.stage, trainee.stage.schedule, trainee.step
+    done = step / schedule.steps
+    seed_step(seed, stage.index, step)
+    set_rates(trainee, done)
+    values: dict[str, Tensor] = {}
+
+    # the critics' turns; the last one's batch also serves the translators
+    active = stage.active(done)
+    adversaries = [loss for _, loss in active.values() if isinstance(loss, AdversarialLoss)]
+    for turn in range(1, max((a.steps for a in adversaries), default=0)):
+        view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, turn))
+        with torch.no_grad(), autocast():
+            for name in sorted({name for a in adversaries if turn < a.steps for name in a.needs}):
+                getattr(view, name)
+        update_critics(trainee, adversaries, view, turn, autocast, values)
+    view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, 0))
+    if adversaries:
+        with autocast():
+            _ = view.fake
+        update_critics(trainee, adversaries, view, 0, autocast, values)
+
+    # the translators' turn
+    with autocast(), frozen(*(a.critics for a in adversaries)):
+        terms = {name: use.weight * total(loss.terms(view)) for name, (use, loss) in active.items()}
+    trainee.optimiser.zero_grad(set_to_none=True)
+    total(terms).backward()
+    trainee.optimiser.step()
+    trainee.step += 1
+    update_average(trainee)
+    return {name: float(v.detach()) for name, v in {**terms, **values}.items()}
+
+
+def update_critics(
+    trainee: Trainee,
+    adversaries: list[AdversarialLoss],
+    view: Any,
+    turn: int,
+    autocast: Autocast,
+    values: dict[str, Tensor],
+) -> None:
+    """One update of each adversary's critics that still has a turn."""
+    detached, everyone = Detached(view), trainee.stage.adversaries
+    for loss in adversaries:
+        if turn >= loss.steps:
+            continue
+        optimiser = trainee.critic_optimisers[everyone.index(loss)]
+        optimiser.zero_grad(set_to_none=True)
+        with autocast():
+            terms = loss.critic_terms(detached, trainee.critic_step)
+        loss_now = total(terms)
+        if loss_now.requires_grad:  # a loss may have called backward itself
+            loss_now.backward()
+        optimiser.step()
+        values.update({f"critic{everyone.index(loss) or ''}/{name}": v for name, v in terms.items()})
+    trainee.critic_step += 1
+
+
+def draw(sizes: Pair[int], batch: int, seed: int, stage: int, step: int, turn: int) -> Rows:
+    """Rows of both domains, unpaired, with replacement."""
+    rng = np.random.default_rng([seed, stage, step, turn])
+    return sizes.map(lambda n: rng.integers(0, n, batch))
+
+
+def seed_step(seed: int, stage: int, step: int) -> None:
+    """Keys torch's generator by (seed, stage, step)."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, stage, step]).generate_state(1, np.uint64)[0] >> 1))
+
+
+def set_rates(trainee: Trainee, done: float) -> None:
+    """A short ramp, the warm-up rate, the constant rate, then linear decay to 5 %."""
+    s = trainee.stage.schedule
+    rise = min(1.0, (trainee.step + 1) / s.ramp_steps) if s.ramp_steps else 1.0
+    fall = (
+        rise if done < s.decay_from or s.decay_from == 1 else rise - 0.95 * (done - s.decay_from) / (1 - s.decay_from)
+    )
+    rate = s.warm_up_rate if done < s.warm_up else s.learning_rate
+    for group in trainee.optimiser.param_groups:
+        group["lr"] = rate * fall * group["scale"]
+    for loss, optimiser in zip(trainee.stage.adversaries, trainee.critic_optimisers):
+        optimiser.param_groups[0]["lr"] = loss.learning_rate * fall
+
+
+@torch.no_grad()
+def update_average(trainee: Trainee) -> None:
+    """Moving average of the weights, quicker at first so that the start is forgotten."""
+    decay = min(trainee.stage.schedule.ema, trainee.step / (trainee.step + 10))
+    kept: list[Tensor] = list(trainee.average.parameters())
+    new: list[Tensor] = list(trainee.stage.modules.parameters())
+    torch._foreach_lerp_(kept, new, 1.0 - decay)
+    for target, source in zip(trainee.average.buffers(), trainee.stage.modules.buffers()):
+        target.copy_(source)
+
+
+def check_finite(stage: Stage, step: int, values: Mapping[str, float]) -> None:
+    """Stops the run, before anything is saved, when a value is not a number."""
+    wrong = [name for name, v in values.items() if not math.isfinite(v)]
+    if wrong:
+        raise RunError(
+            f"{stage.title}, step {step}: '{wrong[0]}'",
+            found=str(values[wrong[0]]),
+            expected="a finite number",
+            cure="The last checkpoint is kept. Lower the stage's learning_rate or set training.precision=float32.",
+        )
+
+
+class frozen:  # noqa: N801 (a context manager, named as one reads it)
+    """No gradients into these critics' parameters meanwhile."""
+
+    def __init__(self, *critics: Pair[nn.Module]) -> None:
+        self.parameters = [p for pair in critics for c in pair for p in c.parameters() if p.requires_grad]
+
+    def __enter__(self) -> None:
+        for p in self.parameters:
+            p.requires_grad_(False)
+
+    def __exit__(self, *_: object) -> None:
+        for p in self.parameters:
+            p.requires_grad_(True)
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    """Their sum, a float32 scalar."""
+    values = list(terms.values())
+    return torch.stack([v.float() for v in values]).sum() if values else torch.zeros(())
+
+
+def _adam(groups: list[dict[str, Any]], rate: float, betas: Any) -> torch.optim.Optimizer:
+    return torch.optim.Adam(groups, rate, betas=(betas[0], betas[1]), fused=True)

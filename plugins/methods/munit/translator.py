@@ -1,0 +1,177 @@
+"""MUNIT (Huang et al. 2018): a content that both domains have, a style of the domain's own, and AdaIN to join them.
+
+With the losses `multiscale` (weight 1), `identity` (10: an image from its own content and style), `cycle` (10 for
+photographs, else left out), `style-reconstruction` (1) and `content-reconstruction` (1) on level 0 this is MUNIT;
+`perceptual` is its optional term for images of 512 pixels and more. Nothing is shared between the domains.
+
+`strict` brings back what the public implementation has and we do not:
+
+- AdaIN's scales are what the style gives, not 1 plus it: at the start they are of either sign, and the residual blocks
+  scramble what comes through.
+- Layer norm divides by the deviation plus epsilon: a crop of one colour makes the gradient not a number.
+- The doublings' convolutions mirror the border, where zeros let them be computed with a third of the products.
+
+What differs all the same: critics and translators see one draw of styles a step, not one each; no weight decay (1e-4);
+the rate falls linearly instead of halving every 100,000 steps; what is kept is a moving average; and batches are drawn
+from both domains alike, where upstream stops each pass at the end of the smaller one.
+"""
+
+# B batch, C channels of the level (3 for images), H W its size, S the style's size
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import torch
+from attrs import frozen, validators
+from torch import Tensor, nn
+
+from ....framework.contracts import TranslatorPair
+from ....framework.hooks import hookimpl
+from ....framework.offers import TranslatorOffer, option
+from ....framework.spec import ImageSpec, LevelSpec, Pair
+from ....framework.views import TranslationView
+from .networks import ContentEncoder, Decoder, StyleEncoder, check_size
+
+
+@frozen
+class MunitOptions:
+    """The published networks are the defaults with `strict = true`: 30.05 million parameters, both directions."""
+
+    width: int = option(64, "channels after the first convolution", validators.ge(1))
+    downs: int = option(2, "halvings of the content, each of which doubles the channels", validators.ge(0))
+    blocks: int = option(4, "residual blocks of the content encoder, and as many of the decoder", validators.ge(1))
+    style_size: int = option(8, "numbers that make a style", validators.ge(1))
+    style_downs: int = option(4, "halvings of the style encoder", validators.ge(1))
+    strict: bool = option(False, "AdaIN and layer norm as published, which start badly and may end in not-a-number")
+
+
+class Translator(nn.Module):
+    """From one domain to the other: its source's content in a style of its target."""
+
+    def __init__(self, content: nn.Module, style: nn.Module, decoder: nn.Module, style_size: int) -> None:
+        super().__init__()
+        self.content, self.style, self.decoder, self.style_size = content, style, decoder, style_size
+
+    def forward(self, features: Tensor, deeper: Tensor | None, style: Tensor) -> Tensor:
+        """(B, C, H, W) in [-1, 1] and styles (B, S) -> (B, C, H, W) in [-1, 1]. What is deeper is not looked at."""
+        del deeper
+        return self.decoder(self.content(features), style)
+
+    def style_of(self, features: Tensor) -> Tensor:
+        """The styles (B, S) of the target domain's features (B, C, H, W)."""
+        return self.style(features)
+
+
+class MunitView(TranslationView):
+    """Contents, styles and what is made of them. A Pair is by the domain that the tensor belongs to.
+
+    `nets` are the content encoders, style encoders and decoders by domain.
+    """
+
+    def __init__(self, nets: tuple[Pair[Any], Pair[Any], Pair[Any]], style_size: int, *given: Any) -> None:
+        super().__init__(*given)
+        (self.encode, self.encode_style, self.decode), self.style_size = nets, style_size
+
+    @cached_property
+    def contents(self) -> Pair[Tensor]:
+        """contents.a = E_A(a)."""
+        return self.encode.zip(_call, self.features)
+
+    @cached_property
+    def styles(self) -> Pair[Tensor]:
+        """styles.a = S_A(a)."""
+        return self.encode_style.zip(_call, self.features)
+
+    @cached_property
+    def drawn(self) -> Pair[Tensor]:
+        """Styles from the prior."""
+        return self.features.map(lambda x: torch.randn(len(x), self.style_size, device=x.device))
+
+    @cached_property
+    def fake(self) -> Pair[Tensor]:
+        """fake.b = G_B(contents.a, drawn.b)."""
+        return self.decode.zip(_call, self.contents.swap(), self.drawn)
+
+    @cached_property
+    def same(self) -> Pair[Tensor]:
+        """same.a = G_A(contents.a, styles.a), to be like features.a."""
+        return self.decode.zip(_call, self.contents, self.styles)
+
+    @cached_property
+    def recovered_contents(self) -> Pair[Tensor]:
+        """recovered_contents.a = E_B(fake.b), to be like contents.a."""
+        return self.encode.zip(_call, self.fake).swap()
+
+    @cached_property
+    def recovered_styles(self) -> Pair[Tensor]:
+        """recovered_styles.b = S_B(fake.b), to be like drawn.b."""
+        return self.encode_style.zip(_call, self.fake)
+
+    @cached_property
+    def cycled(self) -> Pair[Tensor]:
+        """cycled.a = G_A(E_B(fake.b), styles.a), to be like features.a."""
+        return self.decode.zip(_call, self.recovered_contents, self.styles)
+
+
+def _call(net: Any, *given: Tensor) -> Tensor:
+    return net(*given)
+
+
+class Munit(TranslatorPair):
+    """Both domains' encoders and decoders."""
+
+    offers = frozenset(
+        {"fake", "cycled", "same", "contents", "styles", "drawn", "recovered_contents", "recovered_styles"}
+    )
+
+    def __init__(self, channels: int, options: MunitOptions) -> None:
+        super().__init__()
+        o = options
+        self.style_size = o.style_size
+        self.content_a, self.content_b = (ContentEncoder(channels, o.width, o.downs, o.blocks) for _ in "ab")
+        self.style_a, self.style_b = (StyleEncoder(channels, o.width, o.style_downs, o.style_size) for _ in "ab")
+        self.decoder_a, self.decoder_b = (
+            Decoder(channels, o.width, o.downs, o.blocks, o.style_size, o.strict) for _ in "ab"
+        )
+
+    @property
+    def nets(self) -> tuple[Pair[Any], Pair[Any], Pair[Any]]:
+        """Content encoders, style encoders and decoders, by domain."""
+        return (
+            Pair(self.content_a, self.content_b),
+            Pair(self.style_a, self.style_b),
+            Pair(self.decoder_a, self.decoder_b),
+        )
+
+    @property
+    def into(self) -> Pair[nn.Module]:
+        """Each domain's style and decoder, on the other's content."""
+        content, style, decoder = self.nets
+        return content.swap().zip(lambda c, s, g: Translator(c, s, g, self.style_size), style, decoder)
+
+    def view(self, features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]) -> MunitView:
+        """What MUNIT's losses read."""
+        return MunitView(self.nets, self.style_size, self.into, features, condition, translated)
+
+
+def build(options: MunitOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> Munit:
+    """Both translators. Raises InputError when the map cannot be halved so often."""
+    del deeper
+    size = here.size(image.size)
+    check_size(size, options.downs, options.style_downs, f"translator munit at level {here.number}")
+    return Munit(here.channels, options)
+
+
+@hookimpl
+def translators() -> Iterator[TranslatorOffer]:
+    """MUNIT."""
+    yield TranslatorOffer(
+        name="munit",
+        options=MunitOptions,
+        build=build,
+        summary="content and style apart, joined by AdaIN: many translations of one image",
+        source="Huang et al. 2018",
+    )

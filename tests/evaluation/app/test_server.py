@@ -1,0 +1,235 @@
+"""What the server does, asked without a browser."""
+
+import http.client
+import io
+import json
+import re
+import socket
+import tempfile
+import threading
+import time
+import weakref
+from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crosscade.evaluation.app.models import Loaded, Served, opened
+from crosscade.exporters.runtime.exported import load
+from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.errors import RunError
+from tests.exporters import tiny_export
+
+uvicorn = pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
+from crosscade.evaluation.app.server import HEADERS, MAX_BYTES, UPLOAD_TYPE, App  # noqa: E402
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+UPLOAD = {"content-type": UPLOAD_TYPE}
+
+
+def png(picture=PICTURE):
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@contextmanager
+def running(served):
+    """`ask(method, path, body, headers)` -> status, headers, body of a server of it in a thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = App(served).asgi(["127.0.0.1"])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", headers=HEADERS, lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+
+    def ask(method="POST", path="/translate?direction=a2b", body=None, headers=UPLOAD):
+        connection = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=120)
+        connection.request(method, path, png() if body is None and method == "POST" else body, headers)
+        answer = connection.getresponse()
+        found = answer.status, answer.headers, answer.read()
+        connection.close()
+        return found
+
+    try:
+        yield ask
+    finally:
+        server.should_exit = True
+        thread.join(120)
+        listener.close()
+    assert not thread.is_alive()
+
+
+def rows(answer):
+    """The pictures of a good answer."""
+    status, _, body = answer
+    assert status == 200, body
+    return [[pixels(b64decode(uri.split(",")[1])) for uri in row] for row in json.loads(body)["rows"]]
+
+
+def served_by(strip, load=None):
+    """A model of 8 pixels that does `strip`."""
+    loaded = Loaded(("source", "final"), False, strip)
+    return Served("fake", 8, {"a2b": ("a", "b"), "b2a": ("b", "a")}, load or (lambda _: loaded), {"a2b": [], "b2a": []})
+
+
+def copies(picture, samples, seed):
+    return [np.repeat(picture[None, :8, :8], samples, 0)] * 2
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    return tiny_export.write(tmp_path_factory.mktemp("app") / "export", style_size=3)
+
+
+@pytest.fixture(scope="module")
+def ask(export):
+    with running(opened(str(export), Catalogue.of())) as ask:
+        yield ask
+
+
+def test_styles_are_those_of_the_seed(ask, export):
+    found = rows(ask(path="/translate?direction=b2a&samples=3&seed=7"))
+    expected = load(export).translate([PICTURE] * 3, "b2a", seed=7)
+    assert len(found) == 3
+    for row, image in zip(found, expected):
+        assert np.array_equal(row[0], load(export).fit(PICTURE))
+        assert np.array_equal(row[1], image)
+    assert not np.array_equal(found[0][1], found[1][1])
+
+
+@pytest.fixture
+def two_levels(whole, monkeypatch):
+    """A bundle that can also show what its deepest level decided, by an untrained inverter."""
+    from torch import manual_seed, nn
+
+    from crosscade.framework.bundle.bundle import Bundle
+
+    plain = Bundle.cascade
+
+    def cascade(bundle, direction="a2b"):
+        made = plain(bundle, direction)
+        manual_seed(0)
+        made.previews["5"] = nn.Sequential(nn.ConvTranspose2d(112, 3, 16, 16), nn.Tanh())
+        return made
+
+    monkeypatch.setattr(Bundle, "cascade", cascade)
+    return whole
+
+
+def test_a_bundles_levels_are_its_own(two_levels):
+    from crosscade.framework.bundle import bundle
+    from crosscade.framework.bundle.inference import Translation
+
+    with running(opened(str(two_levels), Catalogue.discover())) as ask:
+        for direction in ("a2b", "b2a"):
+            answer = ask(path=f"/translate?direction={direction}")
+            assert json.loads(answer[2])["columns"] == ["source", "level 5", "final"]
+            expected = Translation(bundle.load(two_levels), direction).strip([PICTURE])
+            for found, column in zip(rows(answer)[0], expected):
+                assert np.array_equal(found, column[0])
+        assert ask(path="/translate?direction=a2b&samples=2")[0] == 400  # no styles
+
+
+def test_one_request_at_a_time_and_one_direction_in_memory():
+    working, most, alive = [], [], weakref.WeakSet()
+
+    class Weights:
+        pass
+
+    def read(direction):
+        assert not alive
+        weights = Weights()
+        alive.add(weights)
+
+        def strip(picture, samples, seed, held=weights):
+            working.append(1)
+            most.append(len(working))
+            time.sleep(0.02)
+            working.pop()
+            return copies(picture, samples, seed)
+
+        return Loaded(("source", "final"), False, strip)
+
+    with running(served_by(copies, read)) as ask, ThreadPoolExecutor(6) as pool:
+        paths = [f"/translate?direction={way}" for way in ("a2b", "b2a", "b2a") * 4]
+        assert {answer[0] for answer in pool.map(lambda path: ask(path=path), paths)} == {200}
+    assert most == [1] * 12
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("direction=a2c", "direction: found 'a2c'. did you mean"),
+        ("", "direction: found ''"),
+        ("direction=a2b&samples=9", "samples: found '9'; expected 1 to 8"),
+        ("direction=a2b&samples=0", "samples: found '0'"),
+        ("direction=a2b&seed=-1", "seed: found '-1'"),
+        ("direction=a2b&seed=1e9", "seed: found '1e9'"),
+        ("direction=a2b&seed=٣", "seed: found '٣'"),
+    ],
+)
+def test_bad_options_get_a_message(ask, query, message):
+    from urllib.parse import quote
+
+    status, _, body = ask(path=f"/translate?{quote(query, safe='=&')}")
+    assert status == 400
+    assert json.loads(body)["error"].startswith(message)
+
+
+def test_size_is_capped_whether_it_is_declared_or_not(ask):
+    assert ask(body=b"", headers=UPLOAD | {"content-length": str(MAX_BYTES + 1)})[0] == 413
+
+    def pieces(*rest):
+        for piece in [bytes(MAX_BYTES // 32)] * 32:
+            yield b"%x\r\n%s\r\n" % (len(piece), piece)
+        yield from rest
+
+    undeclared = UPLOAD | {"transfer-encoding": "chunked"}
+    assert ask(body=pieces(b"0\r\n\r\n"), headers=undeclared)[0] == 400  # as much as may be, but no picture
+    assert ask(body=pieces(b"1\r\n1\r\n"), headers=undeclared)[0] == 413  # refused before it ends
+
+
+def test_no_other_site_can_ask(ask):
+    assert ask(headers={"content-type": "text/plain"})[0] == 415
+    assert ask(headers=UPLOAD | {"host": "evil.example"})[0] == 400
+    assert ask("OPTIONS", headers={"origin": "http://evil.example"})[0] == 405
+    assert "access-control-allow-origin" not in ask()[1]
+
+
+def test_the_page_may_ask_nobody_else_and_is_not_kept(ask):
+    status, headers, body = ask("GET", "/")
+    assert status == 200
+    assert headers["content-security-policy"].startswith("default-src 'none'; img-src 'self' data:; connect-src 'self'")
+    assert headers["cache-control"] == "no-store"
+    assert not re.search(rb"https?:|@import|url\(", body)
+
+
+def test_nothing_is_left_behind(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert ask()[0] == 200
+    assert ask(body=b"no picture")[0] == 400
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_is_a_message_and_the_server_lives_on():
+    failures = [ZeroDivisionError("secret"), RunError("golden", found="20 dB"), None]
+
+    def strip(picture, samples, seed):
+        if error := failures.pop(0):
+            raise error
+        return copies(picture, samples, seed)
+
+    with running(served_by(strip)) as ask:
+        first, second = ask(), ask()
+        assert first[0] == second[0] == 500
+        assert b"ZeroDivisionError" in first[2]
+        assert b"secret" not in first[2]
+        assert json.loads(second[2])["error"] == "golden: found 20 dB"
+        assert np.array_equal(rows(ask())[0][1], PICTURE[:8, :8])

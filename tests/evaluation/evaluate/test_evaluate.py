@@ -1,0 +1,174 @@
+"""`crosscade evaluate`: an export alone is judged as a bundle is, and the page says what the JSON says."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from attrs import evolve, frozen
+
+from crosscade.evaluation.evaluate import demo
+from crosscade.evaluation.evaluate.judged import judge, judge_exports
+from crosscade.evaluation.reports.table import number
+from crosscade.exporters.safety import manifest
+from crosscade.exporters.safety.manifest import OUTPUT
+from crosscade.framework.bundle import bundle as bundles
+from crosscade.framework.data.images import write_png
+from crosscade.framework.spec import DIRECTIONS
+from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
+from tests.exporters import tiny_export
+
+COUNT = 12
+CHEAP = ("diversity", "nearest-training", "sharpness")
+
+
+@pytest.fixture
+def here(crosscade, tmp_path):
+    """An export `tiny` of 16 pixels with taps, and folders `day` and `night` of as large pictures."""
+    tiny_export.write(tmp_path / "tiny", taps=True)
+    for k, name in enumerate(("day", "night")):
+        for j, part in enumerate(("train", "test")):
+            for n, image in enumerate(tiny_export.pictures(COUNT, seed=2 * k + j)):
+                write_png(tmp_path / name / part / f"{n}.png", image // (1 + k))
+    return tmp_path
+
+
+def evaluate(crosscade, *words):
+    return crosscade("evaluate", *words, "--metrics", ",".join(CHEAP))
+
+
+def numbers_on(page):
+    """The text of every table's cells, by table and score."""
+    tables = []
+    for table in re.findall(r"<table>.*?</table>", page, re.S):
+        rows = re.findall(r'<tr><th scope="row">([\w-]+).*?</th>(.*?)</tr>', table, re.S)
+        tables.append({name: re.findall(r"<td[^>]*>([^<]*)</td>", cells) for name, cells in rows})
+    return tables
+
+
+def test_an_export_alone_gets_a_table_and_a_page_whose_numbers_are_the_json(crosscade, here):
+    answer = evaluate(crosscade, "tiny", "--data", "folder:day,night", "--out", "out")
+    assert answer.code == 0, answer.error
+    assert not any("made for" in line for line in answer.others)
+    assert (here / "out" / "scores.md").read_text() in answer.output
+    scores = json.loads((here / "out" / "scores.json").read_text())
+    page = (here / "out" / "index.html").read_text()
+    assert list(scores) == ["a2b", "b2a"]
+    for direction, shown in zip(scores.values(), numbers_on(page), strict=True):
+        assert list(direction["rows"]) == ["ONNX fp32", "untranslated source", "real target"]
+        assert shown.keys() == set(CHEAP)
+        for name, cells in shown.items():
+            values = [row[name] for row in direction["rows"].values()]
+            assert cells == [number(v["value"]) + (" !" if v["warning"] else "") for v in values]
+    memorised = scores["a2b"]["rows"]["ONNX fp32"]["nearest-training"]["value"]
+    assert f"over mean of the real images: {memorised:.2f}." in page
+    columns, neighbours, pictures = 2 + len(tiny_export.LEVELS), 5, min(COUNT, 8)
+    assert page.count("data:image/png;base64,") == 2 * (columns * COUNT + neighbours * pictures)
+    assert page.count("data:image/svg+xml;base64,") == 2 * 2, "t-SNE and memorisation, both directions"
+    assert not re.search(r"(src|href)=[\"']https?:", page)
+    for said in ("of method tiny in fp32", "16 px, centre crops of images loaded at 18 px", "level 3", "crosscade "):
+        assert said in page
+
+
+def test_what_it_was_trained_on_is_asked_for_or_read_from_the_manifest(crosscade, here):
+    answer = evaluate(crosscade, "tiny")
+    assert answer.code == 2
+    assert answer.error.startswith(
+        "tiny: found no word of what it was trained on (day and night); expected --data NAME[:A,B]."
+    )
+    told = evolve(manifest.read(here / "tiny"), data={"use": "folder", "a": "day", "b": "night"}, load=16)
+    manifest.write(here / "tiny", told)
+    answer = evaluate(crosscade, "tiny", "--out", "out")
+    assert answer.code == 0, answer.error
+    assert "loaded at 16 px" in (here / "out" / "index.html").read_text()
+
+
+def test_domains_the_wrong_way_round_are_pointed_out(crosscade, here):
+    answer = evaluate(crosscade, "tiny", "--data", "folder:night,day")
+    assert "judged on night and day, but made for day and night" in " ".join(answer.others)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["nowhere"], "nowhere: found no such folder; expected a bundle, a finished run, or an export"),
+        (["day"], "day: found no bundle.json; expected a bundle, a finished run, or an export with manifest.json"),
+        (["tiny", "--exported", "other"], "other: found an export of another bundle; expected one of the same bundle"),
+        (["tiny", "--data", "folder:day,noon"], "folder b = 'noon': found nothing there"),
+        (["tiny", "--all"], "--metrics: found --all as well"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_in_a_line(crosscade, here, words, line):
+    tiny_export.write(here / "other")
+    told = evolve(manifest.read(here / "other"), bundle_sha256="1" * 64)
+    manifest.write(here / "other", told)
+    answer = evaluate(crosscade, *words)
+    assert answer.code == 2
+    assert answer.error.startswith(line)
+
+
+def test_two_exports_of_one_precision_keep_rows_of_their_own(crosscade, here):
+    tiny_export.write(here / "again")
+    answer = evaluate(crosscade, "tiny", "--exported", "again", "--data", "folder:day,night", "--out", "out")
+    assert answer.code == 0, answer.error
+    rows = json.loads((here / "out" / "scores.json").read_text())["a2b"]["rows"]
+    assert list(rows)[:2] == ["ONNX fp32", "ONNX fp32, again"]
+    assert rows["ONNX fp32"] == rows["ONNX fp32, again"]
+
+
+@frozen
+class Negative:
+    """Stands for an export of the trained run: its pictures are negatives."""
+
+    size: int
+    manifest: object
+    folder: str = "negative"
+    directions: tuple[str, ...] = DIRECTIONS
+
+    def way(self, direction):
+        return tiny_export.Direction("x.onnx", "a", "b", (OUTPUT,), (), 45)
+
+    def translate(self, images, direction):
+        return 255 - images
+
+
+@pytest.fixture(scope="module")
+def trained(whole):
+    return bundles.load(whole)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return Safari(SafariOptions(train=COUNT, test=COUNT))
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    tiny = tiny_export.write(tmp_path_factory.mktemp("tiny"))
+    return Negative(64, evolve(manifest.read(tiny), load=72))
+
+
+@pytest.fixture(scope="module")
+def beside(trained, dataset, export):
+    """The trained run, judged with the export beside it."""
+    return judge(trained, dataset, metrics=CHEAP, exports=[export])
+
+
+def test_an_export_has_the_scores_alone_that_it_has_beside_its_bundle(trained, dataset, export, beside):
+    alone = judge_exports([export], dataset, trained.catalogue, metrics=CHEAP)
+    for one, other in zip(beside, alone, strict=True):
+        assert one.title == other.title
+        for row in ("ONNX fp32", "untranslated source", "real target"):
+            assert one.table.rows[row] == other.table.rows[row]
+        assert list(one.table.rows)[:3] == ["cascade", "ONNX fp32", "no translator"]
+        np.testing.assert_array_equal(other.strips[-1], 255 - one.strips[0])
+        np.testing.assert_array_equal(one.samples.translated, one.candidates["cascade"])
+
+
+def test_the_demos_page_shows_neighbours_memorisation_and_deep_features_too(trained, whole, beside, tmp_path):
+    page = demo.write_page(tmp_path, whole, trained, beside).path.read_text()
+    for direction in ("zebra → giraffe", "giraffe → zebra"):
+        for what in ("nearest training images", "memorised?", "deepest features"):
+            assert f"{direction}: {what}" in page
+    assert "channel means of efficientnet-lite0&#39;s level 5" in page, "the bundle's own encoder"
+    assert json.loads((tmp_path / "scores.json").read_text())["a2b"] == beside[0].table.as_json()

@@ -1,0 +1,182 @@
+"""Processes that train: measured, at most so many at a time, stopped without a loss, and the command as a whole."""
+
+import json
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from crosscade.evaluation.experiments import jobs as trainings
+from crosscade.evaluation.experiments.jobs import Cost, Training, run_all
+from crosscade.framework.support.progress import Reporter
+from crosscade.framework.training.watcher import InterruptedRunError
+from tests.framework.tiny import TABLE
+
+QUIET = Reporter(quiet=True)
+STANDIN = """
+import json, pathlib, signal, sys, time
+words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+run = pathlib.Path(words["--out"])
+run.mkdir(parents=True, exist_ok=True)
+state = {}
+if (run / "run.json").exists():
+    state = json.loads((run / "run.json").read_text())
+def stop(*_):
+    (run / "run.json").write_text(json.dumps({**state, "saved": state.get("saved", 0) + 1}))
+    sys.exit(130)
+signal.signal(signal.SIGINT, stop)
+(run / "began").write_text(str(time.time()))
+if words["--as"] == "bad":
+    print("crosscade: the recipe: found nonsense", file=sys.stderr)
+    sys.exit(2)
+end = time.process_time() + 0.3
+while time.process_time() < end:
+    pass
+(run / "middle").write_text(str(time.time()))
+if words["--as"] == "long" and not state.get("saved"):
+    time.sleep(60)
+(run / "run.json").write_text(json.dumps({**state, "done": True}))
+(run / "ended").write_text(str(time.time()))
+"""
+
+
+@pytest.fixture
+def standin(monkeypatch):
+    """A process that behaves as `crosscade train` does, without training; `--resume` and `--force` end its words."""
+    monkeypatch.setattr(trainings, "TRAIN", (sys.executable, "-c", STANDIN))
+    monkeypatch.setattr(trainings, "POLL_SECONDS", 0.1)
+
+
+def training(tmp_path, name, kind="good"):
+    return Training(tmp_path / "runs" / name, ("--as", kind))
+
+
+def times(run, *names):
+    return [float((run / name).read_text()) for name in names]
+
+
+def test_each_run_is_measured_and_no_two_overlap(standin, tmp_path):
+    pair = [training(tmp_path, "one"), training(tmp_path, "two")]
+    assert run_all(pair, 1, QUIET, "") == {}
+    for each in pair:
+        cost = Cost.read(each.run)
+        assert 0.3 <= cost.cpu_seconds < 5
+        assert cost.wall_seconds >= 0.3
+        assert cost.peak_bytes > 1 << 20
+        assert cost.begun == cost.measured == 1
+        assert each.done
+    assert times(pair[0].run, "ended")[0] <= times(pair[1].run, "began")[0]
+    before = times(pair[0].run, "began")
+    assert run_all(pair, 1, QUIET, "") == {}
+    assert times(pair[0].run, "began") == before, "what is done is not made again"
+
+
+def test_two_jobs_work_at_once(standin, tmp_path):
+    pair = [training(tmp_path, "one"), training(tmp_path, "two")]
+    run_all(pair, 2, QUIET, "")
+    assert times(pair[1].run, "began")[0] < times(pair[0].run, "ended")[0]
+
+
+def test_one_that_fails_costs_only_itself(standin, tmp_path):
+    bad, good = training(tmp_path, "one", "bad"), training(tmp_path, "two")
+    assert run_all([bad, good], 1, QUIET, "") == {bad.run: "the recipe: found nonsense"}
+    assert good.done
+    assert not bad.done
+
+
+def test_a_ctrl_c_reaches_every_process_once_and_the_run_goes_on(standin, tmp_path):
+    long, later = training(tmp_path, "one", "long"), training(tmp_path, "two")
+
+    def press():
+        while not (long.run / "middle").exists():
+            threading.Event().wait(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    with pytest.raises(InterruptedRunError, match="compare --resume") as stopped:
+        run_all([long, later], 1, QUIET, "Go on with: crosscade compare --resume")
+    assert stopped.value.exit_code == 130
+    assert json.loads((long.run / "run.json").read_text())["saved"] == 1
+    assert not later.run.exists()
+    assert Cost.read(long.run).measured == 1
+    assert run_all([long, later], 1, QUIET, "") == {}
+    assert long.done
+    assert Cost.read(long.run).begun == Cost.read(long.run).measured == 2
+    assert Cost.read(long.run).cpu_seconds > 0.5, "both processes count"
+
+
+def test_the_share_that_is_done_is_read_from_the_runs_own_files(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    stage = {"schedule": {"images": 100}, "losses": [1]}
+    table = {"inversions": [stage], "stages": [stage, {**stage, "losses": []}], "refine": stage}
+    (run / "recipe.json").write_text(json.dumps(table))
+    each = Training(run, ())
+    assert each.share == 0
+    (run / "run.json").write_text(json.dumps({"ready": True}))
+    events = [{"event": "step", "stage": 0, "images": 100}, {"event": "step", "stage": 1, "images": 50}]
+    (run / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    assert each.share == pytest.approx(1.5 / 3), "a stage without losses takes no time"
+    (run / "run.json").write_text(json.dumps({"ready": True, "seconds": [10, 20, 0, 70]}))
+    assert each.share == pytest.approx(0.2)
+    (run / "run.json").write_text(json.dumps({"ready": True, "done": True}))
+    assert each.share == 1
+
+
+COPY = """
+import json, pathlib, shutil, sys
+words = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+run = pathlib.Path(words["--out"])
+shutil.copytree(sys.argv[1], run)
+state = json.loads((run / "run.json").read_text())
+state["asked"] = json.loads(pathlib.Path(words["--recipe"]).read_text())
+(run / "run.json").write_text(json.dumps(state))
+"""
+WORDS = ("compare", "--methods", "tiny.json,other.json", "--images", "8", "--data", "safari:zebra,giraffe")
+
+
+@pytest.fixture
+def recipes(tmp_path):
+    for name in ("tiny", "other"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**TABLE, "name": name}))
+
+
+def test_the_command_writes_the_table_and_trains_nothing_twice(crosscade, recipes, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainings, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
+    monkeypatch.setattr(trainings, "POLL_SECONDS", 0.1)
+    assert crosscade("compare", "--methods", "tiny.json").code == 2, "no budget"
+    answer = crosscade(*WORDS)
+    assert answer.code == 0, answer
+    markdown = (tmp_path / "compare" / "table.md").read_text(encoding="utf-8")
+    assert "| tiny |" in markdown
+    assert "too small" in markdown, "four test images are not judged, and the table says so"
+    assert "Budget: 8 images of each domain a run" in markdown
+    assert "open it in a browser" in answer.output
+    assert (tmp_path / "compare" / "index.html").exists()
+    again = crosscade(*WORDS)
+    assert again.code == 2
+    assert "--resume" in again.error
+    cost = Cost.read(tmp_path / "compare" / "runs" / "other-0")
+    more = crosscade("compare", "--resume", "--methods", "other.json")
+    assert more.code == 0, more
+    assert Cost.read(tmp_path / "compare" / "runs" / "other-0") == cost, "a finished run is not trained again"
+    page = (tmp_path / "compare" / "index.html").read_text(encoding="utf-8")
+    assert "crosscade compare --methods other.json --data safari:zebra,giraffe --images 8 --seeds 1" in page
+    other = crosscade("compare", "--resume", "--images", "80")
+    assert other.code == 2
+    assert "which the run began with" in other.error
+
+
+@pytest.mark.slow
+def test_the_command_trains(crosscade, recipes, tmp_path):
+    answer = crosscade(*WORDS, "--jobs", "2")
+    assert answer.code == 0, answer
+    for name in ("tiny", "other"):
+        cost = Cost.read(tmp_path / "compare" / "runs" / f"{name}-0")
+        assert cost.cpu_seconds > 0.5
+        assert cost.peak_bytes > 100 << 20
+        assert (tmp_path / "compare" / "runs" / f"{name}-0" / "bundle" / "bundle.json").exists()
+    plain = json.loads((tmp_path / "compare" / "table.json").read_text(encoding="utf-8"))
+    assert plain["summary"]["rows"]["tiny"]["images"]["value"] == 8

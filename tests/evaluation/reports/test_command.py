@@ -1,0 +1,77 @@
+"""`crosscade report`: a run's page from its folder alone."""
+
+import json
+import shutil
+
+import pytest
+
+from crosscade.evaluation.reports.table import Table
+from crosscade.framework.metrics.metric import Score
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "run")
+
+
+def test_a_run_becomes_a_page_with_what_was_judged(crosscade, run):
+    table = Table("zebra → giraffe", {"cascade": {"kid": Score(0.125, "by hand", 9)}})
+    (run / "scores.json").write_text(json.dumps({"a2b": table.as_json()}))
+    answer = crosscade("report", "run")
+    assert answer.code == 0, answer
+    assert "index.html: open it in a browser." in answer.output
+    page = (run / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 2 * 3 * 4, "source, before refinement, translation of four a side"
+    assert page.count("data:image/svg+xml") == 4, "a chart for each stage that learned"
+    for piece in ("zebra ↔ giraffe", "before refinement", "0.125", "1 thread, float32", "stands for itself"):
+        assert piece in page, piece
+
+
+def test_the_page_may_go_elsewhere(crosscade, run, tmp_path):
+    assert crosscade("report", "run", "--out", "page.html").code == 0
+    assert (tmp_path / "page.html").exists()
+    assert not (run / "index.html").exists()
+
+
+def test_an_unfinished_run_shows_its_samples(crosscade, run):
+    shutil.rmtree(run / "bundle")
+    stages = {file.name.rpartition("-")[0] for file in (run / "samples").glob("*.png")}
+    assert len(stages) == 4
+    assert crosscade("report", "run").code == 0
+    page = (run / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 4
+    assert "After 4 steps: a test image a row." in page
+
+
+def test_gone_pictures_cost_the_strips_only(crosscade, run):
+    for name in ("recipe.json", "bundle/recipe.json"):
+        recipe = json.loads((run / name).read_text())
+        recipe["data"] = {"use": "folder", "a": "gone", "b": "away"}
+        (run / name).write_text(json.dumps(recipe))
+    manifest = json.loads((run / "bundle" / "bundle.json").read_text())
+    from crosscade.framework.support.atomic import sha256
+
+    manifest["files"]["recipe.json"] = sha256(run / "bundle" / "recipe.json")
+    (run / "bundle" / "bundle.json").write_text(json.dumps(manifest))
+    answer = crosscade("report", "run")
+    assert answer.code == 0, answer
+    assert any("no translations on the page: folder a = 'gone'" in line for line in answer.others), answer.others
+    assert "After 4 steps" in (run / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_run_of_another_format_is_refused(crosscade, run):
+    (run / "run.json").write_text('{"format": "other"}')
+    answer = crosscade("report", "run")
+    assert answer.code == 2
+    assert "format 'other'" in answer.error
+
+
+def test_what_is_no_run_is_refused_with_what_to_give(crosscade, tmp_path):
+    (tmp_path / "demo" / "run").mkdir(parents=True)
+    (tmp_path / "demo" / "run" / "run.json").write_text("{}")
+    (tmp_path / "compare").mkdir()
+    (tmp_path / "compare" / "protocol.json").write_text("{}")
+    for folder, cure in (("demo", "demo/run"), ("compare", "--resume"), ("gone", "crosscade train")):
+        answer = crosscade("report", folder)
+        assert answer.code == 2
+        assert cure in answer.error, answer.error

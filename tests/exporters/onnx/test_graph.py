@@ -1,0 +1,84 @@
+"""Graphs are whole: pixels in and out, any batch, native operators, and nothing about the machine that made them."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from crosscade.exporters.onnx.exporter import eager
+from crosscade.exporters.onnx.graph import Deployed, as_pixels, compile_graph
+from crosscade.exporters.onnx.parity import parity, run_graph, session_of
+from crosscade.exporters.onnx.quantise import random_pictures
+from crosscade.framework.errors import InputError, RunError
+from crosscade.framework.features.store import to_images
+
+
+@pytest.fixture(scope="module")
+def model(exported):
+    return onnx.load(exported / "a2b.onnx")
+
+
+def dims(value):
+    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def test_pixels_go_in_and_come_out_in_batches_of_any_size(model):
+    (given,) = model.graph.input
+    assert (given.name, dims(given), given.type.tensor_type.elem_type) == (
+        "images", ["batch", 64, 64, 3], onnx.TensorProto.UINT8
+    )  # fmt: skip
+    (made,) = model.graph.output
+    assert (made.name, dims(made), made.type.tensor_type.elem_type) == (
+        "translated", ["batch", 64, 64, 3], onnx.TensorProto.UINT8
+    )  # fmt: skip
+
+
+def test_taps_give_the_image_that_each_deeper_level_decided(trained):
+    cascade = trained.cascade("a2b")
+    cascade.previews["5"] = torch.nn.Sequential(torch.nn.ConvTranspose2d(112, 3, 16, 16), torch.nn.Tanh())
+    module, images = Deployed(cascade, taps=True), random_pictures(3, 64)
+    assert module.outputs == ("translated", "level5")
+    found = run_graph(session_of(compile_graph(module, 64).SerializeToString()), images)
+    for name, expected in eager(module, images, None).outputs.items():
+        assert parity(found[name], expected).largest <= 2
+    assert not np.array_equal(found["translated"], found["level5"])
+
+
+def test_group_norm_is_one_operator_and_no_operator_is_foreign(model):
+    operators = {node.op_type for node in model.graph.node}
+    assert {"GroupNormalization", "InstanceNormalization"} <= operators
+    assert not operators & {"Loop", "If", "Scan"}
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 21)]
+    assert not model.functions
+
+
+def test_the_file_says_what_it_is_and_not_who_made_it_where(model, exported):
+    facts = {entry.key.removeprefix("crosscade."): entry.value for entry in model.metadata_props}
+    assert facts["method"] == "tiny"
+    assert (facts["source"], facts["target"]) == ("zebra", "giraffe")
+    assert facts["levels"] == "[5, 4]"
+    assert {"encoder", "encoder_sha256", "bundle_sha256", "versions", "licence"} <= facts.keys()
+    data = (exported / "a2b.onnx").read_bytes()
+    for trace in (b".py", b"site-packages", b"forward", b"/tmp", b"stack_trace"):
+        assert trace not in data
+
+
+def test_pixels_round_as_the_framework_rounds():
+    x = torch.linspace(-1.2, 1.2, 3 * 64).reshape(1, 3, 8, 8)
+    assert (as_pixels(x).numpy() == to_images(x)).all()
+
+
+def test_an_opset_that_cannot_be_written_is_refused(trained):
+    with pytest.raises(InputError, match="opset 11"):
+        compile_graph(Deployed(trained.cascade("a2b")), 64, opset=11)
+
+
+def test_what_cannot_become_a_graph_is_named(trained):
+    class Branching(torch.nn.Module):
+        def forward(self, features, deeper=None):
+            return features if features.mean() > 0 else -features  # depends on values: no graph has that
+
+    cascade = trained.cascade("a2b")
+    cascade.translators["5"] = Branching()
+    with pytest.raises(RunError, match="cannot become a graph"):
+        compile_graph(Deployed(cascade), 64)

@@ -1,0 +1,184 @@
+"""`crosscade run`: folders of pictures through an export."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crosscade.exporters.runtime import command as run_command
+from crosscade.exporters.runtime import onnxruntime as onnxruntime_backend
+from crosscade.exporters.runtime.inputs import draw_styles
+from crosscade.exporters.runtime.providers import Machine
+from crosscade.framework.data.images import read_rgb, write_png
+from tests.exporters.tiny_export import pictures, tapped, translated, write
+from tests.test_floors import without_torch
+
+
+@pytest.fixture
+def run(crosscade, tmp_path):
+    """`crosscade run` of an export and a folder with three pictures of its size."""
+    write(tmp_path / "tiny.onnx")
+    for k, image in enumerate(pictures(3)):
+        write_png(tmp_path / "in" / f"{k}.png", image)
+    return lambda *words: crosscade("run", "tiny.onnx", *words)
+
+
+def made(folder):
+    return {path.name: read_rgb(path) for path in sorted(folder.iterdir())}
+
+
+def test_a_folder_is_translated(run, tmp_path):
+    answer = run("in", "--out", "out")
+    assert answer.code == 0
+    assert answer.others == ["3 images in out, on CPUExecutionProvider"]
+    found = made(tmp_path / "out")
+    assert list(found) == ["0.png", "1.png", "2.png"]
+    assert (np.stack(list(found.values())) == translated(pictures(3))).all()
+
+
+def test_the_other_direction(run, tmp_path):
+    assert run("in/1.png", "--out", "out", "--direction", "b2a", "--threads", "1").code == 0
+    assert (made(tmp_path / "out")["1.png"] == translated(pictures(3), "b2a")[1]).all()
+
+
+def test_a_broken_picture_among_good_ones_is_set_aside(run, tmp_path):
+    (tmp_path / "in" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    answer = run("in", "--out", "out", "--batch", "2")
+    assert answer.code == 1
+    assert "1.png" in answer.others[0]
+    assert answer.others[1] == "2 images in out, on CPUExecutionProvider, 1 could not be read"
+    assert list(made(tmp_path / "out")) == ["0.png", "2.png"]
+    assert (made(tmp_path / "out")["2.png"] == translated(pictures(3))[2]).all()
+
+
+def test_pictures_of_several_folders_may_share_a_name(run, tmp_path):
+    write_png(tmp_path / "more" / "0.PNG", pictures(1, seed=5)[0])
+    assert run("in", "more", "--out", "out", "--batch", "2").code == 0
+    found = made(tmp_path / "out")
+    assert list(found) == ["0-2.png", "0.png", "1.png", "2.png"]
+    assert (found["0-2.png"] == translated(pictures(1, seed=5))[0]).all()
+
+
+def test_the_strip_puts_the_levels_beside_each_other(run, tmp_path):
+    write(tmp_path / "tiny.onnx", taps=True)
+    assert run("in/2.png", "--out", "out", "--strip").code == 0
+    image = pictures(3)[2:]
+    sheet = made(tmp_path / "out")["2.png"]
+    assert sheet.shape == (24, 84, 3)
+    for column, expected in enumerate([image, tapped(image), tapped(image), translated(image)]):
+        assert (sheet[4:20, 4 + 20 * column : 20 + 20 * column] == expected[0]).all()
+
+
+def test_a_strip_of_an_export_without_taps_is_refused(run):
+    answer = run("in", "--out", "out", "--strip")
+    assert answer.code == 2
+    assert "--taps" in answer.error
+
+
+def test_a_pictures_style_depends_on_its_place_and_the_seed_alone(run, tmp_path):
+    write(tmp_path / "tiny.onnx", style_size=4)
+    (tmp_path / "in" / "1.png").write_bytes(b"")
+    assert run("in", "--out", "out", "--seed", "7", "--batch", "2").code == 1
+    expected = translated(pictures(3), styles=draw_styles(3, 4, 7))
+    found = made(tmp_path / "out")
+    assert (found["0.png"] == expected[0]).all()
+    assert (found["2.png"] == expected[2]).all()
+
+
+def test_the_check_needs_no_pictures(run, monkeypatch):
+    monkeypatch.setattr(run_command, "SPEED_SECONDS", 0.01)
+    answer = run("--check", "--batch", "2")
+    assert answer.code == 0
+    first, second = answer.output.splitlines()
+    assert first.startswith("a2b day → night: CPUExecutionProvider, golden pictures at inf dB (at least 45), ")
+    assert first.endswith(" images/s in batches of 2")
+    assert second.startswith("b2a night → day: ")
+
+
+def test_golden_pictures_that_differ_stop_it_unless_told_otherwise(run, tmp_path):
+    write(tmp_path / "tiny.onnx", golden_error=8)
+    for words in (["in", "--out", "out"], ["--check"]):
+        answer = run(*words)
+        assert answer.code == 1
+        assert "golden pictures that come out at 30.1 dB; expected at least 45 dB" in answer.error
+    assert not (tmp_path / "out").exists()
+    assert run("in", "--out", "out", "--no-check").code == 0
+
+
+def test_a_gpu_that_is_not_there_is_an_error_unless_the_cpu_will_do(run, monkeypatch):
+    monkeypatch.setattr(onnxruntime_backend, "look", lambda ort: Machine())
+    answer = run("in", "--out", "out", "--device", "cuda")
+    assert answer.code == 1
+    assert answer.error.startswith("device 'cuda': found 0 NVIDIA GPU(s)")
+    answer = run("in", "--out", "out", "--device", "cuda", "--allow-cpu-fallback")
+    assert answer.code == 0
+    assert answer.others == ["3 images in out, on CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["in"], "no images or no --out"),
+        (["--out", "out"], "no images or no --out"),
+        (["in", "--check"], "--check"),
+        (["--check", "--no-check"], "--check"),
+        (["nowhere", "--out", "out"], "no such file"),
+        (["in", "--out", "in"], "not empty"),
+        (["in", "--out", "in/0.png"], "a file"),
+        (["in", "--out", "out", "--batch", "0"], "batch: found 0"),
+        (["in", "--out", "out", "--threads", "-2"], "threads: found -2"),
+        (["in", "--out", "out", "--device", "tpu"], "tpu"),
+        (["in", "--out", "out", "--backend", "openvino", "--device", "cuda"], "found backend 'openvino'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_one_line(run, tmp_path, words, reason):
+    answer = run(*words)
+    assert answer.code == 2
+    assert reason in answer.error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_no_export_is_named(crosscade, tmp_path):
+    (tmp_path / "empty").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "one.png")
+    answer = crosscade("run", "empty", "one.png", "--out", "out")
+    assert answer.code == 2
+    assert "no manifest.json" in answer.error
+
+
+def test_only_pictures_that_cannot_be_read_are_an_error(run, tmp_path):
+    (tmp_path / "in" / "bad.png").write_bytes(b"")
+    answer = run("in/bad.png", "--out", "out")
+    assert answer.code == 2
+    assert "none that can be read" in answer.error
+
+
+def test_the_base_install_runs_it(run, tmp_path):
+    done = without_torch(
+        "from crosscade.framework.cli import main\n"
+        f"sys.exit(main(['run', {str(tmp_path / 'tiny.onnx')!r}, {str(tmp_path / 'in')!r}, '--out', 'out']))"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (made(tmp_path / "out")["0.png"] == translated(pictures(3))[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:-9]), "bytes"),
+        (lambda p: p.write_bytes(p.read_bytes()[:-1] + b"!"), "sha256"),
+        (lambda p: p.write_bytes(b"PK\x03\x04 not a graph"), "bytes"),
+        (lambda p: p.unlink(), "no file"),
+    ],
+)
+def test_a_damaged_file_ends_the_command_at_once_with_code_2(run, tmp_path, damage, reason):
+    damage(tmp_path / "tiny.onnx" / "a2b.onnx")
+    start = time.process_time()
+    answer = run("in", "--out", "out")
+    assert time.process_time() - start < 2
+    assert answer.code == 2
+    assert answer.error.startswith("tiny.onnx/a2b.onnx")
+    assert reason in answer.error
+    assert not (tmp_path / "out").exists()

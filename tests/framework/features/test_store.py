@@ -1,0 +1,122 @@
+"""Encode once: what is read back is what the encoder would give."""
+
+import numpy as np
+import pytest
+import torch
+
+from crosscade.framework.data.dataset import ImageSet
+from crosscade.framework.errors import RunError
+from crosscade.framework.features import store
+from crosscade.framework.recipe.recipe import ImageOptions
+from crosscade.framework.testing.tools import TinyEncoder
+from crosscade.framework.training.device import autocast
+
+FLOAT32 = autocast("float32", torch.device("cpu"))
+OPTIONS = ImageOptions(size=32, load=40, views=4)
+
+
+def nothing(_: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Pictures(ImageSet):
+    """Ten pictures whose red and green tell where each pixel was: 6 a row, 5 a column. Blue is noise."""
+
+    name = "pictures"
+
+    def __len__(self) -> int:
+        return 10
+
+    def load(self, index: int, short_side: int) -> np.ndarray:
+        y, x = np.mgrid[:short_side, : short_side + 8]
+        noise = np.random.default_rng(index).integers(0, 255, x.shape)
+        return np.stack([6 * y, 5 * x, noise], -1).astype(np.uint8)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A store of them, its normaliser and its encoder."""
+    images = store.cut(Pictures(), tmp_path / "images.npy", OPTIONS, train=True, seed=3, progress=nothing)
+    assert images.shape == (40, 32, 32, 3)
+    encoder = TinyEncoder()
+    whole, normalise, _ = store.build(tmp_path, encoder, [2, 3], FLOAT32, None, 1.5, nothing)
+    return whole, normalise, encoder
+
+
+def test_views_are_crops_and_every_second_one_is_mirrored():
+    views = store.cut_views(Pictures().load(0, 40), OPTIONS, (3, 0))
+    for k, view in enumerate(views):
+        rows, columns = view[:, 0, 0].astype(int), view[0, :, 1].astype(int)
+        assert (np.diff(rows) == 6).all()
+        assert (np.diff(columns) == (-5 if k % 2 else 5)).all()
+    assert len({(int(v[0, 0, 0]), int(v[0].min(0)[1])) for v in views}) > 1, "crops differ"
+    unmirrored = store.cut_views(Pictures().load(0, 40), ImageOptions(size=32, views=4, mirror=False), (3, 0))
+    assert (np.diff(unmirrored[:, 0, :, 1].astype(int)) == 5).all()
+
+
+def test_views_depend_on_seed_and_image_alone(made):
+    whole, _, _ = made
+    for n in (0, 7):
+        views = store.cut_views(Pictures().load(n, 40), OPTIONS, (3, n))
+        np.testing.assert_array_equal(whole.array("images")[n * 4 : n * 4 + 4], views)
+    assert (views != store.cut_views(Pictures().load(7, 40), OPTIONS, (4, 7))).any()
+
+
+def test_stored_features_are_the_encoders_to_half_a_step_of_int8(made):
+    whole, normalise, encoder = made
+    rows = np.array([39, 0, 17, 17])
+    raw = encoder(whole.images(rows), [2, 3])
+    for level in (2, 3):
+        expected = normalise.one(level, raw[level])
+        found = whole.features(f"level{level}", rows)
+        assert found.shape == expected.shape
+        torch.testing.assert_close(found, expected, atol=0.5 / 127 + 2e-3, rtol=0)  # 2e-3: float16 on the way
+        assert expected.abs().max() == 1, "some values are clamped"
+        assert not torch.equal(found[0], found[1])
+
+
+def test_the_test_set_is_the_centre_and_takes_the_training_sets_statistics(made, tmp_path):
+    _, normalise, encoder = made
+    folder = tmp_path / "test"
+    images = store.cut(Pictures(), folder / "images.npy", OPTIONS, train=False, seed=3, progress=nothing)
+    assert images[:, 0, 0, :2].tolist() == [[6 * 4, 5 * 8]] * 10
+    test, same, _ = store.build(folder, encoder, [2], FLOAT32, normalise, 1.5, nothing)
+    assert same is normalise
+    expected = normalise.one(2, encoder(test.images(), [2])[2])
+    torch.testing.assert_close(test.features("level2"), expected, atol=0.5 / 127 + 2e-3, rtol=0)
+
+
+def test_only_a_whole_store_is_done(made, tmp_path):
+    whole, _, _ = made
+    assert whole.done
+
+    def cut_off():
+        yield torch.zeros(3, 12, 8, 8)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        whole.put("translated2", (40, 8, 8, 12), cut_off)
+    assert not whole.has("translated2")
+
+
+def test_other_pixels_are_other_content(made):
+    whole, _, _ = made
+    images = whole.array("images").copy()
+    assert store.fingerprint(images) == whole.content
+    images[5, 3, 3, 0] ^= 1
+    assert store.fingerprint(images) != whole.content
+
+
+def test_a_non_finite_feature_is_named(tmp_path):
+    store.cut(Pictures(), tmp_path / "images.npy", OPTIONS, train=True, seed=0, progress=nothing)
+    encoder = TinyEncoder()
+    next(encoder.parameters()).data[0] = float("nan")
+    with pytest.raises(RunError, match=r"features of level 3.*non-finite.*float32"):
+        store.build(tmp_path, encoder, [3], FLOAT32, None, 1.5, nothing)
+
+
+def test_pixels_survive_the_way_to_tensors_and_back():
+    pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    tensor = store.to_tensor(pixels)
+    assert (float(tensor.min()), float(tensor.max())) == (-1, 1)
+    np.testing.assert_array_equal(store.to_images(tensor), pixels)

@@ -1,0 +1,28 @@
+"""Names from the command line reach the recipe as they were typed."""
+
+import pytest
+
+from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.errors import InputError
+from crosscade.framework.recipe.settings import data_settings, dataset_from, override
+
+
+@pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "C:\\new\\table", "zèbre", "斑马", "1", "true"])
+def test_names_are_text_whatever_they_look_like(name):
+    data = override({"data": {"use": "x"}}, data_settings(f"folder:{name},other"))["data"]
+    assert data == {"use": "folder", "a": name, "b": "other"}
+
+
+def test_a_dataset_and_its_options_by_one_line():
+    dataset = dataset_from(Catalogue.discover(), "safari:elephant,giraffe", ["train=3", "test=2"])
+    assert [d.name for d in dataset.domains] == ["elephant", "giraffe"]
+    assert [len(d.train) for d in dataset.domains] == [3, 3]
+    with pytest.raises(InputError, match=r"unknown key 'trian' @ \$\.data\. did you mean 'train'"):
+        dataset_from(Catalogue.discover(), "safari", ["trian=3"])
+
+
+def test_the_recipe_given_is_left_as_it_was():
+    table = {"image": {"size": 64}, "stages": [{"level": 5}]}
+    made = override(table, ["image.size=128", "stages[0].level=4"])
+    assert table == {"image": {"size": 64}, "stages": [{"level": 5}]}
+    assert made == {"image": {"size": 128}, "stages": [{"level": 4}]}

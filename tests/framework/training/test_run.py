@@ -1,0 +1,155 @@
+"""A run from recipe to bundle, and that stopping it at any moment changes nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from crosscade.framework.errors import InputError, RunError
+from crosscade.framework.training import checkpoint
+from crosscade.framework.training.events import Events
+from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
+from tests.framework.tiny import tiny_run
+
+
+def digests(run: Path) -> dict[str, str]:
+    """The SHA-256 of each stage's final state (weights, moments, counters) and of every file of the bundle."""
+    made = {e["title"]: e["state_sha256"] for e in Events(run / "events.jsonl").read() if e["event"] == "stage"}
+    return made | json.loads((run / "bundle" / "bundle.json").read_text())["files"]
+
+
+def test_a_run_leaves_a_bundle_events_and_samples(whole):
+    events = Events(whole / "events.jsonl").read()
+    titles = [e["title"] for e in events if e["event"] == "stage"]
+    assert titles == ["invert level 4", "translate level 5", "translate level 4", "refine"]
+    assert {e["level"] for e in events if e["event"] == "health"} == {5, 4}
+    assert len(list((whole / "samples").glob("*.png"))) == 4
+    assert json.loads((whole / "run.json").read_text())["done"]
+    assert not (whole / "checkpoint.json").exists()
+
+
+def test_every_stage_learns_something(whole):
+    values = [e["values"] for e in Events(whole / "events.jsonl").read() if e["event"] == "step" and e["stage"] == 0]
+    assert values[-1]["image-reconstruction"] < values[0]["image-reconstruction"]
+    assert "lsgan" not in values[0], "it starts halfway"
+    assert "lsgan" in values[-1]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(whole, tmp_path):
+    tiny_run(tmp_path / "again")
+    assert digests(tmp_path / "again") == digests(whole)
+    tiny_run(tmp_path / "other", "training.seed=1")
+    assert digests(tmp_path / "other") != digests(whole)
+
+
+class _Killed(BaseException):
+    """Stands in for kill -9: nothing in the program catches it."""
+
+
+@pytest.mark.parametrize("moment", [0, 3, 5, 8, 11])
+def test_a_run_cut_off_after_any_save_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, moment):
+    saves = []
+    save = checkpoint.save
+
+    def dying(folder, tensors, meta):
+        if len(saves) == moment:
+            raise _Killed
+        saves.append(meta)
+        save(folder, tensors, meta)
+
+    monkeypatch.setattr(checkpoint, "save", dying)
+    with pytest.raises(_Killed):
+        tiny_run(tmp_path / "run", "training.checkpoint_seconds=1e-9")
+    monkeypatch.setattr(checkpoint, "save", save)
+    tiny_run(tmp_path / "run", resume=True)
+    assert {k: v for k, v in digests(tmp_path / "run").items() if k != "recipe.json"} == {
+        k: v for k, v in digests(whole).items() if k != "recipe.json"
+    }
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from framework.tiny import tiny_run
+tiny_run(__import__("pathlib").Path({out!r}), "training.checkpoint_seconds=0.01", resume={resume})
+"""
+
+
+def start(out: Path, *, resume: bool) -> subprocess.Popen[bytes]:
+    """A run in a process of its own."""
+    tests = str(Path(__file__).parents[2])
+    code = SCRIPT.format(tests=tests, out=str(out), resume=resume)
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+
+
+def test_kill_9_in_a_fresh_process_resumes_to_the_same_bits(whole, tmp_path):
+    process = start(tmp_path / "run", resume=False)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "checkpoint.json").exists():
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    again = start(tmp_path / "run", resume=True)
+    _, errors = again.communicate(timeout=240)
+    assert again.returncode == 0, errors.decode()
+    ours, theirs = digests(tmp_path / "run"), digests(whole)
+    assert {k: v for k, v in ours.items() if k != "recipe.json"} == {
+        k: v for k, v in theirs.items() if k != "recipe.json"
+    }
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(whole, tmp_path, monkeypatch):
+    after, calls = RunWatcher.after, []
+
+    def pressing(self, trainee, values):
+        calls.append(trainee.step)
+        if len(calls) == 6:
+            signal.raise_signal(signal.SIGINT)
+        after(self, trainee, values)
+
+    monkeypatch.setattr(RunWatcher, "after", pressing)
+    with pytest.raises(InterruptedRunError, match=r"stopped at translate level 5, step 2 of 4\. Go on with.*--resume"):
+        tiny_run(tmp_path / "run")
+    monkeypatch.setattr(RunWatcher, "after", after)
+    tiny_run(tmp_path / "run", resume=True)
+    assert digests(tmp_path / "run") == digests(whole)
+
+
+def test_a_non_finite_loss_stops_the_run_before_anything_is_saved(tmp_path):
+    with pytest.raises(RunError, match=r"invert level 4, step \d.*expected a finite number.*learning_rate"):
+        tiny_run(tmp_path / "run", "inversions[0].schedule.learning_rate=1e30", "training.checkpoint_seconds=1e-9")
+    saved = checkpoint.load(tmp_path / "run")
+    if saved:
+        assert all(torch.isfinite(t).all() for t in saved[0].values() if t.is_floating_point())
+
+
+def test_other_data_than_the_run_began_with_is_refused(whole, tmp_path):
+    with pytest.raises(InputError, match="not empty"):
+        tiny_run(whole)
+    with pytest.raises(InputError, match=r"recipe\.json: found no such file"):
+        tiny_run(tmp_path / "nowhere", resume=True)
+
+
+def test_a_changed_checkpoint_is_refused(tmp_path):
+    checkpoint.save(tmp_path, {"x": torch.arange(4.0)}, {"stage": 0, "step": 1})
+    file = next(tmp_path.glob("*.safetensors"))
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="missing or changed"):
+        checkpoint.load(tmp_path)
+
+
+def test_resuming_with_other_settings_is_refused_and_names_the_key(whole):
+    with pytest.raises(InputError, match=r"--resume: \$\.stages\[0\]\.schedule\.images.*found 80.*expected 8"):
+        tiny_run(whole, "stages[0].schedule.images=80", resume=True)
+    with pytest.raises(InputError, match=r"--resume: --minutes.*found 3"):
+        tiny_run(whole, resume=True, minutes=3)

@@ -1,0 +1,119 @@
+"""`crosscade data` writes whole files into a folder that may be written to, and nothing else."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.data.images import read_rgb, write_png
+from crosscade.framework.errors import InputError
+from crosscade.plugins.commands import data as data_command
+from crosscade.plugins.datasets import folder
+from crosscade.plugins.datasets.safari import dataset as safari
+from crosscade.plugins.datasets.safari.dataset import SafariSet
+
+CATALOGUE = Catalogue.of(safari, folder, data_command)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSCADE_CACHE", str(tmp_path / "cache"))
+
+
+def crosscade_data(*words: str) -> int:
+    offer = CATALOGUE.get("command", "data")
+    parser = ArgumentParser()
+    offer.arguments(parser)
+    return int(offer.build(parser.parse_args(words), CATALOGUE))
+
+
+SMALL = ("--set", "train=3", "--set", "test=2", "--size", "32")
+
+
+def test_writes_folders_truth_and_a_summary(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert crosscade_data("safari:elephant,zebra+giraffe-texture", "--out", str(out), *SMALL) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["dataset.json", "testA", "testB", "trainA", "trainB"]
+    images = SafariSet("elephant", "train", 3, 0)
+    rows = list(csv.DictReader((out / "trainA" / "truth.csv").open()))
+    assert len(rows) == 3
+    assert len(list((out / "trainA").glob("*.png"))) == 3
+    for i, row in enumerate(rows):
+        assert np.array_equal(read_rgb(out / "trainA" / row["file"]), images.load(i, 32))
+        assert row["species"] == "elephant"
+        assert float(row["torso_x"]) == pytest.approx(float(images.truth["torso_x"][i]), abs=1e-4)
+    summary = json.loads((out / "dataset.json").read_text())
+    assert summary["domains"] == ["elephant", "zebra+giraffe-texture"]
+    assert summary["images"] == {"trainA": 3, "trainB": 3, "testA": 2, "testB": 2}
+
+
+def test_what_it_writes_can_be_read_as_a_folder_dataset(tmp_path: Path) -> None:
+    crosscade_data("safari", "--out", str(tmp_path / "one"), *SMALL)
+    crosscade_data("folder", "--set", f"root={tmp_path / 'one'}", "--out", str(tmp_path / "two"), "--size", "16")
+    assert sorted(p.name for p in (tmp_path / "two" / "trainB").iterdir()) == sorted(
+        p.name for p in (tmp_path / "one" / "trainB").glob("*.png")
+    )
+
+
+def test_refuses_to_overwrite_unless_forced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "trainA").mkdir(parents=True)
+    (out / "mine.txt").write_text("keep")
+    write_png(out / "trainA" / "old.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(InputError, match="not empty"):
+        crosscade_data("safari", "--out", str(out), *SMALL)
+    assert (out / "trainA" / "old.png").exists()
+    assert crosscade_data("safari", "--out", str(out), "--force", *SMALL) == 0
+    assert not (out / "trainA" / "old.png").exists()
+    assert (out / "mine.txt").read_text() == "keep"
+    with pytest.raises(InputError, match="a file"):
+        crosscade_data("safari", "--out", str(out / "mine.txt"), *SMALL)
+
+
+def test_never_writes_over_its_own_source(tmp_path: Path) -> None:
+    crosscade_data("safari", "--out", str(tmp_path / "one"), *SMALL)
+    for out in ("one", "one/inner", "."):
+        with pytest.raises(InputError, match="overlaps"):
+            crosscade_data("folder", "--set", f"root={tmp_path / 'one'}", "--out", str(tmp_path / out), "--force")
+    assert len(list((tmp_path / "one" / "trainA").glob("*.png"))) == 3
+
+
+def test_interrupted_it_leaves_whole_files_and_no_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = SafariSet.load
+
+    def load(self: SafariSet, index: int, short_side: int) -> object:
+        if self.name.startswith("giraffe"):
+            raise KeyboardInterrupt
+        return real(self, index, short_side)
+
+    monkeypatch.setattr(SafariSet, "load", load)
+    with pytest.raises(KeyboardInterrupt):
+        crosscade_data("safari", "--out", str(tmp_path / "out"), *SMALL)
+    files = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    assert {p.suffix for p in files} == {".png", ".csv"}
+    assert all(read_rgb(p).shape == (32, 32, 3) for p in files if p.suffix == ".png")
+
+
+def test_wrong_input_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'safari'"):
+        crosscade_data("safri", "--out", str(tmp_path / "out"))
+    with pytest.raises(InputError, match="tain"):
+        crosscade_data("safari", "--set", "tain=3", "--out", str(tmp_path / "out"))
+    with pytest.raises(InputError, match="--size"):
+        crosscade_data("safari", "--size", "2", "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_the_training_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "crosscade.framework.recipe.schema", None)
+    monkeypatch.delitem(sys.modules, "crosscade.framework.recipe.settings", raising=False)
+    monkeypatch.delitem(sys.modules, "crosscade.framework.recipe.resolve", raising=False)
+    with pytest.raises(InputError, match=r"pip install 'crosscade\[train\]'"):
+        crosscade_data("safari", "--out", str(tmp_path / "out"))

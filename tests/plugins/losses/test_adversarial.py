@@ -1,0 +1,107 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from crosscade.framework.errors import InputError
+from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
+from crosscade.framework.testing.checks import check_loss
+from crosscade.framework.testing.tools import TinyEncoder
+from crosscade.plugins.losses import adversarial as module
+from crosscade.plugins.losses.adversarial import HINGE, LSGAN, Adversarial, AdversarialOptions
+
+OFFERS = {offer.name: offer for offer in module.losses()}
+IMAGE, PIXELS = ImageSpec(64), LevelSpec(0, "image", 3, 1)
+
+
+class Sum(nn.Module):
+    """A critic that can be computed by hand: the weighted sum of each sample."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x):
+        return self.weight * x.flatten(1).sum(1)
+
+
+def samples(*values):
+    return torch.tensor(values).view(-1, 1, 1, 1)
+
+
+VIEW = SimpleNamespace(
+    real=Pair(samples(0.0, 0.5), samples(1.0, 1.0)), fake=Pair(samples(0.25, -1.0), samples(0.0, 1.0))
+)
+
+
+@pytest.mark.parametrize(
+    ("objective", "critic", "opponent"),
+    [
+        # logits: real a (0, 1), b (2, 2); fake a (0.5, -2), b (0, 2)
+        (LSGAN, (1 + 0) / 2 + (0.25 + 4) / 2 + 1 + (0 + 4) / 2, (0.25 + 9) / 2 + (1 + 1) / 2),
+        (HINGE, (1 + 0) / 2 + (1.5 + 0) / 2 + 0 + (1 + 3) / 2, -(0.5 - 2) / 2 - (0 + 2) / 2),
+    ],
+)
+def test_terms_by_hand(objective, critic, opponent):
+    loss = Adversarial(objective, AdversarialOptions(), Sum)
+    assert loss.critic_terms(VIEW, 0)["critic"].item() == pytest.approx(critic)
+    assert loss.terms(VIEW)["adversarial"].item() == pytest.approx(opponent)
+
+
+def test_r1_by_hand_and_by_its_cadence():
+    loss = Adversarial(LSGAN, AdversarialOptions(r1=3.0, r1_every=2), Sum)
+    assert loss.critic_terms(VIEW, 2)["r1"].item() == pytest.approx(2 * 0.5 * 3 * 2 * 2.0**2)  # both domains
+    assert "r1" not in loss.critic_terms(VIEW, 1)
+
+
+def test_a_critic_far_ahead_pauses_and_goes_on_later():
+    loss = Adversarial(LSGAN, AdversarialOptions(pause=0.1), Sum)
+
+    def moves(real, fake):
+        view = SimpleNamespace(real=Pair(samples(real), samples(real)), fake=Pair(samples(fake), samples(fake)))
+        loss.zero_grad()
+        loss.critic_terms(view, 0)["critic"].backward()
+        return bool(loss.critic_a.weight.grad)
+
+    assert moves(0.5, 0.4)  # close to each other
+    assert not moves(0.5, 0.01)  # logits 1 and 0.02: loss 0.0004 against 0.96
+    assert not moves(0.5, 0.15)  # ratio 0.18: still paused below 0.5
+    assert moves(0.5, 0.4)
+
+
+def test_rolling_shifts_real_and_fake_alike_and_features_by_whole_cells():
+    options = AdversarialOptions(critic="projected", levels=(1, 3), roll=8)
+    encoder = TinyEncoder()
+    loss = OFFERS["hinge"].build(options, here=PIXELS, image=IMAGE, encoder=encoder)
+    seen = {i: torch.randn(1, 2, 64 // 2**i, 64 // 2**i) for i in (1, 2, 3)}
+    rolled = loss._rolled(seen, (8, -4))
+    assert set(rolled) == {1, 3}
+    assert torch.equal(rolled[1], seen[1].roll((4, -2), (2, 3)))
+    assert torch.equal(rolled[3], seen[3].roll((1, 0), (2, 3)))  # half a cell rounds to none
+
+
+def test_projected_declares_its_levels_and_needs_images():
+    options = AdversarialOptions(critic="projected", levels=(1, 2))
+    loss = OFFERS["hinge"].build(options, here=PIXELS, image=IMAGE, encoder=TinyEncoder())
+    assert loss.encodes == (1, 2)
+    assert loss.needs == {"encoded_real", "encoded_fake"}
+    with pytest.raises(InputError, match="found features to judge; expected images"):
+        OFFERS["hinge"].build(options, here=LevelSpec(3, "", 8, 8), image=IMAGE, encoder=TinyEncoder())
+
+
+def test_critics_are_parts_of_the_loss_and_differ():
+    loss = OFFERS["lsgan"].build(AdversarialOptions(width=4), here=PIXELS, image=IMAGE, encoder=TinyEncoder())
+    assert {name.split(".")[0] for name, _ in loss.named_parameters()} == {"critic_a", "critic_b"}
+    assert not torch.equal(next(loss.critics.a.parameters()), next(loss.critics.b.parameters()))
+    loss.load_state_dict(loss.state_dict())
+
+
+VIEWS = [(critic, on) for critic in ("patch", "feature") for on in ("translation", "inversion", "refinement")]
+VIEWS += [("projected", "inversion"), ("projected", "refinement")]  # which judges images
+
+
+@pytest.mark.parametrize(("critic", "on"), VIEWS)
+@pytest.mark.parametrize("name", ["lsgan", "hinge"])
+def test_contract(name, critic, on):
+    check_loss(OFFERS[name], on=on, options=AdversarialOptions(critic=critic, width=8, strided=3, r1=1.0, roll=3))
