@@ -12,7 +12,7 @@ import attrs
 
 from crosscade.framework.catalogue import Catalogue
 from crosscade.framework.cli import parser
-from crosscade.framework.offers import KINDS
+from crosscade.framework.hookspecs import KINDS
 from crosscade.framework.recipe.recipe import (
     Component,
     ImageOptions,

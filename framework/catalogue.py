@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import metadata
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 from attrs import define, field, frozen
 
-from . import hooks
 from .errors import InputError, did_you_mean, needs_extra
-from .offers import KINDS, Offer
+from .hookspecs import HOOKS, KINDS, PROJECT, Offer, hookspecs
+
+if TYPE_CHECKING:
+    from .recipe.recipe import Component
 
 GROUP = "crosscade"
 BUILT_IN = (
@@ -123,15 +125,15 @@ class Catalogue:
 
     def _add(self, sources: Iterable[_Source]) -> Catalogue:
         for source in sources:
-            manager = pluggy.PluginManager(hooks.PROJECT)
-            manager.add_hookspecs(hooks)
+            manager = pluggy.PluginManager(PROJECT)
+            manager.add_hookspecs(hookspecs())
             try:
                 plugin = source.load()
                 manager.register(plugin)
                 manager.check_pending()
                 found = [
                     self._checked(kind, offer)
-                    for name, kind in hooks.HOOKS.items()
+                    for name, kind in HOOKS.items()
                     for offers in getattr(manager.hook, name)()
                     for offer in offers
                 ]
@@ -173,6 +175,11 @@ class Catalogue:
     def get(self, kind: str, name: str) -> Any:
         """The offer called `name` or `provider:name`."""
         return self.entry(kind, name).offer
+
+    def build(self, kind: str, component: Component | str, **facts: Any) -> Any:
+        """What a recipe's component, or a name with default options, offers: built with the facts that it asks for."""
+        name, options = (component, None) if isinstance(component, str) else (component.use, component.options)
+        return self.get(kind, name).make(options, **facts)
 
 
 def _itself(plugin: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen, validators
@@ -43,7 +44,30 @@ class Pair(Generic[T]):
         yield self.b
 
 
-DIRECTIONS = ("a2b", "b2a")
+class Direction(StrEnum):
+    """A way to translate.
+
+    >>> Direction("b2a").turn(Pair("zebra", "giraffe"))
+    Pair(a='giraffe', b='zebra')
+    """
+
+    A2B = "a2b"
+    B2A = "b2a"
+
+    def turn(self, pair: Pair[T]) -> Pair[T]:
+        """The source domain's first."""
+        return pair if self is Direction.A2B else pair.swap()
+
+    def source(self, pair: Pair[T]) -> T:
+        """That of the domain which images come from."""
+        return self.turn(pair).a
+
+    def target(self, pair: Pair[T]) -> T:
+        """That of the domain which they are translated into."""
+        return self.turn(pair).b
+
+
+DIRECTIONS = tuple(Direction)
 
 
 @frozen

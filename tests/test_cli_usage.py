@@ -4,11 +4,8 @@ import subprocess
 
 import pytest
 
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework import Catalogue, CommandOffer, InputError, hookimpl
 from crosscade.framework.cli import main
-from crosscade.framework.errors import InputError
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import CommandOffer
 from tests.cli_tools import MAIN, read_answer
 
 # the command line

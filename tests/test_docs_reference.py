@@ -3,8 +3,8 @@
 import pytest
 from attrs import evolve, frozen
 
+from crosscade.framework import CommandOffer, LossOffer
 from crosscade.framework.catalogue import Entry
-from crosscade.framework.offers import CommandOffer, LossOffer
 from tests.docs_tools import reference
 
 REFERENCE = reference()

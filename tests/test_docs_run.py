@@ -25,11 +25,11 @@ import crosscade.framework
 from crosscade.evaluation.experiments import ablate as ablate_command
 from crosscade.evaluation.experiments import trials as contenders
 from crosscade.evaluation.experiments.sweeps import sweep as sweeps
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework import Catalogue, Recipe, resolve
 from crosscade.framework.cli import main, parser
 from crosscade.framework.recipe.arguments import recipe_table
-from crosscade.framework.recipe.recipe import ImageOptions, Recipe, RefineStage, Schedule, Training
-from crosscade.framework.recipe.resolve import component, resolve
+from crosscade.framework.recipe.recipe import ImageOptions, RefineStage, Schedule, Training
+from crosscade.framework.recipe.resolve import component
 from crosscade.framework.recipe.settings import data_settings, override
 from tests.cli_tools import picture
 from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
@@ -82,7 +82,7 @@ def blocks(language):
 
 @pytest.mark.parametrize("page", pages_with(blocks("python")))
 def test_python_runs(page, catalogue, monkeypatch):
-    from crosscade.framework.features.store import to_images
+    from crosscade.framework import to_images
     from crosscade.framework.testing.tools import uniform
 
     real = crosscade.framework.train
@@ -223,9 +223,8 @@ def test_options_and_keys_in_the_prose_exist(page, catalogue):
 
 
 def test_a_recipe_trains_with_the_guides_parts_and_they_can_be_judged(catalogue, tmp_path):
-    from crosscade.framework.metrics.evaluate import evaluate, real_images, samples_of
-    from crosscade.framework.support.progress import Reporter
-    from crosscade.framework.training.run import train
+    from crosscade.framework import Reporter, evaluate, train
+    from crosscade.framework.metrics.evaluate import real_images, samples_of
 
     settings = ("stages[1].translator.use=beside", "stages[1].translator.width=8", "inversions[0].inverter.use=shuffle")
     recipe = tiny_recipe(*settings)

@@ -18,7 +18,7 @@ FREE_FOLDERS = ["framework/data", "framework/support", "plugins/commands", "expo
 """Everything in these is torch-free, but for `NEED_TORCH`."""
 NEED_TORCH = {"framework.support.weights"}
 TORCH_FREE = [
-    "framework", "framework.catalogue", "framework.cli", "framework.errors", "framework.hooks", "framework.offers",
+    "framework", "framework.catalogue", "framework.cli", "framework.errors", "framework.hookspecs",
     "framework.spec", "framework.metrics.metric", "framework.recipe.arguments", "framework.training.events",
     "exporters.onnx.command", "plugins.commands.doctor.command", "evaluation.app.command", "evaluation.app.models",
     "evaluation.experiments.ablate", "evaluation.experiments.compare", "evaluation.reports.table",

@@ -10,10 +10,7 @@ import threading
 import webbrowser
 from collections.abc import Iterable
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 
 HOST, PORT = "127.0.0.1", 7860
 CONNECTIONS = 16
@@ -41,7 +38,7 @@ def _app(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError(
             f"no package '{error.name}'", expected="it: this needs crosscade[app]", cure="pip install 'crosscade[app]'"
         ) from None
-    from ...framework.support.progress import Reporter
+    from ...framework import Reporter
     from .models import opened
 
     report = Reporter()

@@ -13,11 +13,7 @@ from numpy.typing import NDArray
 
 from ...exporters.runtime import exported as runtime
 from ...exporters.safety import manifest
-from ...framework.catalogue import Catalogue
-from ...framework.data.dataset import Image
-from ...framework.data.images import read_rgb
-from ...framework.errors import InputError
-from ...framework.spec import DIRECTIONS
+from ...framework import DIRECTIONS, Catalogue, Image, InputError, read_rgb
 
 SOURCE, FINAL = "source", "final"
 EXAMPLES = 4
@@ -89,8 +85,8 @@ def _export(folder: Path) -> Served:
 
 
 def _bundle(folder: Path, catalogue: Catalogue) -> Served:
+    from ...framework import Translation
     from ...framework.bundle import bundle as bundles
-    from ...framework.bundle.inference import Translation
     from ...framework.features.store import Store
 
     bundle = bundles.load(folder, catalogue)
@@ -104,7 +100,7 @@ def _bundle(folder: Path, catalogue: Catalogue) -> Served:
 
         return Loaded((SOURCE, *levels, FINAL), translation.style_size > 0, strip)
 
-    examples = {}
+    examples: dict[str, Sequence[Image]] = {}
     for direction in DIRECTIONS:
         seen = Store(bundle.folder.parent / "store" / f"{direction[0]}-test")  # a bundle may have left its run
         examples[direction] = [np.array(v) for v in seen.array("images")[:EXAMPLES]] if seen.done else []

@@ -27,9 +27,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ...framework.data.dataset import Image
-from ...framework.data.images import read_rgb
-from ...framework.errors import CrosscadeError, InputError, did_you_mean
+from ...framework import CrosscadeError, Image, InputError, did_you_mean, read_rgb
 from .models import Loaded, Served
 
 PAGE = Path(__file__).with_name("page.html")

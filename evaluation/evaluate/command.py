@@ -8,10 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework.support.progress import Reporter
+    from ...framework import Reporter
     from . import page as evaluate_page
     from .subjects import subject
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from attrs import evolve, frozen
 
-from ...framework.bundle.bundle import Bundle
-from ...framework.data.images import grid, write_png
+from ...framework import Bundle, write_png
+from ...framework.data.images import grid
 from ...framework.features import health
 from ..reports.embedding import deepest
 from ..reports.page import write

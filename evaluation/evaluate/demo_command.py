@@ -8,10 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.arguments import recipe_arguments, recipe_table
 
 MINUTES = 15.0
@@ -28,12 +25,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
+    from ...framework import Reporter, resolve, train
     from ...framework.bundle import bundle
-    from ...framework.recipe.resolve import resolve
     from ...framework.support import atomic
-    from ...framework.support.progress import Reporter
     from ...framework.training import run_state as begun
-    from ...framework.training.run import train
     from .demo import write_page
     from .judged import judge
 
@@ -47,7 +42,7 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         minutes = state["minutes"]
     elif not arguments.force:
         atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
-    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    dataset = catalogue.build("dataset", recipe.data)
     if arguments.force and not arguments.resume:
         atomic.empty_folder(out, force=True, keep=getattr(dataset, "sources", ()))
     report.say(

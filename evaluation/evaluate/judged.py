@@ -12,16 +12,22 @@ from attrs import evolve, frozen
 
 from ...exporters.runtime.exported import Exported
 from ...exporters.safety.manifest import OUTPUT
-from ...framework.bundle.bundle import Bundle
-from ...framework.bundle.inference import Translation
-from ...framework.catalogue import Catalogue
-from ...framework.data.dataset import Dataset
-from ...framework.errors import InputError
-from ...framework.features.store import to_images, to_tensor
-from ...framework.metrics.evaluate import FEWEST, Progress, evaluate, fewest, load_size, real_images, samples_of
-from ...framework.metrics.metric import Images, Samples, Score
+from ...framework import (
+    DIRECTIONS,
+    Bundle,
+    Catalogue,
+    Dataset,
+    Images,
+    InputError,
+    Samples,
+    Score,
+    Translation,
+    evaluate,
+    to_images,
+    to_tensor,
+)
+from ...framework.metrics.evaluate import FEWEST, Progress, fewest, load_size, real_images, samples_of
 from ...framework.recipe.recipe import ImageOptions
-from ...framework.spec import DIRECTIONS
 from ...framework.support.atomic import sha256
 from ..reports.table import Table
 

@@ -13,16 +13,12 @@ from attrs import frozen
 from ...exporters.runtime.exported import Exported
 from ...exporters.runtime.exported import load as load_export
 from ...exporters.safety import manifest
+from ...framework import Bundle, Catalogue, Dataset, InputError, Pair
 from ...framework.bundle import bundle as bundles
-from ...framework.bundle.bundle import Bundle
-from ...framework.catalogue import Catalogue
-from ...framework.data.dataset import Dataset
-from ...framework.errors import InputError
 from ...framework.metrics.evaluate import load_size
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.recipe.resolve import component
 from ...framework.recipe.settings import dataset_from
-from ...framework.spec import Pair
 from ...framework.training.run_state import machine
 from ..metrics.extractors import Extractor
 from ..metrics.image_statistics import POOLED
@@ -62,7 +58,7 @@ class Subject:
                 cure="`crosscade plugins dataset` lists datasets; your own pictures are folder:DIR_A,DIR_B.",
             )
         chosen = component(self.data, "dataset", f"data of {self.folder}", catalogue)
-        return catalogue.get("dataset", chosen.use).build(chosen.options)
+        return catalogue.build("dataset", chosen)
 
     def unlike(self, dataset: Dataset) -> tuple[str, ...]:
         """A warning when the dataset's domains are not those that it translates."""

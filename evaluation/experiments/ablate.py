@@ -6,9 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...framework.catalogue import Catalogue
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, hookimpl
 from .compare import budget_arguments, make
 
 MINUTES = 2.0
@@ -32,9 +30,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _ablate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework.errors import InputError
+    from ...framework import InputError, Reporter
     from ...framework.recipe.schema import plain
-    from ...framework.support.progress import Reporter
     from .sweeps import sweep as sweeps
     from .trials import Entrant, declared, entered, fitting
 

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...framework.catalogue import Catalogue
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, hookimpl
 
 if TYPE_CHECKING:
-    from ...framework.data.dataset import Dataset
+    from ...framework import Dataset
     from .jobs import Training
     from .trials import Contender
 
@@ -84,9 +82,8 @@ def make(
     `told` are lines about who is compared, `lost` about who is not, `heading` leads the page's title, and `words` are
     what the command was told before its options.
     """
-    from ...framework.errors import InputError
+    from ...framework import InputError, Reporter
     from ...framework.support import atomic
-    from ...framework.support.progress import Reporter
     from .jobs import run_all
     from .page import write_files
     from .results import score

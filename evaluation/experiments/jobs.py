@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 from attrs import asdict, define, evolve, frozen
 
+from ...framework import Reporter
 from ...framework.support import atomic
-from ...framework.support.progress import Reporter
 from ...framework.training.events import Events
 from ...framework.training.watcher import InterruptedRunError
 

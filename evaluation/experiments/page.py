@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
-from ...framework.catalogue import Catalogue
-from ...framework.data.images import grid, write_png
+from ...framework import Catalogue, write_png
+from ...framework.data.images import grid
 from ...framework.support.atomic import read_json, write_bytes, write_json
 from ...framework.training.events import Events
 from ..reports.curves import training_curves

@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 from attrs import evolve, field, frozen
 
-from ...framework.bundle.bundle import Bundle, load
-from ...framework.bundle.inference import Translation
-from ...framework.catalogue import Catalogue
-from ...framework.data.dataset import Dataset
-from ...framework.errors import RunError
+from ...framework import (
+    DIRECTIONS,
+    Bundle,
+    Catalogue,
+    Dataset,
+    Images,
+    Reporter,
+    RunError,
+    Samples,
+    Score,
+    Translation,
+    load,
+)
 from ...framework.features import health
 from ...framework.metrics.evaluate import FEWEST, fewest, load_size, real_images, samples_of
-from ...framework.metrics.metric import Images, Samples, Score
-from ...framework.spec import DIRECTIONS
 from ...framework.support import atomic
-from ...framework.support.progress import Reporter
 from ..evaluate.judged import compare
 from ..metrics.image_statistics import POOLED, distances
 from ..metrics.jackknife import HOW, SPREAD

@@ -9,13 +9,9 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ...framework.catalogue import Catalogue
-from ...framework.data.dataset import Dataset
-from ...framework.errors import CrosscadeError, InputError
+from ...framework import Catalogue, CrosscadeError, Dataset, InputError, Recipe, resolve
 from ...framework.features import prepare
 from ...framework.recipe.arguments import recipe_table
-from ...framework.recipe.recipe import Recipe
-from ...framework.recipe.resolve import resolve
 from ...framework.support import atomic
 from ...framework.training import device as precision
 
@@ -75,7 +71,7 @@ class Contender:
 
     def dataset(self, catalogue: Catalogue) -> Dataset:
         """What it trains on, built."""
-        made: Dataset = catalogue.get("dataset", self.recipe.data.use).build(self.recipe.data.options)
+        made: Dataset = catalogue.build("dataset", self.recipe.data)
         return made
 
 

@@ -16,9 +16,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...framework.hooks import hookimpl
-from ...framework.metrics.metric import Metric, Samples, Score
-from ...framework.offers import MetricOffer, NoOptions
+from ...framework import Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED, black
 from .network import GOOD

@@ -21,7 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.metrics.metric import Images
+from ...framework import Images
 from ...framework.support import atomic
 from ...framework.support.fetch import cache_dir
 

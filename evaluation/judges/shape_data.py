@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...framework.data.dataset import Dataset
-from ...framework.errors import CrosscadeError
-from ...framework.metrics.metric import Images, Samples, cropped
+from ...framework import CrosscadeError, Dataset, Images, Samples, cropped
 from ..metrics.extractors import catalogue_of
 from .network import as_tensor, softened
 

@@ -11,9 +11,7 @@ import torch
 from attrs import field, frozen, validators
 from torch import Tensor
 
-from ...framework.hooks import hookimpl
-from ...framework.metrics.metric import Images, Metric, Samples, Score
-from ...framework.offers import MetricOffer
+from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl
 from . import shape_data
 from .class_share import accuracy_of, judged
 from .network import (

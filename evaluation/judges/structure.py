@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.metrics.metric import Metric, Samples, Score, Truth, axis_of, is_length
-from ...framework.offers import MetricOffer
+from ...framework import InputError, Metric, MetricOffer, Samples, Score, hookimpl
+from ...framework.metrics.metric import Truth, axis_of, is_length
 from .network import (
     GOOD,
     JUDGE_SIZE,

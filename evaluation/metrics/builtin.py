@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...framework.hooks import hookimpl
-from ...framework.offers import MetricOffer
+from ...framework import MetricOffer, hookimpl
 from ..judges import class_share as judges
 from ..judges import shape_share as shape_judge
 from ..judges import structure

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...framework import Catalogue, CrosscadeError, Images, InputError, Samples
 from ...framework.bundle.bundle import weights_hash
-from ...framework.catalogue import Catalogue
-from ...framework.errors import CrosscadeError, InputError
-from ...framework.metrics.metric import Images, Samples
 from ...framework.support.fetch import cache_dir
 
 POOL_SIZE = 112
@@ -184,9 +182,8 @@ def encoder_of(name: str, samples: Samples) -> nn.Module:
 
     def build() -> nn.Module | CrosscadeError:
         try:
-            offer = catalogue_of(samples).get("encoder", name)
-            encoder: nn.Module = offer.build(offer.options()).to(memory_format=torch.channels_last).eval()
-            return encoder
+            encoder: nn.Module = catalogue_of(samples).build("encoder", name)
+            return encoder.to(memory_format=torch.channels_last).eval()
         except CrosscadeError as error:
             return error
 

@@ -13,10 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from attrs import field, frozen, validators
 
-from ...framework.errors import InputError, RunError
-from ...framework.hooks import hookimpl
-from ...framework.metrics.metric import Metric, Samples, Score
-from ...framework.offers import MetricOffer
+from ...framework import InputError, Metric, MetricOffer, RunError, Samples, Score, hookimpl
 from .extractors import Extractor, Features, GreyPixels, Moments, Pooled
 from .jackknife import HOW, SPREAD, Rows, half_width
 

@@ -10,9 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ...framework.hooks import hookimpl
-from ...framework.metrics.metric import Images, Metric, Samples, Score
-from ...framework.offers import MetricOffer, NoOptions
+from ...framework import Images, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
 from .extractors import Extractor, Features, Pooled
 
 DIVERSITY_LOW = 0.7

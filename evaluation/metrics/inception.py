@@ -20,11 +20,8 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...framework import Images, InputError, MetricOffer, Samples, hookimpl, option
 from ...framework.bundle.bundle import fill
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.metrics.metric import Images, Samples
-from ...framework.offers import MetricOffer, option
 from ...framework.support.weights import checked, load_state
 from .extractors import Extractor
 from .frechet import Frechet, FrechetOptions

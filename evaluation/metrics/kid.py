@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from attrs import frozen
 
-from ...framework.hooks import hookimpl
-from ...framework.offers import MetricOffer, option
+from ...framework import MetricOffer, hookimpl, option
 from .extractors import Features
 from .frechet import VARIANTS, Frechet, FrechetOptions
 from .jackknife import Rows

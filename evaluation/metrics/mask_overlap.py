@@ -16,10 +16,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.metrics.metric import Images, Metric, Samples, Score
-from ...framework.offers import MetricOffer, NoOptions
+from ...framework import Images, InputError, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
 from ..judges.shape_data import silhouettes
 from .extractors import TRAIN_LIMIT, Features
 from .image_statistics import black

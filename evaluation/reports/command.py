@@ -6,10 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +20,7 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise _no_run(run)
     from attrs import evolve
 
-    from ...framework.bundle.bundle import load
-    from ...framework.support.progress import Reporter
+    from ...framework import Reporter, load
     from .page import write
     from .run import SUMMARY, about, samples, translated
     from .saved import read_tables
@@ -34,7 +30,7 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         bundle = load(run, catalogue)
         data = evolve(data, title=f"{bundle.domains.a} ↔ {bundle.domains.b}")
         try:
-            dataset = catalogue.get("dataset", bundle.recipe.data.use).build(bundle.recipe.data.options)
+            dataset = catalogue.build("dataset", bundle.recipe.data)
         except InputError as error:  # the folders may have gone, or this may be another machine
             Reporter().warn(f"no translations on the page: {error}")
         else:

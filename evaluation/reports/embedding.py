@@ -9,10 +9,7 @@ from attrs import frozen
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ...framework.bundle.bundle import Bundle
-from ...framework.contracts import Encoder
-from ...framework.features.store import to_tensor
-from ...framework.metrics.metric import Images, Samples
+from ...framework import Bundle, Encoder, Images, Samples, to_tensor
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED
 from .figures import Figure

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from ...framework.errors import InputError
+from ...framework import InputError
 
 KINDS = {b"\x89PNG\r\n\x1a\n": "png", b"<?xml": "svg+xml", b"<svg": "svg+xml"}
 INK = "#666a70"

@@ -9,7 +9,7 @@ from attrs import frozen
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ...framework.metrics.metric import Samples
+from ...framework import Samples
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED, distances
 from .figures import COLOURS, Figure

@@ -14,8 +14,7 @@ from attrs import Factory, field, frozen
 from markupsafe import Markup
 from PIL import Image as Pillow
 
-from ...framework.data.dataset import Image
-from ...framework.errors import InputError
+from ...framework import Image, InputError
 from ...framework.support import atomic
 from .figures import Figure, kind_of
 from .recipe_diff import Lineage

@@ -8,8 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError
+from ...framework import Catalogue, InputError
 
 PROSE = "summary"
 NONE = "–"
@@ -45,8 +44,7 @@ def lineage(name: str, asked: Mapping[str, Any], here: Mapping[str, Any], catalo
     `asked` is the recipe as a run was given it, `here` the one that it was trained by, both in plain values. A
     recipe that no plugin packages, or whose parts are no longer there, has no parent.
     """
-    from ...framework.recipe.resolve import resolve
-    from ...framework.recipe.settings import read
+    from ...framework import read, resolve
 
     text = json.dumps(here, indent=2, ensure_ascii=False)
     own = str(here.get("name", ""))

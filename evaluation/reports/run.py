@@ -10,14 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...framework.bundle.bundle import Bundle, load
-from ...framework.bundle.inference import Translation
-from ...framework.catalogue import Catalogue
-from ...framework.data.dataset import Dataset
+from ...framework import DIRECTIONS, Bundle, Catalogue, Dataset, Images, Translation, load
 from ...framework.data.images import centre_crop
 from ...framework.metrics.evaluate import load_size
-from ...framework.metrics.metric import Images
-from ...framework.spec import DIRECTIONS
 from ...framework.support.atomic import read_json
 from ...framework.training.events import Events
 from ...framework.training.run_state import state_of

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...framework.errors import InputError
-from ...framework.metrics.metric import Score
+from ...framework import InputError, Score
 from ...framework.support.atomic import read_json
 from .table import Table
 

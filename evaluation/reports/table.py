@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import Factory, frozen
 
-from ...framework.metrics.metric import Score
+from ...framework import Score
 from ..metrics.jackknife import SPREAD
 
 OWN = ("ratio to ceiling", SPREAD)

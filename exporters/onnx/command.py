@@ -7,10 +7,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ..safety.manifest import PRECISIONS
 
 OPTIONS = ("direction", "precision", "taps", "opset", "licence")
@@ -38,11 +35,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework.bundle.bundle import load
+    from ...framework import Reporter, load
     from ...framework.recipe.schema import structure
     from ...framework.recipe.settings import dataset_from
     from ...framework.support import atomic
-    from ...framework.support.progress import Reporter
 
     if bool(arguments.out) == bool(arguments.triton):
         raise InputError("crosscade export", expected="either --out DIR or --triton DIR")
@@ -57,11 +53,7 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     options = structure(given, offer.options, f"exporter '{name}'")
     bundle = load(arguments.bundle, catalogue)
     data = bundle.recipe.data
-    dataset = (
-        dataset_from(catalogue, arguments.data)
-        if arguments.data
-        else catalogue.get("dataset", data.use).build(data.options)
-    )
+    dataset = dataset_from(catalogue, arguments.data) if arguments.data else catalogue.build("dataset", data)
     for line in dataset.set_aside:
         report.warn(line)
     exporter = offer.build(options)

@@ -15,15 +15,20 @@ import numpy as np
 import torch
 from attrs import frozen, validators
 
-from ...framework.bundle.bundle import Bundle
-from ...framework.contracts import Exporter
-from ...framework.data.dataset import Dataset
-from ...framework.data.images import write_png
-from ...framework.hooks import hookimpl
+from ...framework import (
+    DIRECTIONS,
+    Bundle,
+    Dataset,
+    Exporter,
+    ExporterOffer,
+    Images,
+    Pair,
+    cropped,
+    hookimpl,
+    option,
+    write_png,
+)
 from ...framework.metrics.evaluate import load_size
-from ...framework.metrics.metric import Images, cropped
-from ...framework.offers import ExporterOffer, option
-from ...framework.spec import DIRECTIONS, Pair
 from ...framework.support import atomic
 from ..safety import manifest
 from ..safety.manifest import PRECISIONS, Direction, Golden, Manifest

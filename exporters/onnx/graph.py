@@ -12,8 +12,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ...framework.bundle.cascade import Cascade
-from ...framework.errors import InputError, RunError
+from ...framework import Cascade, InputError, RunError
 from ..safety.manifest import INPUT, OUTPUT, STYLE
 
 LOWEST_OPSET, HIGHEST_OPSET, OPSET = 18, 23, 21

@@ -13,12 +13,8 @@ import onnx
 import onnxruntime
 from attrs import frozen
 
-from ...framework.bundle.bundle import Bundle
-from ...framework.data.dataset import Dataset
-from ...framework.errors import RunError
-from ...framework.metrics.evaluate import FEWEST, evaluate, fewest, load_size, real_images, samples_of
-from ...framework.metrics.metric import Images, Samples, Score
-from ...framework.spec import DIRECTIONS, Pair
+from ...framework import DIRECTIONS, Bundle, Dataset, Images, Pair, RunError, Samples, Score, evaluate
+from ...framework.metrics.evaluate import FEWEST, fewest, load_size, real_images, samples_of
 from ..runtime.inputs import draw_styles
 from ..safety.manifest import OUTPUT
 from . import parity as gate

@@ -13,8 +13,7 @@ import onnxruntime
 from attrs import asdict, frozen
 from numpy.typing import NDArray
 
-from ...framework.errors import RunError
-from ...framework.metrics.metric import Images, Score
+from ...framework import Images, RunError, Score
 from ..runtime.exported import psnr_db
 from ..safety.manifest import INPUT, STYLE
 

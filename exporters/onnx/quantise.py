@@ -17,7 +17,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from ...framework.metrics.metric import Images
+from ...framework import Images
 from ..safety.manifest import INPUT, STYLE
 from .graph import LAST, cleaned
 from .parity import Styles

@@ -23,12 +23,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen, validators
 
-from ...framework.bundle.bundle import Bundle
-from ...framework.contracts import Exporter
-from ...framework.data.dataset import Dataset
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import ExporterOffer, option
+from ...framework import Bundle, Dataset, Exporter, ExporterOffer, InputError, hookimpl, option
 from ...framework.support import atomic
 from ..safety import manifest
 from ..safety.folder import check_folder

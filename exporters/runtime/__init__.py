@@ -1,4 +1,4 @@
-"""What runs an export where there is no torch: `load`. A name is loaded when first used: the command line lists `run`."""
+"""What runs an export where there is no torch: `load`. Names load when first used: the command line lists `run`."""
 
 import lazy_loader
 

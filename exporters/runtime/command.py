@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...framework.catalogue import Catalogue
+from ...framework import DIRECTIONS, Catalogue, CommandOffer, CrosscadeError, InputError, hookimpl
 from ...framework.data.files import free_name, image_files, results_folder
-from ...framework.errors import CrosscadeError, InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
-from ...framework.spec import DIRECTIONS
 
 if TYPE_CHECKING:
     from .exported import Exported
@@ -91,8 +87,8 @@ def _check(exported: Exported, arguments: argparse.Namespace) -> int:
 
 
 def _translate(exported: Exported, arguments: argparse.Namespace, files: list[Path], out: Path) -> int:
-    from ...framework.data.images import grid, write_png
-    from ...framework.support.progress import Reporter
+    from ...framework import Reporter, write_png
+    from ...framework.data.images import grid
     from .inputs import checked_batch, draw_styles
 
     batch = checked_batch(arguments.batch)

@@ -20,7 +20,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ...framework.errors import InputError, RunError, did_you_mean
+from ...framework import InputError, RunError, did_you_mean
 from ..safety.folder import check_folder
 from ..safety.manifest import INPUT, OUTPUT, STYLE, Direction, Manifest
 from . import inputs

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from ...framework.data.images import centre_crop, read_rgb, resize_short_side
-from ...framework.errors import InputError
+from ...framework import InputError, read_rgb, resize_short_side
+from ...framework.data.images import centre_crop
 from .providers import MAX_BATCH
 
 Images = NDArray[np.uint8]

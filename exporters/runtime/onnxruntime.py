@@ -24,7 +24,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ...framework.errors import RunError
+from ...framework import RunError
 from ..safety.manifest import INPUT
 from .providers import CPU, CUDA, TENSORRT, Facts, Machine, Plan, first_line, look, options, plan
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...framework.errors import InputError, RunError, did_you_mean
+from ...framework import InputError, RunError, did_you_mean
 from .providers import first_line
 
 PRECISIONS = ("f32", "bf16", "auto")

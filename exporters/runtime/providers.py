@@ -20,7 +20,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ...framework.errors import InputError, did_you_mean
+from ...framework import InputError, did_you_mean
 from ...framework.support.fetch import cache_dir
 from ..safety.manifest import INPUT, STYLE
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from os.path import realpath
 from pathlib import Path, PurePosixPath
 
-from ...framework.errors import InputError
-from ...framework.spec import DIRECTIONS
+from ...framework import DIRECTIONS, InputError
 from ...framework.support import atomic
 from . import manifest
 from .graph import MAX_FILE, Facts, check_graph

@@ -29,7 +29,7 @@ import numpy as np
 from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-from ...framework.errors import InputError
+from ...framework import InputError
 from . import allowlist as allowed
 from .protobuf import Reader, WireError
 from .tensors import NOTHING, Value, little_endian, read_tensor, read_value

@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import asdict, field, frozen, validators
 
-from ...framework.errors import InputError
+from ...framework import InputError
 from ...framework.support import atomic
 
 FORMAT = "crosscade.onnx/1"

@@ -110,8 +110,7 @@ class Bundle:
         translators, previews, deeper = {}, {}, None
         for stage in self.recipe.stages:
             here = self.encoder.pyramid[stage.level]
-            offer = self.catalogue.get("translator", stage.translator.use)
-            pair = offer.build(stage.translator.options, here=here, deeper=deeper, image=self.image)
+            pair = self.catalogue.build("translator", stage.translator, here=here, deeper=deeper, image=self.image)
             translators[stage.level] = self._filled(getattr(pair.into, side), f"{direction}/level{stage.level}")
             deeper = here
         for inversion in self.recipe.inversions:
@@ -123,8 +122,8 @@ class Bundle:
 
     def _inverter(self, level: int, name: str) -> nn.Module:
         use = next(s.inverter for s in self.recipe.inversions if s.level == level)
-        offer = self.catalogue.get("inverter", use.use)
-        return self._filled(offer.build(use.options, level=self.encoder.pyramid[level], image=self.image), name)
+        net = self.catalogue.build("inverter", use, level=self.encoder.pyramid[level], image=self.image)
+        return self._filled(net, name)
 
     def _filled(self, net: nn.Module, name: str) -> nn.Module:
         fill(net, read_checked(self.folder, f"{name}.safetensors", self.manifest), f"{self.folder / name}.safetensors")
@@ -200,7 +199,7 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
     catalogue = catalogue or Catalogue.discover()
     check_file(folder, "recipe.json", manifest)
     recipe = resolve(json.loads((folder / "recipe.json").read_text(encoding="utf-8")), catalogue)
-    encoder: Encoder = catalogue.get("encoder", recipe.encoder.use).build(recipe.encoder.options)
+    encoder: Encoder = catalogue.build("encoder", recipe.encoder)
     if weights_hash(encoder) != manifest["encoder"]["weights_sha256"]:
         raise InputError(
             f"encoder '{recipe.encoder.use}'",

@@ -57,7 +57,7 @@ def room(recipe: Recipe, encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
 
 def build_encoder(recipe: Recipe, catalogue: Catalogue, device: torch.device) -> Encoder:
     """The recipe's encoder, frozen; a level that the size does not serve is refused here."""
-    encoder: Encoder = catalogue.get("encoder", recipe.encoder.use).build(recipe.encoder.options)
+    encoder: Encoder = catalogue.build("encoder", recipe.encoder)
     stages = [(f"$.{key}[{k}]", s) for key in ("inversions", "stages") for k, s in enumerate(getattr(recipe, key))]
     for path, stage in stages:
         try:

@@ -11,7 +11,7 @@ from attrs import fields_dict
 from ..catalogue import Catalogue
 from ..data.dataset import Dataset, Domain
 from ..errors import CrosscadeError, InputError
-from ..offers import MetricOffer
+from ..hookspecs import MetricOffer
 from ..recipe.recipe import ImageOptions
 from ..spec import Pair
 from .metric import Images, Metric, Samples, Score, Truth, cropped, truth_in_crop

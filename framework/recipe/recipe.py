@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 from attrs import frozen, validators
 
-from ..offers import betas_option, option
+from ..hookspecs import betas_option, option
 from .schema import plain
 
 

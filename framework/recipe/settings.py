@@ -131,4 +131,5 @@ def dataset_from(catalogue: Catalogue, spec: str, settings: Sequence[str] = ()) 
         {"data": {"use": spec.partition(":")[0]}}, [*data_settings(spec), *(f"data.{s}" for s in settings)]
     )
     chosen = component(table["data"], "dataset", "$.data", catalogue)
-    return catalogue.get("dataset", chosen.use).build(chosen.options)
+    dataset: Dataset = catalogue.build("dataset", chosen)
+    return dataset

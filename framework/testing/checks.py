@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..catalogue import Catalogue
 from ..contracts import AdversarialLoss, Encoder, Loss, TranslatorPair
 from ..data.dataset import Dataset
-from ..offers import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
+from ..hookspecs import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
 from ..spec import ImageSpec, LevelSpec, Pair
 from ..styles import draw_styles, style_size
 from ..views import Detached
@@ -173,7 +174,7 @@ def check_loss(
     """
     encoder = encoder or TinyEncoder()
     here = here or (encoder.pyramid.levels[-1] if on == "translation" else LevelSpec(0, "image", 3, 1))
-    made: Any = built(loss, options, here=here, image=image, encoder=encoder)
+    made: Any = built(loss, options, here=here, image=image, encoder=encoder, catalogue=Catalogue.discover())
     what = called(loss, made)
     require(isinstance(made, Loss), f"{what} is a {type(made).__name__}, not a Loss")
     if view is None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..contracts import Encoder, freeze
-from ..offers import Offer
+from ..hookspecs import Offer
 from ..spec import LevelSpec, PyramidSpec
 
 M = TypeVar("M", bound=nn.Module)
@@ -158,7 +158,7 @@ def built(given: Any, options: Any, **facts: Any) -> Any:
     """An offer's component, with its default options unless some are given; anything else as it is."""
     if not isinstance(given, Offer):
         return given
-    return given.build(given.options() if options is None else options, **facts)
+    return given.make(options, **facts)
 
 
 def called(given: Any, component: Any) -> str:

@@ -70,7 +70,7 @@ def train(
     state["threads"] = precision.use_threads(state.get("threads") or recipe.training.threads)
     state.setdefault("precision", precision.choose(recipe.training.precision, device))
 
-    dataset = dataset or catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    dataset = dataset or catalogue.build("dataset", recipe.data)
     for line in dataset.set_aside:
         report.warn(line)
     if not recipe.image.size:

@@ -101,9 +101,9 @@ def _losses(
 ) -> list[tuple[LossUse, Loss]]:
     made = []
     for k, use in enumerate(uses):
-        offer = materials.catalogue.get("loss", use.use)
+        facts = {"here": here, "image": materials.image, "encoder": materials.encoder}
         try:
-            loss: Loss = offer.build(use.options, here=here, image=materials.image, encoder=materials.encoder)
+            loss: Loss = materials.catalogue.build("loss", use, **facts, catalogue=materials.catalogue)
         except InputError as error:
             place = f"{error.where} @ $.{where}.losses[{k}]"
             raise InputError(place, found=error.found, expected=error.expected, cure=error.cure) from None
@@ -125,17 +125,16 @@ def _encode_levels(losses: list[tuple[LossUse, Loss]]) -> tuple[int, ...]:
 
 def _inverters(materials: Materials, k: int) -> nn.ModuleDict:
     stage = materials.recipe.inversions[k]
-    offer, level = materials.catalogue.get("inverter", stage.inverter.use), materials.level(stage.level)
-    made = [offer.build(stage.inverter.options, level=level, image=materials.image) for _ in "ab"]
+    facts = {"level": materials.level(stage.level), "image": materials.image}
+    made = [materials.catalogue.build("inverter", stage.inverter, **facts) for _ in "ab"]
     return nn.ModuleDict({f"inverter{stage.level}_a": made[0], f"inverter{stage.level}_b": made[1]})
 
 
 def _translators(materials: Materials, k: int) -> nn.ModuleDict:
     stages = materials.recipe.stages
-    offer = materials.catalogue.get("translator", stages[k].translator.use)
-    deeper = materials.level(stages[k - 1].level) if k else None
-    pair = offer.build(
-        stages[k].translator.options, here=materials.level(stages[k].level), deeper=deeper, image=materials.image
+    here, deeper = materials.level(stages[k].level), materials.level(stages[k - 1].level) if k else None
+    pair = materials.catalogue.build(
+        "translator", stages[k].translator, here=here, deeper=deeper, image=materials.image
     )
     return nn.ModuleDict({f"translators{stages[k].level}": pair})
 

@@ -13,12 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ...framework.catalogue import Catalogue
-from ...framework.data.dataset import Dataset, ImageSet
-from ...framework.data.images import write_png
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, Dataset, ImageSet, InputError, hookimpl, write_png
 from ...framework.support.atomic import write_bytes, write_json
 
 FOLDERS = ("trainA", "trainB", "testA", "testB")

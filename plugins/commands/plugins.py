@@ -9,10 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError, did_you_mean
-from ...framework.hooks import hookimpl
-from ...framework.offers import KINDS, CommandOffer
+from ...framework import Catalogue, CommandOffer, InputError, did_you_mean, hookimpl
+from ...framework.hookspecs import KINDS
 
 
 def _plugins_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,10 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable
 
-from ...framework.catalogue import Catalogue
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
+from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.arguments import recipe_arguments, recipe_table
 
 
@@ -29,8 +26,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
-    from ...framework.recipe.resolve import resolve
-    from ...framework.training.run import train
+    from ...framework import resolve, train
 
     named = arguments.recipe or arguments.set or arguments.data or arguments.a or arguments.b
     if not arguments.recipe and (named or not arguments.resume):

@@ -7,11 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ...framework.catalogue import Catalogue
+from ...framework import Catalogue, CommandOffer, CrosscadeError, InputError, hookimpl
 from ...framework.data.files import free_name, image_files, results_folder
-from ...framework.errors import CrosscadeError, InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import CommandOffer
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +28,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework.bundle.bundle import load
-    from ...framework.bundle.inference import Translation
-    from ...framework.data.images import read_rgb, write_png
-    from ...framework.support.progress import Reporter
+    from ...framework import Reporter, Translation, load, read_rgb, write_png
 
     files = image_files(arguments.files)
     if arguments.samples is not None and arguments.samples < 1:

@@ -22,12 +22,18 @@ import numpy as np
 from attrs import field, frozen, validators
 from numpy.typing import NDArray
 
-from ...framework.data.dataset import Dataset, Domain, Image, ImageSet
-from ...framework.data.images import resize_short_side
-from ...framework.errors import InputError, did_you_mean
-from ...framework.hooks import hookimpl
-from ...framework.offers import DatasetOffer
-from ...framework.spec import Pair
+from ...framework import (
+    Dataset,
+    DatasetOffer,
+    Domain,
+    Image,
+    ImageSet,
+    InputError,
+    Pair,
+    did_you_mean,
+    hookimpl,
+    resize_short_side,
+)
 from ...framework.support.fetch import wheel_members
 
 CLASSES = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")

@@ -16,12 +16,20 @@ from pathlib import Path
 
 from attrs import field, frozen, validators
 
-from ...framework.data.dataset import Dataset, Domain, Image, ImageSet
-from ...framework.data.images import read_rgb, resize_short_side, verify
-from ...framework.errors import CrosscadeError, InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import DatasetOffer
-from ...framework.spec import Pair
+from ...framework import (
+    CrosscadeError,
+    Dataset,
+    DatasetOffer,
+    Domain,
+    Image,
+    ImageSet,
+    InputError,
+    Pair,
+    hookimpl,
+    read_rgb,
+    resize_short_side,
+)
+from ...framework.data.images import verify
 from ...framework.support.atomic import write_bytes
 from ...framework.support.fetch import cache_dir
 

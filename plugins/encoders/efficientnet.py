@@ -17,11 +17,7 @@ from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import Encoder, freeze
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import EncoderOffer
-from ...framework.spec import LevelSpec, PyramidSpec
+from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl
 from ...framework.support.weights import checked, load_state, taken
 
 NAME = "encoder efficientnet-lite0"

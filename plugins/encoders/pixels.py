@@ -8,11 +8,17 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
-from ...framework.contracts import Encoder
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import EncoderOffer, InverterOffer, NoOptions
-from ...framework.spec import ImageSpec, LevelSpec, PyramidSpec
+from ...framework import (
+    Encoder,
+    EncoderOffer,
+    ImageSpec,
+    InputError,
+    InverterOffer,
+    LevelSpec,
+    NoOptions,
+    PyramidSpec,
+    hookimpl,
+)
 
 
 class Pixels(Encoder):

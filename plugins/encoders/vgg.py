@@ -16,10 +16,7 @@ from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import Encoder, freeze
-from ...framework.hooks import hookimpl
-from ...framework.offers import EncoderOffer
-from ...framework.spec import LevelSpec, PyramidSpec
+from ...framework import Encoder, EncoderOffer, LevelSpec, PyramidSpec, freeze, hookimpl
 from ...framework.support.weights import checked, load_h5, load_state, taken
 
 CHANNELS = (64, 128, 256, 512, 512)

@@ -10,10 +10,7 @@ import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import InverterOffer, option
-from ...framework.spec import ImageSpec, LevelSpec
+from ...framework import ImageSpec, InputError, InverterOffer, LevelSpec, hookimpl, option
 from ..layers.blocks import SLOPE, UPSAMPLING, doubling, halvings, initialise, shrink
 
 

@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import TranslatorPair
-from ...framework.errors import InputError
-from ...framework.spec import Pair
+from ...framework import InputError, Pair, TranslatorPair
 
 SLOPE = 0.2
 """Of every leaky ReLU (supplementary 6.1.2)."""

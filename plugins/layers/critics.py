@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ...framework.contracts import AdversarialLoss
-from ...framework.spec import LevelSpec, Pair
+from ...framework import AdversarialLoss, LevelSpec, Pair
 from .blocks import SLOPE, check_half, initialise
 from .norms import InstanceNorm
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...framework.spec import LevelSpec
+from ...framework import LevelSpec
 
 
 class ImagePool(nn.Module):

@@ -13,11 +13,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import Encoder
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import LossOffer, betas_option, option
-from ...framework.spec import ImageSpec, LevelSpec, Pair
+from ...framework import Encoder, ImageSpec, InputError, LevelSpec, LossOffer, Pair, betas_option, hookimpl, option
 from ..layers.critics import FeatureCritic, Opponents, PatchCritic, ProjectedCritic
 from ..layers.pool import kept
 

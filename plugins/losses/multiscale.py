@@ -12,11 +12,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import Encoder
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import LossOffer, betas_option, option
-from ...framework.spec import ImageSpec, LevelSpec
+from ...framework import Encoder, ImageSpec, InputError, LevelSpec, LossOffer, betas_option, hookimpl, option
 from ..layers.blocks import check_half, initialise
 from ..layers.critics import Opponents
 from .adversarial import HINGE, LSGAN, Objective

@@ -15,11 +15,7 @@ import torch
 from attrs import frozen, validators
 from torch import Tensor
 
-from ...framework.contracts import Encoder, Loss, l1
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import LossOffer, option
-from ...framework.spec import ImageSpec, LevelSpec
+from ...framework import Encoder, ImageSpec, InputError, LevelSpec, Loss, LossOffer, hookimpl, l1, option
 
 TINY = 1e-6
 

@@ -12,10 +12,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import Encoder
-from ...framework.hooks import hookimpl
-from ...framework.offers import LossOffer, betas_option, option
-from ...framework.spec import ImageSpec, LevelSpec
+from ...framework import Encoder, ImageSpec, LevelSpec, LossOffer, betas_option, hookimpl, option
 from ..layers.critics import FeatureCritic, Opponents, SpaceMean
 
 TINY = 1e-12

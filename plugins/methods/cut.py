@@ -25,11 +25,19 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import Encoder, Loss, TranslatorPair
-from ...framework.hooks import hookimpl
-from ...framework.offers import LossOffer, TranslatorOffer, option
-from ...framework.spec import ImageSpec, LevelSpec, Pair
-from ...framework.views import TranslationView
+from ...framework import (
+    Encoder,
+    ImageSpec,
+    LevelSpec,
+    Loss,
+    LossOffer,
+    Pair,
+    TranslationView,
+    TranslatorOffer,
+    TranslatorPair,
+    hookimpl,
+    option,
+)
 from ..layers.blocks import initialise
 from .cyclegan import ResnetGenerator, ResnetOptions, check_quarters, published_blocks, reflected
 

@@ -21,11 +21,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import TranslatorPair
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import TranslatorOffer, option
-from ...framework.spec import ImageSpec, LevelSpec, Pair
+from ...framework import ImageSpec, InputError, LevelSpec, Pair, TranslatorOffer, TranslatorPair, hookimpl, option
 
 
 @frozen

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ...framework.hooks import hookimpl
-from ...framework.offers import RecipeOffer
+from ...framework import RecipeOffer, hookimpl
 
 
 def packaged() -> dict[str, str]:

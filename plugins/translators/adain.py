@@ -13,11 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from ...framework.contracts import TranslatorPair
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import TranslatorOffer, option
-from ...framework.spec import ImageSpec, LevelSpec
+from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
 from ..layers.blocks import SLOPE, UPSAMPLING, Twins, doubling, halvings, initialise, shrink
 
 EPSILON = 1e-5

@@ -11,11 +11,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework.contracts import TranslatorPair
-from ...framework.errors import InputError
-from ...framework.hooks import hookimpl
-from ...framework.offers import TranslatorOffer, option
-from ...framework.spec import ImageSpec, LevelSpec
+from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
 from ..layers.blocks import Twins, check_half, initialise, shrink
 
 INSIDE = 0.96

@@ -16,7 +16,7 @@ from crosscade.exporters.onnx import quantise as precision
 from crosscade.exporters.onnx.graph import Deployed, compile_graph, scopes
 from crosscade.exporters.runtime.openvino import OpenVino
 from crosscade.exporters.safety.manifest import INPUT, OUTPUT
-from crosscade.framework.features.store import to_images, to_tensor
+from crosscade.framework import to_images, to_tensor
 from tests.benchmarks.subject import Subject
 
 Images = NDArray[np.uint8]

@@ -7,20 +7,22 @@ import torch
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from crosscade.framework.bundle.bundle import load
-from crosscade.framework.bundle.cascade import Cascade
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.contracts import freeze
-from crosscade.framework.errors import InputError
+from crosscade.framework import (
+    Cascade,
+    Catalogue,
+    ImageSpec,
+    InputError,
+    Recipe,
+    cropped,
+    freeze,
+    load,
+    read,
+    resolve,
+    to_tensor,
+)
 from crosscade.framework.features.normalise import Normalise, Statistics
 from crosscade.framework.features.prepare import build_encoder
-from crosscade.framework.features.store import to_tensor
 from crosscade.framework.metrics.evaluate import load_size
-from crosscade.framework.metrics.metric import cropped
-from crosscade.framework.recipe.recipe import Recipe
-from crosscade.framework.recipe.resolve import resolve
-from crosscade.framework.recipe.settings import read
-from crosscade.framework.spec import ImageSpec
 
 TEST, CALIBRATION = 32, 128
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework import Catalogue, read, resolve
 from crosscade.framework.features import prepare
-from crosscade.framework.recipe.resolve import resolve
-from crosscade.framework.recipe.settings import override, read
+from crosscade.framework.recipe.settings import override
 from crosscade.framework.training import device as precision
 from crosscade.framework.training.loop import Trainee, train_step
 from crosscade.framework.training.stages import build_stage

@@ -5,8 +5,8 @@ import pytest
 from attrs import evolve
 
 from crosscade.evaluation.metrics import builtin as metrics
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.metrics.metric import Memo, Samples, cropped, truth_in_crop
+from crosscade.framework import Catalogue, Samples, cropped
+from crosscade.framework.metrics.metric import Memo, truth_in_crop
 from crosscade.plugins.datasets.safari import dataset as safari
 from crosscade.plugins.encoders import efficientnet
 

@@ -7,9 +7,8 @@ import pytest
 
 from crosscade.exporters.onnx.exporter import OnnxExporter, OnnxOptions
 from crosscade.exporters.onnx.graph import Deployed, compile_graph
+from crosscade.framework import Bundle, Dataset
 from crosscade.framework.bundle import bundle as bundles
-from crosscade.framework.bundle.bundle import Bundle
-from crosscade.framework.data.dataset import Dataset
 
 
 @pytest.fixture(scope="session")

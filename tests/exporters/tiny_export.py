@@ -8,7 +8,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from crosscade.exporters.runtime.inputs import draw_styles
 from crosscade.exporters.safety import manifest
 from crosscade.exporters.safety.manifest import INPUT, OUTPUT, STYLE, Direction, Golden, Manifest
-from crosscade.framework.data.images import write_png
+from crosscade.framework import write_png
 from crosscade.framework.support.atomic import write_bytes
 
 SIZE, LEVELS, OPSET = 16, (3, 2), 21

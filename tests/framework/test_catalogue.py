@@ -2,10 +2,7 @@
 
 import pytest
 
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.offers import EncoderOffer, LossOffer
+from crosscade.framework import Catalogue, EncoderOffer, InputError, LossOffer, hookimpl
 
 
 def offering(*names):

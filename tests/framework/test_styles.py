@@ -7,16 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework.bundle.cascade import Cascade
-from crosscade.framework.bundle.inference import Translation
-from crosscade.framework.contracts import TranslatorPair
-from crosscade.framework.errors import InputError
+from crosscade.framework import (
+    Cascade,
+    ImageSpec,
+    InputError,
+    LevelSpec,
+    Pair,
+    Translation,
+    TranslationView,
+    TranslatorPair,
+)
 from crosscade.framework.features.normalise import Normalise
-from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
 from crosscade.framework.styles import draw_styles, run, run_seeded, style_size
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import TinyEncoder, uniform
-from crosscade.framework.views import TranslationView
 
 
 class Styled(nn.Module):

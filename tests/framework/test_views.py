@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from crosscade.framework import InversionView, Pair, RefineView, TranslationView
 from crosscade.framework.features.normalise import Normalise
-from crosscade.framework.spec import Pair
 from crosscade.framework.testing.tools import TinyEncoder, uniform
-from crosscade.framework.views import Detached, InversionView, RefineView, TranslationView
+from crosscade.framework.views import Detached
 
 
 class Net(nn.Module):

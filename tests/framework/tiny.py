@@ -3,12 +3,8 @@
 import copy
 from pathlib import Path
 
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.recipe.recipe import Recipe
-from crosscade.framework.recipe.resolve import resolve
+from crosscade.framework import Catalogue, Recipe, Reporter, resolve, train
 from crosscade.framework.recipe.settings import override
-from crosscade.framework.support.progress import Reporter
-from crosscade.framework.training.run import train
 
 FAST = {"images": 8, "batch": 2, "learning_rate": 1e-3, "ema": 0.9}
 TABLE = {

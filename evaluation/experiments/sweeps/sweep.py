@@ -14,8 +14,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen, validators
 
-from ....framework.errors import InputError, did_you_mean
-from ....framework.offers import option
+from ....framework import InputError, did_you_mean, option
 from ....framework.recipe.schema import structure
 from ....framework.recipe.settings import override
 

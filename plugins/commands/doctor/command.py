@@ -10,10 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ....framework.catalogue import Catalogue
-from ....framework.errors import RunError
-from ....framework.hooks import hookimpl
-from ....framework.offers import CommandOffer
+from ....framework import Catalogue, CommandOffer, RunError, hookimpl
 from ....framework.recipe.arguments import recipe_arguments, recipe_table
 from .finding import OK, PROBLEM, WARNING, Line
 
@@ -46,13 +43,12 @@ def show(console: Console, title: str, lines: Sequence[Line]) -> None:
 
 
 def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ....framework.recipe.resolve import resolve
-    from ....framework.support.progress import Reporter  # these need the training extra
+    from ....framework import Reporter, resolve
     from .images import examine
     from .measure import measure
 
     recipe = resolve(recipe_table(arguments, catalogue), catalogue)
-    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    dataset = catalogue.build("dataset", recipe.data)
     report = Reporter()
     # first the machine: the memory's high-water mark must be that of training, not that of looking at pictures
     recipe, machine = measure(recipe, catalogue, dataset, Path(arguments.out), report)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ....framework.errors import CrosscadeError
+from ....framework import CrosscadeError
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 

@@ -10,11 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ....framework.data.dataset import Dataset, Domain
+from ....framework import Dataset, Domain, Pair, Recipe, Reporter
 from ....framework.metrics.evaluate import FEWEST
-from ....framework.recipe.recipe import Recipe
-from ....framework.spec import Pair
-from ....framework.support.progress import Reporter
 from ...datasets.folder import FileSet
 from .finding import OK, PROBLEM, WARNING, Line, few, shortened
 from .look import FLAT, SIDE, Glance, copies, glance, named

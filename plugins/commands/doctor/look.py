@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from ....framework.data.dataset import Image, ImageSet
-from ....framework.data.images import FORMATS, read_rgb
+from ....framework import Image, ImageSet, read_rgb
+from ....framework.data.images import FORMATS
 from ...datasets.folder import FileSet
 from .finding import shortened
 

@@ -18,17 +18,12 @@ import torch
 from attrs import evolve, frozen
 from rich.filesize import decimal
 
-from ....framework.catalogue import Catalogue
-from ....framework.contracts import Encoder
-from ....framework.data.dataset import Dataset, Domain, Image, ImageSet
+from ....framework import Catalogue, Dataset, Domain, Encoder, Image, ImageSet, Pair, Recipe, Reporter
 from ....framework.features import prepare
 from ....framework.features.health import check_features
 from ....framework.features.normalise import participation_ratio
 from ....framework.features.store import BATCH
 from ....framework.features.training_data import Materials
-from ....framework.recipe.recipe import Recipe
-from ....framework.spec import Pair
-from ....framework.support.progress import Reporter
 from ....framework.training import device as precision
 from ....framework.training.stages import stage_names
 from ....framework.training.time_budget import Plan

@@ -15,11 +15,7 @@ import numpy as np
 from attrs import field, frozen, validators
 from numpy.typing import NDArray
 
-from ....framework.data.dataset import Dataset, Domain, Image, ImageSet
-from ....framework.errors import InputError, did_you_mean
-from ....framework.hooks import hookimpl
-from ....framework.offers import DatasetOffer
-from ....framework.spec import Pair
+from ....framework import Dataset, DatasetOffer, Domain, Image, ImageSet, InputError, Pair, did_you_mean, hookimpl
 from .paint import paint
 from .scene import SHAPES, placed_animals, plan, truth_of
 

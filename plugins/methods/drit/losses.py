@@ -12,11 +12,21 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ....framework.contracts import AdversarialLoss, Encoder, Loss, l1
-from ....framework.errors import InputError
-from ....framework.hooks import hookimpl
-from ....framework.offers import LossOffer, NoOptions, betas_option, option
-from ....framework.spec import ImageSpec, LevelSpec, Pair
+from ....framework import (
+    AdversarialLoss,
+    Encoder,
+    ImageSpec,
+    InputError,
+    LevelSpec,
+    Loss,
+    LossOffer,
+    NoOptions,
+    Pair,
+    betas_option,
+    hookimpl,
+    l1,
+    option,
+)
 from ...layers.blocks import SLOPE, initialise
 from ...layers.norms import InstanceNorm
 from .networks import STRICT_SLOPE

@@ -28,11 +28,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ....framework.contracts import TranslatorPair
-from ....framework.hooks import hookimpl
-from ....framework.offers import TranslatorOffer, option
-from ....framework.spec import ImageSpec, LevelSpec, Pair
-from ....framework.views import TranslationView
+from ....framework import ImageSpec, LevelSpec, Pair, TranslationView, TranslatorOffer, TranslatorPair, hookimpl, option
 from ...layers.blocks import SLOPE
 from ..munit.networks import ResBlock, check_size
 from .networks import (

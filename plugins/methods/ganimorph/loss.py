@@ -23,11 +23,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ....framework.contracts import Encoder, l1
-from ....framework.errors import InputError
-from ....framework.hooks import hookimpl
-from ....framework.offers import LossOffer, betas_option, option
-from ....framework.spec import ImageSpec, LevelSpec
+from ....framework import Encoder, ImageSpec, InputError, LevelSpec, LossOffer, betas_option, hookimpl, l1, option
 from ...layers.critics import Opponents
 from .translator import Normed, halving, same
 

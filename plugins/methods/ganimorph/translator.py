@@ -22,11 +22,7 @@ import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 
-from ....framework.contracts import TranslatorPair
-from ....framework.errors import InputError
-from ....framework.hooks import hookimpl
-from ....framework.offers import TranslatorOffer, option
-from ....framework.spec import ImageSpec, LevelSpec
+from ....framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
 from ...layers.blocks import Resize, Twins
 from ...layers.norms import InstanceNorm
 

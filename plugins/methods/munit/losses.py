@@ -12,12 +12,19 @@ from attrs import frozen, validators
 from torch import Tensor
 from torch.nn import functional as F
 
-from ....framework.catalogue import Catalogue
-from ....framework.contracts import Encoder, Loss, l1
-from ....framework.errors import InputError
-from ....framework.hooks import hookimpl
-from ....framework.offers import LossOffer, NoOptions, option
-from ....framework.spec import ImageSpec, LevelSpec
+from ....framework import (
+    Catalogue,
+    Encoder,
+    ImageSpec,
+    InputError,
+    LevelSpec,
+    Loss,
+    LossOffer,
+    NoOptions,
+    hookimpl,
+    l1,
+    option,
+)
 from ...layers.blocks import check_half
 
 
@@ -95,7 +102,9 @@ def build_content(options: NoOptions, *, here: LevelSpec, image: ImageSpec, enco
     return ContentReconstruction()
 
 
-def build_perceptual(options: PerceptualOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> Perceptual:
+def build_perceptual(
+    options: PerceptualOptions, *, here: LevelSpec, image: ImageSpec, catalogue: Catalogue
+) -> Perceptual:
     """The loss with an encoder of its own: the cascade's is `pixels`. InputError when it does not fit the images."""
     if here.number != 0:
         raise InputError(
@@ -104,8 +113,7 @@ def build_perceptual(options: PerceptualOptions, *, here: LevelSpec, image: Imag
             expected="images, which are level 0",
             cure="Use the losses `cycle` and `identity` there.",
         )
-    offer = Catalogue.discover().get("encoder", options.encoder)
-    comparer: Encoder = offer.build(offer.options())
+    comparer: Encoder = catalogue.build("encoder", options.encoder)
     levels = options.levels or comparer.pyramid.numbers[-1:]
     for level in (comparer.pyramid[i] for i in levels):
         check_half(level.size(image.size), 1, f"loss perceptual, level {level.number}", "Use shallower `levels`.")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ....framework.errors import InputError
+from ....framework import InputError
 from ...layers.blocks import initialise
 from ...layers.norms import InstanceNorm
 from ...translators.adain import adain

@@ -28,11 +28,7 @@ import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 
-from ....framework.contracts import TranslatorPair
-from ....framework.hooks import hookimpl
-from ....framework.offers import TranslatorOffer, option
-from ....framework.spec import ImageSpec, LevelSpec, Pair
-from ....framework.views import TranslationView
+from ....framework import ImageSpec, LevelSpec, Pair, TranslationView, TranslatorOffer, TranslatorPair, hookimpl, option
 from .networks import ContentEncoder, Decoder, StyleEncoder, check_size
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from crosscade.evaluation.app.models import opened
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError
+from crosscade.framework import Catalogue, InputError
 from tests.exporters import tiny_export
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from crosscade.exporters.runtime.exported import load
-from crosscade.framework.data.images import write_png
+from crosscade.framework import write_png
 from tests.exporters import tiny_export
 from tests.test_floors import BLOCK
 

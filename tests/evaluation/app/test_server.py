@@ -19,8 +19,7 @@ from PIL import Image
 
 from crosscade.evaluation.app.models import Loaded, Served, opened
 from crosscade.exporters.runtime.exported import load
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import RunError
+from crosscade.framework import Catalogue, RunError
 from tests.exporters import tiny_export
 
 uvicorn = pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
@@ -109,7 +108,7 @@ def two_levels(whole, monkeypatch):
     """A bundle that can also show what its deepest level decided, by an untrained inverter."""
     from torch import manual_seed, nn
 
-    from crosscade.framework.bundle.bundle import Bundle
+    from crosscade.framework import Bundle
 
     plain = Bundle.cascade
 
@@ -124,8 +123,8 @@ def two_levels(whole, monkeypatch):
 
 
 def test_a_bundles_levels_are_its_own(two_levels):
+    from crosscade.framework import Translation
     from crosscade.framework.bundle import bundle
-    from crosscade.framework.bundle.inference import Translation
 
     with running(opened(str(two_levels), Catalogue.discover())) as ask:
         for direction in ("a2b", "b2a"):

@@ -12,9 +12,8 @@ from crosscade.evaluation.evaluate.judged import judge, judge_exports
 from crosscade.evaluation.reports.table import number
 from crosscade.exporters.safety import manifest
 from crosscade.exporters.safety.manifest import OUTPUT
+from crosscade.framework import DIRECTIONS, write_png
 from crosscade.framework.bundle import bundle as bundles
-from crosscade.framework.data.images import write_png
-from crosscade.framework.spec import DIRECTIONS
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.exporters import tiny_export
 

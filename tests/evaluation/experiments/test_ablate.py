@@ -8,8 +8,7 @@ import pytest
 from crosscade.evaluation.experiments.ablate import DEFAULTS, NEEDED
 from crosscade.evaluation.experiments.sweeps import sweep as sweeps
 from crosscade.evaluation.experiments.trials import Entrant, check, declared, entered, fitting, images_seen
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError
+from crosscade.framework import Catalogue, InputError
 from crosscade.framework.recipe.settings import override
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.framework.tiny import TABLE

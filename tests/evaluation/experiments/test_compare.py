@@ -16,11 +16,8 @@ from crosscade.evaluation.experiments.page import write_files
 from crosscade.evaluation.experiments.results import merge, score
 from crosscade.evaluation.experiments.trials import Contender, check, contenders, declared, images_seen, scaled
 from crosscade.evaluation.metrics.jackknife import HOW, SPREAD
+from crosscade.framework import Catalogue, InputError, Reporter, RunError, Score
 from crosscade.framework.bundle import bundle
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError, RunError
-from crosscade.framework.metrics.metric import Score
-from crosscade.framework.support.progress import Reporter
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.framework.tiny import TABLE, tiny_recipe
 

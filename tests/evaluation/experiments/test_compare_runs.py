@@ -10,7 +10,7 @@ import pytest
 
 from crosscade.evaluation.experiments import jobs as trainings
 from crosscade.evaluation.experiments.jobs import Cost, Training, run_all
-from crosscade.framework.support.progress import Reporter
+from crosscade.framework import Reporter
 from crosscade.framework.training.watcher import InterruptedRunError
 from tests.framework.tiny import TABLE
 

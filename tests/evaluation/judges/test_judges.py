@@ -9,7 +9,7 @@ from crosscade.evaluation.judges import structure
 from crosscade.evaluation.judges.class_share import judged
 from crosscade.evaluation.judges.network import JudgeNet, Training, View, as_tensor, cached, fingerprint, fit, predict
 from crosscade.evaluation.judges.structure import Heads, Structure, StructureOptions, agreement
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 from tests.evaluation.conftest import fresh
 
 TINY = StructureOptions(images_seen=2400, width=8)

@@ -5,7 +5,7 @@ from scipy.linalg import sqrtm
 from crosscade.evaluation.metrics import extractors
 from crosscade.evaluation.metrics.extractors import GreyPixels, Moments, Pooled
 from crosscade.evaluation.metrics.frechet import Frechet, FrechetOptions, Projection, frechet_distance
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError
 
 
 def by_definition(x, y):

@@ -9,13 +9,8 @@ from crosscade.evaluation.evaluate.judged import compare
 from crosscade.evaluation.judges.class_share import ClassShare
 from crosscade.evaluation.metrics.image_statistics import BlackOutputs, Diversity, Nearest, Sharpness
 from crosscade.evaluation.reports.table import Table
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.data.dataset import ImageSet
-from crosscade.framework.errors import InputError
-from crosscade.framework.hooks import hookimpl
-from crosscade.framework.metrics.evaluate import evaluate
-from crosscade.framework.metrics.metric import Memo, Metric, Score, cropped, truth_in_crop
-from crosscade.framework.offers import MetricOffer
+from crosscade.framework import Catalogue, ImageSet, InputError, Metric, MetricOffer, Score, cropped, evaluate, hookimpl
+from crosscade.framework.metrics.metric import Memo, truth_in_crop
 
 
 def only(scores):

@@ -9,8 +9,7 @@ from torch.nn import functional as F
 
 from crosscade.evaluation.metrics import extractors, inception
 from crosscade.evaluation.metrics.inception import FILE, Inception, InceptionOptions, architecture
-from crosscade.framework.errors import InputError
-from crosscade.framework.metrics.evaluate import evaluate
+from crosscade.framework import InputError, evaluate
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crosscade.evaluation.metrics.mask_overlap import MaskOverlap, boxed, masks, overlaps, plain
-from crosscade.framework.metrics.metric import Samples
+from crosscade.framework import Samples
 
 SIZE, COUNT = 48, 24
 

@@ -15,8 +15,8 @@ from crosscade.evaluation.reports import run as run_page
 from crosscade.evaluation.reports.figures import Figure
 from crosscade.evaluation.reports.page import png, write
 from crosscade.evaluation.reports.table import Table
+from crosscade.framework import Score
 from crosscade.framework.bundle import bundle
-from crosscade.framework.metrics.metric import Score
 
 WIDTHS = {"desktop": 1280, "phone": 400}
 

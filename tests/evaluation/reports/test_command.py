@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from crosscade.evaluation.reports.table import Table
-from crosscade.framework.metrics.metric import Score
+from crosscade.framework import Score
 
 
 @pytest.fixture

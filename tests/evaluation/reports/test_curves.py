@@ -9,7 +9,7 @@ import pytest
 
 from crosscade.evaluation.reports.curves import MOST_POINTS, line_chart, thinned, training_curves
 from crosscade.evaluation.reports.figures import Figure, kind_of
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 
 SVG = "{http://www.w3.org/2000/svg}"
 

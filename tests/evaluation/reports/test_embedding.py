@@ -5,8 +5,8 @@ import pytest
 
 from crosscade.evaluation.metrics.image_statistics import POOLED
 from crosscade.evaluation.reports import embedding
+from crosscade.framework import to_tensor
 from crosscade.framework.bundle import bundle as bundles
-from crosscade.framework.features.store import to_tensor
 
 
 @pytest.fixture(scope="module")

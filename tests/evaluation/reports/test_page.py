@@ -15,8 +15,7 @@ from crosscade.evaluation.reports.page import ReportData, Strip, png, render, sp
 from crosscade.evaluation.reports.recipe_diff import Change, Lineage
 from crosscade.evaluation.reports.saved import read_tables
 from crosscade.evaluation.reports.table import Table, number
-from crosscade.framework.errors import InputError
-from crosscade.framework.metrics.metric import Score
+from crosscade.framework import InputError, Score
 
 
 def picture(value):

@@ -6,9 +6,8 @@ import json
 import pytest
 
 from crosscade.evaluation.reports.recipe_diff import Change, changes, lineage
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.recipe.resolve import resolve
-from crosscade.framework.recipe.settings import override, read
+from crosscade.framework import Catalogue, read, resolve
+from crosscade.framework.recipe.settings import override
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ from crosscade.exporters.onnx import parity as gate
 from crosscade.exporters.onnx.exporter import OnnxExporter, OnnxOptions
 from crosscade.exporters.runtime.exported import load
 from crosscade.exporters.safety import manifest
-from crosscade.framework.bundle.inference import Translation
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError, Translation
 
 
 def test_the_manifest_names_and_vouches_for_every_file(exported):

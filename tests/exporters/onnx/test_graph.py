@@ -9,8 +9,7 @@ from crosscade.exporters.onnx.exporter import eager
 from crosscade.exporters.onnx.graph import Deployed, as_pixels, compile_graph
 from crosscade.exporters.onnx.parity import parity, run_graph, session_of
 from crosscade.exporters.onnx.quantise import random_pictures
-from crosscade.framework.errors import InputError, RunError
-from crosscade.framework.features.store import to_images
+from crosscade.framework import InputError, RunError, to_images
 
 
 @pytest.fixture(scope="module")

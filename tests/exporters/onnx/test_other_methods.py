@@ -8,10 +8,8 @@ from crosscade.exporters.onnx.graph import Deployed, compile_graph
 from crosscade.exporters.onnx.low_precision import drawn_styles
 from crosscade.exporters.onnx.parity import check_parity, run_graph, session_of
 from crosscade.exporters.onnx.quantise import random_pictures
-from crosscade.framework.bundle.cascade import Cascade
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework import Cascade, Catalogue, ImageSpec
 from crosscade.framework.features.normalise import Normalise
-from crosscade.framework.spec import ImageSpec
 from crosscade.framework.testing.tools import moved
 
 SIZE = 32

@@ -10,8 +10,7 @@ from crosscade.exporters.onnx.exporter import eager
 from crosscade.exporters.onnx.graph import Deployed, compile_graph
 from crosscade.exporters.onnx.parity import check_parity, parity, refuse_change, score_changes, session_of
 from crosscade.exporters.onnx.quantise import random_pictures
-from crosscade.framework.errors import RunError
-from crosscade.framework.metrics.metric import Score
+from crosscade.framework import RunError, Score
 
 IMAGES = random_pictures(20, 64)
 

@@ -12,8 +12,7 @@ from crosscade.exporters.onnx.triton import TritonOptions, config, versions_of, 
 from crosscade.exporters.runtime import exported as runtime
 from crosscade.exporters.safety import manifest
 from crosscade.exporters.safety.manifest import Direction, Manifest
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import Catalogue, InputError, RunError
 from tests.exporters import tiny_export
 
 A2B, B2A = "day-to-night", "night-to-day"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crosscade.exporters.runtime.exported import load
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError
 from tests.exporters.tiny_export import pictures, translated, write
 
 

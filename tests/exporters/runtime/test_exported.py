@@ -10,8 +10,8 @@ from PIL import Image
 from crosscade.exporters.runtime import exported as runtime
 from crosscade.exporters.runtime.exported import load, psnr_db
 from crosscade.exporters.runtime.inputs import draw_styles
-from crosscade.framework.data.images import centre_crop, resize_short_side, write_png
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError, resize_short_side, write_png
+from crosscade.framework.data.images import centre_crop
 from tests.exporters.tiny_export import pictures, tapped, translated, write
 from tests.test_floors import without_torch
 

@@ -11,7 +11,7 @@ from crosscade.exporters.runtime.exported import in_batches
 from crosscade.exporters.runtime.onnxruntime import Bound, OnnxRuntime
 from crosscade.exporters.runtime.providers import CPU, CUDA, TENSORRT, Facts, Machine, look, options, plan
 from crosscade.exporters.safety.manifest import INPUT, OUTPUT
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError
 from tests.exporters import tiny_export
 
 GPU_WHEEL = (TENSORRT, CUDA, CPU)

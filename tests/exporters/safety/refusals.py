@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crosscade.exporters.safety.graph import check_graph
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 
 
 def refused(path: Path, reason: str, check: Callable[[Path], object] = check_graph) -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from crosscade.exporters.safety.graph import check_graph
 from crosscade.exporters.safety.tensors import Value
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 from tests.exporters import tiny_export
 from tests.exporters.safety.refusals import refused
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from crosscade.framework import InputError, Translation, to_images
 from crosscade.framework.bundle import bundle
-from crosscade.framework.bundle.inference import Translation
-from crosscade.framework.errors import InputError
-from crosscade.framework.features.store import Store, to_images
+from crosscade.framework.features.store import Store
 from crosscade.framework.training import checkpoint
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework.bundle.cascade import Cascade
+from crosscade.framework import Cascade
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.testing.tools import TinyEncoder, uniform
 

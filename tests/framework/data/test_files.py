@@ -2,8 +2,8 @@
 
 import pytest
 
+from crosscade.framework import InputError
 from crosscade.framework.data.files import free_name, image_files, results_folder
-from crosscade.framework.errors import InputError
 
 
 def test_folders_give_the_images_in_them_and_files_are_taken_as_they_are(tmp_path):

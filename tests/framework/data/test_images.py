@@ -10,16 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosscade.framework.data.images import (
-    MAX_PIXELS,
-    centre_crop,
-    grid,
-    read_rgb,
-    resize_short_side,
-    verify,
-    write_png,
-)
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError, read_rgb, resize_short_side, write_png
+from crosscade.framework.data.images import MAX_PIXELS, centre_crop, grid, verify
 
 RAMP = np.stack(np.broadcast_arrays(np.arange(0, 240, 5)[None], np.arange(0, 200, 5)[:, None], 90), -1).astype(np.uint8)
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from crosscade.framework.data.dataset import ImageSet
-from crosscade.framework.errors import RunError
+from crosscade.framework import ImageSet, RunError
 from crosscade.framework.features import store
 from crosscade.framework.recipe.recipe import ImageOptions
 from crosscade.framework.testing.tools import TinyEncoder

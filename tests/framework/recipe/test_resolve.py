@@ -5,10 +5,8 @@ import json
 
 import pytest
 
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError
-from crosscade.framework.recipe.resolve import resolve
-from crosscade.framework.recipe.settings import data_settings, override, read
+from crosscade.framework import Catalogue, InputError, read, resolve
+from crosscade.framework.recipe.settings import data_settings, override
 
 
 @pytest.fixture(scope="module")

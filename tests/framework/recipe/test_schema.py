@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 from attrs import field, frozen, validators
 
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 from crosscade.framework.recipe.schema import describe, plain, structure
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError
+from crosscade.framework import Catalogue, InputError
 from crosscade.framework.recipe.settings import data_settings, dataset_from, override
 
 

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError
 from crosscade.framework.support import atomic
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError
 from crosscade.framework.support import fetch
 from crosscade.framework.support.fetch import cache_dir, wheel_member, wheel_members
 

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
+from crosscade.framework import Reporter
 from crosscade.framework.support import progress
-from crosscade.framework.support.progress import Reporter
 
 
 @pytest.fixture

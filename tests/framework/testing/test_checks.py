@@ -5,8 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from crosscade.framework.contracts import TranslatorPair
-from crosscade.framework.spec import ImageSpec, LevelSpec, Pair, PyramidSpec
+from crosscade.framework import ImageSpec, LevelSpec, Pair, PyramidSpec, TranslatorPair
 from crosscade.framework.testing.checks import check_encoder, check_inverter, check_translator
 from crosscade.framework.testing.tools import TinyEncoder
 from crosscade.framework.testing.views import TinyInverter

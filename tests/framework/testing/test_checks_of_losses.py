@@ -5,9 +5,7 @@ import pytest
 from torch import nn
 from torch.nn import functional as F
 
-from crosscade.framework.contracts import AdversarialLoss, Loss, l1
-from crosscade.framework.data.dataset import Dataset, Domain, ImageSet
-from crosscade.framework.spec import Pair
+from crosscade.framework import AdversarialLoss, Dataset, Domain, ImageSet, Loss, Pair, l1
 from crosscade.framework.testing.checks import check_dataset, check_loss
 
 

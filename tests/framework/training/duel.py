@@ -5,16 +5,13 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from crosscade.framework.contracts import AdversarialLoss, Loss, TranslatorPair
-from crosscade.framework.offers import NoOptions
+from crosscade.framework import AdversarialLoss, Loss, NoOptions, Pair, TranslationView, TranslatorPair
 from crosscade.framework.recipe.recipe import LossUse, Schedule
-from crosscade.framework.spec import Pair
 from crosscade.framework.testing.tools import uniform
 from crosscade.framework.testing.views import TinyTranslator
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.loop import Trainee, train_step
 from crosscade.framework.training.stages import Stage
-from crosscade.framework.views import TranslationView
 
 SIZES = Pair(20, 30)
 NONE = Pair(None, None)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from crosscade.framework.spec import Pair
+from crosscade.framework import Pair
 from crosscade.framework.training.after_stage import check_inverters
 
 

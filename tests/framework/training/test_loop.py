@@ -8,9 +8,7 @@ import pytest
 import torch
 from attrs import evolve
 
-from crosscade.framework.contracts import Loss
-from crosscade.framework.errors import RunError
-from crosscade.framework.spec import Pair
+from crosscade.framework import Loss, Pair, RunError
 from crosscade.framework.training.loop import Trainee, check_finite, draw, set_rates, train_stage
 from tests.framework.training.duel import SIZES, Duel, Same, stage, steps
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from crosscade.framework.errors import InputError, RunError
+from crosscade.framework import InputError, RunError
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher

@@ -5,10 +5,9 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework import Catalogue, ImageSpec, Pair
 from crosscade.framework.features import prepare
 from crosscade.framework.features.training_data import Materials
-from crosscade.framework.spec import ImageSpec, Pair
 from crosscade.framework.training.loop import Trainee
 from crosscade.framework.training.stages import build_stage, stage_names
 from tests.framework.tiny import tiny_recipe

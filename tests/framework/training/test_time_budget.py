@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.data.images import write_png
-from crosscade.framework.recipe.resolve import resolve
+from crosscade.framework import Catalogue, Pair, Reporter, resolve, train, write_png
 from crosscade.framework.recipe.settings import override
-from crosscade.framework.spec import Pair
-from crosscade.framework.support.progress import Reporter
 from crosscade.framework.training import time_budget as plan
-from crosscade.framework.training.run import train
 from crosscade.framework.training.time_budget import MARGIN, Plan
 from tests.framework.tiny import TABLE, tiny_recipe
 

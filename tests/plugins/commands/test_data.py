@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.data.images import read_rgb, write_png
-from crosscade.framework.errors import InputError
+from crosscade.framework import Catalogue, InputError, read_rgb, write_png
 from crosscade.plugins.commands import data as data_command
 from crosscade.plugins.datasets import folder
 from crosscade.plugins.datasets.safari import dataset as safari

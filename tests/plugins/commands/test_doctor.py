@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crosscade.framework.support.progress import Reporter
+from crosscade.framework import Reporter
 from crosscade.plugins.commands.doctor.images import examine
 from crosscade.plugins.datasets.folder import FolderDataset, FolderOptions
 from tests.framework.tiny import tiny_recipe

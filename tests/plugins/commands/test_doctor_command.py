@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from crosscade.framework.errors import RunError
+from crosscade.framework import RunError
 from crosscade.plugins.commands.doctor.command import show
 from crosscade.plugins.commands.doctor.finding import OK, PROBLEM, WARNING, Line
 from tests.framework.tiny import TABLE

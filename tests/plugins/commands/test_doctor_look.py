@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from crosscade.framework.data.dataset import ImageSet
+from crosscade.framework import ImageSet
 from crosscade.plugins.commands.doctor.look import SIDE, Glance, closest, copies, glance
 from crosscade.plugins.datasets.folder import FileSet
 

@@ -5,9 +5,8 @@ import shutil
 import pytest
 import torch
 
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework import Catalogue, Reporter
 from crosscade.framework.features import prepare, store
-from crosscade.framework.support.progress import Reporter
 from crosscade.framework.training.device import autocast
 from crosscade.plugins.commands.doctor import measure as doctor_measure
 from crosscade.plugins.commands.doctor.measure import Rehearsal, disk, expected_time, measure, memory

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 from crosscade.framework.testing.checks import check_dataset
 from crosscade.plugins.datasets import animals
 from crosscade.plugins.datasets.animals import (

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosscade.framework.data.images import write_png
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError, write_png
 from crosscade.framework.testing.checks import check_dataset
 from crosscade.plugins.datasets import folder
 from crosscade.plugins.datasets.folder import FileSet, FolderDataset, FolderOptions

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 from crosscade.framework.testing.checks import check_dataset
 from crosscade.plugins.datasets.safari.coats import COATS, Window
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions, SafariSet, render, shape_and_texture

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec
+from crosscade.framework import ImageSpec, InputError, LevelSpec
 from crosscade.framework.testing.checks import check_encoder, check_inverter
 from crosscade.plugins.encoders import pixels
 

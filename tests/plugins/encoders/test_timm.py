@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 from crosscade.framework.testing.checks import check_encoder
 from crosscade.plugins.encoders import timm as timm_encoder
 from crosscade.plugins.encoders.timm import TimmOptions

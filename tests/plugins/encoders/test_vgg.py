@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from crosscade.framework.errors import InputError
+from crosscade.framework import InputError
 from crosscade.framework.testing.checks import check_encoder
 from crosscade.plugins.encoders import vgg
 

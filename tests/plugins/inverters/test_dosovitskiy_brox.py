@@ -3,8 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec
+from crosscade.framework import ImageSpec, InputError, LevelSpec
 from crosscade.framework.testing.checks import check_inverter
 from crosscade.framework.testing.tools import require_exports, uniform
 from crosscade.plugins.inverters import dosovitskiy_brox as module

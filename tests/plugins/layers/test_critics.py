@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import LevelSpec
+from crosscade.framework import InputError, LevelSpec
 from crosscade.plugins.layers.critics import CALIBRATION, FeatureCritic, PatchCritic, ProjectedCritic
 
 LEVELS = [LevelSpec(1, "", 4, 2), LevelSpec(2, "", 6, 4), LevelSpec(3, "", 8, 8)]

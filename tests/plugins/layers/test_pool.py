@@ -1,6 +1,6 @@
 import torch
 
-from crosscade.framework.spec import LevelSpec
+from crosscade.framework import LevelSpec
 from crosscade.plugins.layers.pool import ImagePool, kept
 
 

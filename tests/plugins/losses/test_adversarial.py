@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
+from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import TinyEncoder
 from crosscade.plugins.losses import adversarial as module

@@ -3,8 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import Pair
+from crosscade.framework import InputError, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import TinyEncoder
 from crosscade.plugins.losses import consistency as module

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
+from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import uniform
 from crosscade.plugins.losses import multiscale as module

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework.spec import Pair
+from crosscade.framework import Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.plugins.layers.critics import FeatureCritic, PatchCritic
 from crosscade.plugins.losses import wgan_gp as module

@@ -5,14 +5,8 @@ from pathlib import Path
 
 import torch
 
-from crosscade.framework.bundle.bundle import load
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.recipe.recipe import Recipe
-from crosscade.framework.recipe.resolve import resolve
+from crosscade.framework import Catalogue, ImageSpec, LevelSpec, Recipe, Reporter, load, resolve, train
 from crosscade.framework.recipe.settings import override
-from crosscade.framework.spec import ImageSpec, LevelSpec
-from crosscade.framework.support.progress import Reporter
-from crosscade.framework.training.run import train
 from crosscade.plugins.recipes.packaged import packaged
 
 PIXELS, IMAGE = LevelSpec(0, "pixels", 3, 1), ImageSpec(64)

@@ -2,8 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
+from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import require_exports, uniform
 from crosscade.framework.training.events import Events

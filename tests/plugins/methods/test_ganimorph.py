@@ -5,8 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, Pair
+from crosscade.framework import ImageSpec, InputError, Pair
 from crosscade.framework.testing.checks import check_loss, check_translator
 from crosscade.framework.testing.tools import Deepest, require_exports, uniform
 from crosscade.plugins.methods.ganimorph import loss as ganimorph_loss

@@ -7,16 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from crosscade.framework import Catalogue, InputError, Reporter, Translation, read, resolve, train
 from crosscade.framework.bundle import bundle
-from crosscade.framework.bundle.inference import Translation
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError
-from crosscade.framework.recipe.resolve import resolve
-from crosscade.framework.recipe.settings import override, read
-from crosscade.framework.support.progress import Reporter
+from crosscade.framework.recipe.settings import override
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.events import Events
-from crosscade.framework.training.run import train
 from tests.cli_tools import picture
 
 RECIPES = {

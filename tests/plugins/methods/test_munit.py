@@ -3,8 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
+from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import Deepest, moved, require_exports, uniform
 from crosscade.plugins.methods.munit import translator as module

@@ -3,8 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec, Pair
+from crosscade.framework import Catalogue, ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import TinyEncoder, uniform
 from crosscade.plugins.methods.munit import losses as munit_losses
@@ -33,7 +32,7 @@ def view():
     ],
 )
 def test_mean_absolute_differences_summed_over_both_domains(name, made, wanted):
-    loss = OFFERS[name].build(OFFERS[name].options(), here=None, image=None, encoder=None)
+    loss = OFFERS[name].make(here=None, image=None, encoder=None)
     values = {made: Pair(torch.full((2, 3), 0.5), torch.zeros(2, 3)), wanted: Pair(torch.zeros(2, 3), torch.ones(2, 3))}
     (value,) = loss.terms(SimpleNamespace(**values)).values()
     assert value.item() == pytest.approx(0.5 + 1.0)
@@ -83,6 +82,6 @@ def test_perceptual_with_a_real_encoder():
 def test_perceptual_refuses_what_it_cannot_compare():
     build = OFFERS["perceptual"].build
     with pytest.raises(InputError, match=r"level 3.*images, which are level 0"):
-        build(PerceptualOptions(), here=LevelSpec(3, "x", 8, 4), image=SMALL, encoder=None)
+        build(PerceptualOptions(), here=LevelSpec(3, "x", 8, 4), image=SMALL, catalogue=Catalogue.discover())
     with pytest.raises(InputError, match=r"a size that level .* does not divide"):
-        build(PerceptualOptions(), here=PIXELS, image=ImageSpec(28), encoder=None)
+        build(PerceptualOptions(), here=PIXELS, image=ImageSpec(28), catalogue=Catalogue.discover())

@@ -2,9 +2,7 @@ import tomllib
 
 import pytest
 
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.recipe.resolve import resolve
-from crosscade.framework.spec import ImageSpec, LevelSpec
+from crosscade.framework import Catalogue, ImageSpec, LevelSpec, resolve
 from crosscade.plugins.recipes.packaged import packaged
 
 CATALOGUE = Catalogue.discover()

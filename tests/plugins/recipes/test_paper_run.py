@@ -4,13 +4,8 @@ import pytest
 import torch
 import torchvision
 
-from crosscade.framework.bundle.bundle import load
-from crosscade.framework.catalogue import Catalogue
-from crosscade.framework.errors import InputError
-from crosscade.framework.recipe.resolve import resolve
-from crosscade.framework.recipe.settings import override, read
-from crosscade.framework.support.progress import Reporter
-from crosscade.framework.training.run import train
+from crosscade.framework import Catalogue, InputError, Reporter, load, read, resolve, train
+from crosscade.framework.recipe.settings import override
 
 FEW = [f"{part}.schedule.{key}=2" for part in ("stages[0]", "stages[1]", "stages[2]") for key in ("images", "batch")]
 FEW += [f"inversions[{k}].schedule.{key}=2" for k in range(3) for key in ("images", "batch")]

@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec
+from crosscade.framework import ImageSpec, InputError, LevelSpec
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import require_exports, uniform
 from crosscade.plugins.translators import adain as module

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from crosscade.framework.errors import InputError
-from crosscade.framework.spec import ImageSpec, LevelSpec
+from crosscade.framework import ImageSpec, InputError, LevelSpec
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import Deepest as Alone
 from crosscade.framework.testing.tools import require_exports, uniform

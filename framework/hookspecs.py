@@ -1,0 +1,161 @@
+"""What plugins offer, one frozen record a component, and the hooks that yield them: one a kind. Torch-free."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any, ClassVar
+
+import pluggy
+from attrs import field, frozen, validators
+
+PROJECT = "crosscade"
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+def option(default: Any, help: str, *checks: Any) -> Any:
+    """A field of an options class: its default, what people read about it, and its validators."""
+    return field(default=default, metadata={"help": help}, validator=list(checks))
+
+
+def betas_option(default: tuple[float, float], help: str) -> Any:
+    """A field for Adam's two betas, each from 0 to below 1."""
+    each = validators.deep_iterable(validators.and_(validators.ge(0.0), validators.lt(1.0)))
+    return option(default, help, validators.min_len(2), validators.max_len(2), each)
+
+
+@frozen
+class NoOptions:
+    """A component without options."""
+
+
+@frozen(kw_only=True)
+class Offer:
+    """A named component. `options` is an attrs class; `build(options, **facts)` makes the component.
+
+    The facts depend on the kind and are listed in each kind's docstring; `build` is given those that it names.
+    """
+
+    kind: ClassVar[str] = ""
+    name: str = field(validator=validators.matches_re(r"[a-z0-9][a-z0-9-]*"))
+    build: Callable[..., Any]
+    summary: str = field(validator=validators.min_len(1))
+    options: type = NoOptions
+    source: str = ""
+
+    def make(self, options: Any = None, **facts: Any) -> Any:
+        """The component with `options` (None: the defaults), given those of the `facts` that its `build` asks for."""
+        asked = inspect.signature(self.build).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in asked.values()):
+            facts = {name: fact for name, fact in facts.items() if name in asked}
+        return self.build(self.options() if options is None else options, **facts)
+
+
+@frozen(kw_only=True)
+class EncoderOffer(Offer):
+    """Pre-trained networks whose feature maps are translated.
+
+    `build(options) -> Encoder`.
+    """
+
+    kind = "encoder"
+
+
+@frozen(kw_only=True)
+class TranslatorOffer(Offer):
+    """Pairs of networks that translate one level's features between the domains.
+
+    `build(options, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> TranslatorPair`.
+    """
+
+    kind = "translator"
+
+
+@frozen(kw_only=True)
+class InverterOffer(Offer):
+    """Networks that turn one level's features back into images.
+
+    `build(options, *, level: LevelSpec, image: ImageSpec) -> nn.Module` (features -> images in [-1, 1]).
+    """
+
+    kind = "inverter"
+
+
+@frozen(kw_only=True)
+class LossOffer(Offer):
+    """Training objectives; an adversarial one owns its critics.
+
+    `build(options, *, here: LevelSpec, image: ImageSpec, encoder: Encoder, catalogue: Catalogue) -> Loss`.
+    """
+
+    kind = "loss"
+
+
+@frozen(kw_only=True)
+class DatasetOffer(Offer):
+    """Pairs of image domains.
+
+    `build(options) -> Dataset`; `options` has at least `a` and `b`, the domains' names.
+    """
+
+    kind = "dataset"
+
+
+@frozen(kw_only=True)
+class MetricOffer(Offer):
+    """Scores of a set of translations.
+
+    `build(options) -> Metric`.
+    """
+
+    kind = "metric"
+
+
+@frozen(kw_only=True)
+class ExporterOffer(Offer):
+    """Compilers of a trained bundle into something deployable.
+
+    `build(options) -> Exporter`.
+    """
+
+    kind = "exporter"
+
+
+@frozen(kw_only=True)
+class RecipeOffer(Offer):
+    """Named recipes.
+
+    `build() -> str`, the recipe's TOML text.
+    """
+
+    kind = "recipe"
+
+
+@frozen(kw_only=True)
+class CommandOffer(Offer):
+    """Subcommands of `crosscade`.
+
+    A subcommand: `arguments(parser)` declares its arguments, `build(arguments, catalogue) -> int` runs it.
+    """
+
+    kind = "command"
+    arguments: Callable[[Any], None]
+
+
+# attrs makes each slotted class anew, after the one that it replaces: the last of a kind is the one in use
+KINDS: dict[str, type[Offer]] = {offer.kind: offer for offer in Offer.__subclasses__()}
+HOOKS = {kind + ("es" if kind.endswith("s") else "s"): kind for kind in KINDS}
+
+
+def hookspecs() -> ModuleType:
+    """pluggy's specification: for each kind a hook without arguments, documented as the kind is."""
+    specs = ModuleType("crosscade's hooks")
+    for name, kind in HOOKS.items():
+
+        def hook() -> Iterable[Offer]:
+            raise NotImplementedError  # a specification is never called
+
+        hook.__name__, hook.__doc__ = name, KINDS[kind].__doc__
+        setattr(specs, name, pluggy.HookspecMarker(PROJECT)(hook))
+    return specs
