@@ -46,9 +46,9 @@ from .metrics.metric import Metric as Metric
 from .metrics.metric import Samples as Samples
 from .metrics.metric import Score as Score
 from .metrics.metric import cropped as cropped
+from .recipe.read import read as read
 from .recipe.recipe import Recipe as Recipe
 from .recipe.resolve import resolve as resolve
-from .recipe.settings import read as read
 from .spec import DIRECTIONS as DIRECTIONS
 from .spec import Direction as Direction
 from .spec import ImageSpec as ImageSpec

@@ -29,9 +29,7 @@ class RunError(CrosscadeError):
     """Something failed while working on sound input (disk full, non-finite loss): exit code 1."""
 
 
-TRAINING = frozenset(
-    {"torch", "torchvision", "cattrs", "safetensors", "onnx", "onnxscript", "jinja2", "matplotlib", "sklearn"}
-)
+TRAINING = frozenset({"torch", "torchvision", "safetensors", "onnx", "onnxscript", "jinja2", "matplotlib", "sklearn"})
 """Packages that only `crosscade[train]` installs."""
 
 

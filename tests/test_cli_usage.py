@@ -42,10 +42,10 @@ def test_debug_lets_the_exception_through(capsys, tmp_path):
 
 
 def test_a_bug_is_one_line_too(crosscade, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("crosscade.framework.recipe.settings.read", broken)
+    monkeypatch.setattr("crosscade.framework.recipe.read.read", broken)
     answer = crosscade("train", "--recipe", "demo", "--out", "x")
     assert (answer.code, answer.error) == (1, "unexpected ZeroDivisionError: two lines (--debug shows where)")
 

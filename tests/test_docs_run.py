@@ -27,10 +27,9 @@ from crosscade.evaluation.experiments import trials as contenders
 from crosscade.evaluation.experiments.sweeps import sweep as sweeps
 from crosscade.framework import Catalogue, Recipe, resolve
 from crosscade.framework.cli import main, parser
-from crosscade.framework.recipe.arguments import recipe_table
+from crosscade.framework.recipe.read import data_settings, override, recipe_from
 from crosscade.framework.recipe.recipe import ImageOptions, RefineStage, Schedule, Training
 from crosscade.framework.recipe.resolve import component
-from crosscade.framework.recipe.settings import data_settings, override
 from tests.cli_tools import picture
 from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
 from tests.exporters.tiny_export import write as write_export
@@ -134,7 +133,7 @@ def test_commands_are_understood(page, catalogue, tmp_path):
 
 
 def has_recipe(given, catalogue, folder):
-    recipe = resolve(recipe_table(given, catalogue), catalogue)
+    recipe = recipe_from(given, catalogue)
     if recipe.data.use == "folder":
         catalogue.get("dataset", "folder").build(recipe.data.options)
 

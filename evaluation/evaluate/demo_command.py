@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.recipe.arguments import recipe_arguments, recipe_table
+from ...framework.recipe.read import recipe_arguments, recipe_from
 
 MINUTES = 15.0
 
@@ -25,7 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
-    from ...framework import Reporter, resolve, train
+    from ...framework import Reporter, train
     from ...framework.bundle import bundle
     from ...framework.support import atomic
     from ...framework.training import run_state as begun
@@ -34,7 +34,7 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
     out, report = Path(arguments.out), Reporter()
     run = out / "run"
-    recipe = resolve(recipe_table(arguments, catalogue), catalogue)
+    recipe = recipe_from(arguments, catalogue)
     minutes = arguments.minutes or MINUTES
     if arguments.resume:
         named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b

@@ -16,9 +16,9 @@ from ...exporters.safety import manifest
 from ...framework import Bundle, Catalogue, Dataset, InputError, Pair
 from ...framework.bundle import bundle as bundles
 from ...framework.metrics.evaluate import load_size
+from ...framework.recipe.read import dataset_from
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.recipe.resolve import component
-from ...framework.recipe.settings import dataset_from
 from ...framework.training.run_state import machine
 from ..metrics.extractors import Extractor
 from ..metrics.image_statistics import POOLED

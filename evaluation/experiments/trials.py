@@ -9,9 +9,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ...framework import Catalogue, CrosscadeError, Dataset, InputError, Recipe, resolve
+from ...framework import Catalogue, CrosscadeError, Dataset, InputError, Recipe, read, resolve
 from ...framework.features import prepare
-from ...framework.recipe.arguments import recipe_table
 from ...framework.support import atomic
 from ...framework.training import device as precision
 
@@ -135,12 +134,11 @@ def entered(
     Raises InputError for recipes that cannot be read, and for those that `--data` leaves with different images.
     """
     settings = [*SAME, f"training.precision={protocol['precision']}", *(protocol["set"] or [])]
-    words = {key: protocol[key] for key in ("data", "a", "b")}
+    data = {key: protocol[key] for key in ("data", "a", "b")}
     found = []
     for seed in range(protocol["seeds"]):
         for entrant in entrants:
-            asked = argparse.Namespace(**words, recipe=entrant.recipe, set=[*settings, f"training.seed={seed}"])
-            table = recipe_table(asked, catalogue)
+            table = read(entrant.recipe, catalogue, **data, settings=[*settings, f"training.seed={seed}"])
             try:
                 recipe = resolve(entrant.change(table), catalogue)
             except InputError as error:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 from torch import Tensor
 
-from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl
+from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl, option
 from . import shape_data
 from .class_share import accuracy_of, judged
 from .network import (
@@ -41,12 +41,10 @@ SILHOUETTES = (
 class ShapeOptions:
     """How the shape judge is trained."""
 
-    images_seen: int = field(default=14_000, validator=validators.ge(2), metadata={"help": VIEWS})
-    rendered: int = field(
-        default=330, validator=validators.ge(8), metadata={"help": "texture-swapped images a shape (safari only)"}
-    )
-    width: int = field(default=24, validator=validators.ge(2), metadata={"help": "channels of the first layers"})
-    seed: int = field(default=0, metadata={"help": "of initial weights and random views"})
+    images_seen: int = option(14_000, VIEWS, validators.ge(2))
+    rendered: int = option(330, "texture-swapped images a shape (safari only)", validators.ge(8))
+    width: int = option(24, "channels of the first layers", validators.ge(2))
+    seed: int = option(0, "of initial weights and random views")
 
 
 @frozen

@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 import torch
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...framework import InputError, Metric, MetricOffer, Samples, Score, hookimpl
+from ...framework import InputError, Metric, MetricOffer, Samples, Score, hookimpl, option
 from ...framework.metrics.metric import Truth, axis_of, is_length
 from .network import (
     GOOD,
@@ -45,9 +45,9 @@ Answers = Mapping[str, NDArray[np.float64]]
 class StructureOptions:
     """How the judge is trained."""
 
-    images_seen: int = field(default=12_000, validator=validators.ge(2), metadata={"help": VIEWS})
-    width: int = field(default=24, validator=validators.ge(2), metadata={"help": "channels of the first layers"})
-    seed: int = field(default=0, metadata={"help": "of initial weights and random views"})
+    images_seen: int = option(12_000, VIEWS, validators.ge(2))
+    width: int = option(24, "channels of the first layers", validators.ge(2))
+    seed: int = option(0, "of initial weights and random views")
 
 
 @frozen

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 
-from ...framework import InputError, Metric, MetricOffer, RunError, Samples, Score, hookimpl
+from ...framework import InputError, Metric, MetricOffer, RunError, Samples, Score, hookimpl, option
 from .extractors import Extractor, Features, GreyPixels, Moments, Pooled
 from .jackknife import HOW, SPREAD, Rows, half_width
 
@@ -22,16 +22,10 @@ from .jackknife import HOW, SPREAD, Rows, half_width
 class FrechetOptions:
     """How many dimensions are compared."""
 
-    components: int = field(
-        default=64,
-        validator=[validators.instance_of(int), validators.ge(0)],
-        metadata={"help": "principal components of source and target training features; 0: all dimensions"},
+    components: int = option(
+        64, "principal components of source and target training features; 0: all dimensions", validators.ge(0)
     )
-    fetch: bool = field(
-        default=False,
-        validator=validators.instance_of(bool),
-        metadata={"help": "fetch the network's weights where the cache lacks them (so, when asked for by name)"},
-    )
+    fetch: bool = option(False, "fetch the network's weights where the cache lacks them (so, when asked for by name)")
 
 
 DEFAULT = FrechetOptions()

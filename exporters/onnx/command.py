@@ -36,8 +36,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter, load
+    from ...framework.recipe.read import dataset_from
     from ...framework.recipe.schema import structure
-    from ...framework.recipe.settings import dataset_from
     from ...framework.support import atomic
 
     if bool(arguments.out) == bool(arguments.triton):

@@ -5,34 +5,15 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
-import cattrs
-from cattrs.preconf.json import make_converter as json_converter
 
 from ..errors import InputError, did_you_mean
 
 _SCALARS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-
-
-def _converter() -> cattrs.Converter:
-    converter = json_converter(forbid_extra_keys=True, detailed_validation=False)
-    for scalar in _SCALARS:
-        converter.register_structure_hook(scalar, _strict)
-    return converter
-
-
-def _strict(value: Any, kind: type) -> Any:
-    """No silent conversion: `"12"` is not 12, 1.5 is not an int, true is not 1; an int serves as a float."""
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is kind:
-        return value
-    raise TypeError(value)
-
-
-_CONVERTER = _converter()
+_UNIONS = (types.UnionType, typing.Union)
 
 
 def structure(values: Mapping[str, Any], into: type, path: str) -> Any:
@@ -56,19 +37,26 @@ def structure(values: Mapping[str, Any], into: type, path: str) -> Any:
 
 
 def _value(value: Any, hint: Any, path: str) -> Any:
-    if attrs.has(hint) and isinstance(value, Mapping):
-        return structure(value, hint, path)
+    """No silent conversion: `"12"` is not 12, 1.5 is not an int, true is not 1; an int serves as a float."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple and len(arguments) == 2 and arguments[1] is ... and isinstance(value, list | tuple):
-        return tuple(_value(v, arguments[0], f"{path}[{i}]") for i, v in enumerate(value))
-    if origin in (types.UnionType, typing.Union) and isinstance(value, Mapping):
-        for argument in arguments:
-            if attrs.has(argument):
-                return structure(value, argument, path)
-    try:
-        return _CONVERTER.structure(value, hint)
-    except Exception:
-        raise InputError(f"wrong type @ {path}", found=repr(value), expected=type_name(hint)) from None
+    if attrs.has(hint):
+        return structure(value, hint, path)
+    if origin is tuple and isinstance(value, list | tuple):
+        kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        if len(kinds) == len(value):
+            return tuple(_value(v, kind, f"{path}[{i}]") for i, (v, kind) in enumerate(zip(value, kinds)))
+    if origin in _UNIONS:
+        for kind in arguments:
+            if attrs.has(kind) and isinstance(value, Mapping):
+                return structure(value, kind, path)
+            with suppress(InputError):
+                return _value(value, kind, path)
+    if hint is float and type(value) is int:
+        return float(value)
+    allowed = arguments if origin is typing.Literal else ()
+    if type(value) is hint or hint is Any or any(type(value) is type(a) and value == a for a in allowed):
+        return value
+    raise InputError(f"wrong type @ {path}", found=repr(value), expected=type_name(hint))
 
 
 def _first_line(error: Exception) -> str:
@@ -87,7 +75,7 @@ def type_name(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return " | ".join(repr(a) for a in arguments)
-    if origin in (types.UnionType, typing.Union):
+    if origin in _UNIONS:
         return " or ".join(type_name(a) for a in arguments if a is not type(None)) + (
             " or nothing" if type(None) in arguments else ""
         )

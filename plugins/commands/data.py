@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...framework import Catalogue, CommandOffer, Dataset, ImageSet, InputError, hookimpl, write_png
+from ...framework.recipe.read import dataset_from
 from ...framework.support.atomic import write_bytes, write_json
 
 FOLDERS = ("trainA", "trainB", "testA", "testB")
@@ -87,13 +88,6 @@ def run(args: Namespace, catalogue: Catalogue) -> int:
     """Writes the dataset; `dataset.json` comes last, so that a folder with it is whole."""
     if args.size and args.size < 8:
         raise InputError(f"--size {args.size}", expected="at least 8 pixels")
-    # Options are checked with a package that only training installs; this command must load without it.
-    try:
-        from ...framework.recipe.settings import dataset_from
-    except ModuleNotFoundError as missing:
-        raise InputError(
-            "crosscade data", found=f"no module '{missing.name}'", cure="Install it: pip install 'crosscade[train]'."
-        ) from None
     dataset = dataset_from(catalogue, args.data, args.settings)
     size = args.size or dataset.preferred_size
     console = Console(stderr=True)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ...framework import Catalogue, CommandOffer, InputError, did_you_mean, hookimpl
 from ...framework.hookspecs import KINDS
+from ...framework.recipe.schema import describe
 
 
 def _plugins_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +37,6 @@ def _describe_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework.recipe.schema import describe  # cattrs is not in the base install
-
     found = [e for e in catalogue.entries if arguments.name in (e.offer.name, e.qualified)]
     if not found:
         names = {e.offer.name for e in catalogue.entries}

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.recipe.arguments import recipe_arguments, recipe_table
+from ...framework.recipe.read import recipe_arguments, recipe_from
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +26,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
-    from ...framework import resolve, train
+    from ...framework import train
 
     named = arguments.recipe or arguments.set or arguments.data or arguments.a or arguments.b
     if not arguments.recipe and (named or not arguments.resume):
         raise InputError("--recipe", found="none", expected="a recipe", cure="See `crosscade plugins recipe`.")
-    recipe = resolve(recipe_table(arguments, catalogue), catalogue) if named else None
+    recipe = recipe_from(arguments, catalogue) if named else None
     bundle = train(
         recipe,
         arguments.out,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 from numpy.typing import NDArray
 
 from ...framework import (
@@ -32,6 +32,7 @@ from ...framework import (
     Pair,
     did_you_mean,
     hookimpl,
+    option,
     resize_short_side,
 )
 from ...framework.support.fetch import wheel_members
@@ -55,10 +56,8 @@ Grey = NDArray[np.uint8]
 class AnimalsOptions:
     """Which two kinds."""
 
-    a: str = field(
-        default="zebra", validator=validators.min_len(1), metadata={"help": f"first domain: {', '.join(CLASSES)}"}
-    )
-    b: str = field(default="giraffe", validator=validators.min_len(1), metadata={"help": "second domain"})
+    a: str = option("zebra", f"first domain: {', '.join(CLASSES)}", validators.min_len(1))
+    b: str = option("giraffe", "second domain", validators.min_len(1))
 
 
 class _ArraysOnly(pickle.Unpickler):

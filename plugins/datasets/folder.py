@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 
 from ...framework import (
     CrosscadeError,
@@ -26,6 +26,7 @@ from ...framework import (
     InputError,
     Pair,
     hookimpl,
+    option,
     read_rgb,
     resize_short_side,
 )
@@ -43,18 +44,16 @@ NARROWEST = 16  # sides in a greater proportion make no square crop that shows a
 class FolderOptions:
     """Where the pictures are."""
 
-    a: str = field(
-        default="",
-        metadata={
-            "help": "folder of the first domain (may hold train and test folders); with root: the first domain's name"
-        },
+    a: str = option(
+        "", "folder of the first domain (may hold train and test folders); with root: the first domain's name"
     )
-    b: str = field(default="", metadata={"help": "folder of the second domain; with root: its name"})
-    root: str = field(default="", metadata={"help": "instead of a and b: a folder with trainA, trainB, testA, testB"})
-    test_share: float = field(
-        default=0.15,
-        validator=[validators.ge(0.01), validators.le(0.9)],
-        metadata={"help": "share held out for tests, by each file's content, where there is no test folder"},
+    b: str = option("", "folder of the second domain; with root: its name")
+    root: str = option("", "instead of a and b: a folder with trainA, trainB, testA, testB")
+    test_share: float = option(
+        0.15,
+        "share held out for tests, by each file's content, where there is no test folder",
+        validators.ge(0.01),
+        validators.le(0.9),
     )
 
 

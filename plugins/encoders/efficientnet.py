@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from attrs import field, frozen, validators
+from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl
+from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl, option
 from ...framework.support.weights import checked, load_state, taken
 
 NAME = "encoder efficientnet-lite0"
@@ -47,16 +47,8 @@ PYRAMID = PyramidSpec(
 class EfficientNetOptions:
     """Which file of weights."""
 
-    weights: str = field(
-        default="",
-        validator=validators.instance_of(str),
-        metadata={"help": "path of efficientnet-lite0-57934424.pth; empty: the installed package's file"},
-    )
-    verify: bool = field(
-        default=True,
-        validator=validators.instance_of(bool),
-        metadata={"help": "refuse a file whose SHA-256 is not the published one's (gaps table, row 25)"},
-    )
+    weights: str = option("", "path of efficientnet-lite0-57934424.pth; empty: the installed package's file")
+    verify: bool = option(True, "refuse a file whose SHA-256 is not the published one's (gaps table, row 25)")
 
 
 class SameConv(nn.Module):

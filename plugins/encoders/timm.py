@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 from torch import Tensor, nn
 
-from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl
+from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl, option
 from ...framework.support.weights import checked
 
 
@@ -21,21 +21,15 @@ from ...framework.support.weights import checked
 class TimmOptions:
     """Which model, and where its weights come from."""
 
-    model: str = field(
-        default="resnet18",
-        validator=[validators.instance_of(str), validators.min_len(1)],
-        metadata={"help": "the backbone's name in timm, with the tag of its weights where there are several"},
+    model: str = option(
+        "resnet18",
+        "the backbone's name in timm, with the tag of its weights where there are several",
+        validators.min_len(1),
     )
-    pretrained: bool = field(
-        default=True,
-        validator=validators.instance_of(bool),
-        metadata={"help": "let timm find or fetch the published weights; false: random ones (gaps table, row 25)"},
+    pretrained: bool = option(
+        True, "let timm find or fetch the published weights; false: random ones (gaps table, row 25)"
     )
-    weights: str = field(
-        default="",
-        validator=validators.instance_of(str),
-        metadata={"help": "path of a .safetensors or .pth file for this model, instead of fetching one"},
-    )
+    weights: str = option("", "path of a .safetensors or .pth file for this model, instead of fetching one")
 
 
 class TimmEncoder(Encoder):

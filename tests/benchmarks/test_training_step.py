@@ -10,7 +10,7 @@ import torch
 
 from crosscade.framework import Catalogue, read, resolve
 from crosscade.framework.features import prepare
-from crosscade.framework.recipe.settings import override
+from crosscade.framework.recipe.read import override
 from crosscade.framework.training import device as precision
 from crosscade.framework.training.loop import Trainee, train_step
 from crosscade.framework.training.stages import build_stage

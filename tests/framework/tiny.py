@@ -4,7 +4,7 @@ import copy
 from pathlib import Path
 
 from crosscade.framework import Catalogue, Recipe, Reporter, resolve, train
-from crosscade.framework.recipe.settings import override
+from crosscade.framework.recipe.read import override
 
 FAST = {"images": 8, "batch": 2, "learning_rate": 1e-3, "ema": 0.9}
 TABLE = {

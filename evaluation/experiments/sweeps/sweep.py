@@ -15,8 +15,8 @@ from typing import Any
 from attrs import evolve, field, frozen, validators
 
 from ....framework import InputError, did_you_mean, option
+from ....framework.recipe.read import override
 from ....framework.recipe.schema import structure
-from ....framework.recipe.settings import override
 
 NAME = r"\w[\w .,+=-]*"
 """A variant's runs have folders of its name."""

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ....framework import Catalogue, CommandOffer, RunError, hookimpl
-from ....framework.recipe.arguments import recipe_arguments, recipe_table
+from ....framework.recipe.read import recipe_arguments, recipe_from
 from .finding import OK, PROBLEM, WARNING, Line
 
 WIDTH = 110
@@ -43,11 +43,11 @@ def show(console: Console, title: str, lines: Sequence[Line]) -> None:
 
 
 def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ....framework import Reporter, resolve
+    from ....framework import Reporter
     from .images import examine
     from .measure import measure
 
-    recipe = resolve(recipe_table(arguments, catalogue), catalogue)
+    recipe = recipe_from(arguments, catalogue)
     dataset = catalogue.build("dataset", recipe.data)
     report = Reporter()
     # first the machine: the memory's high-water mark must be that of training, not that of looking at pictures

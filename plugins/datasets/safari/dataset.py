@@ -12,10 +12,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from attrs import field, frozen, validators
+from attrs import frozen, validators
 from numpy.typing import NDArray
 
-from ....framework import Dataset, DatasetOffer, Domain, Image, ImageSet, InputError, Pair, did_you_mean, hookimpl
+from ....framework import (
+    Dataset,
+    DatasetOffer,
+    Domain,
+    Image,
+    ImageSet,
+    InputError,
+    Pair,
+    did_you_mean,
+    hookimpl,
+    option,
+)
 from .paint import paint
 from .scene import SHAPES, placed_animals, plan, truth_of
 
@@ -26,17 +37,15 @@ Truth = dict[str, float | int | str]
 class SafariOptions:
     """What to draw."""
 
-    a: str = field(
-        default="zebra",
-        validator=validators.min_len(1),
-        metadata={
-            "help": "first domain: zebra, giraffe, elephant, or a shape in another's texture: zebra+giraffe-texture"
-        },
+    a: str = option(
+        "zebra",
+        "first domain: zebra, giraffe, elephant, or a shape in another's texture: zebra+giraffe-texture",
+        validators.min_len(1),
     )
-    b: str = field(default="giraffe", validator=validators.min_len(1), metadata={"help": "second domain"})
-    train: int = field(default=1500, validator=validators.ge(1), metadata={"help": "training images per domain"})
-    test: int = field(default=300, validator=validators.ge(1), metadata={"help": "test images per domain"})
-    seed: int = field(default=0, validator=validators.ge(0), metadata={"help": "another seed draws other scenes"})
+    b: str = option("giraffe", "second domain", validators.min_len(1))
+    train: int = option(1500, "training images per domain", validators.ge(1))
+    test: int = option(300, "test images per domain", validators.ge(1))
+    seed: int = option(0, "another seed draws other scenes", validators.ge(0))
 
 
 def render(shape: str, texture: str, seed: int | Sequence[int], size: int) -> tuple[Image, Truth]:

@@ -9,7 +9,7 @@ from crosscade.evaluation.experiments.ablate import DEFAULTS, NEEDED
 from crosscade.evaluation.experiments.sweeps import sweep as sweeps
 from crosscade.evaluation.experiments.trials import Entrant, check, declared, entered, fitting, images_seen
 from crosscade.framework import Catalogue, InputError
-from crosscade.framework.recipe.settings import override
+from crosscade.framework.recipe.read import override
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.framework.tiny import TABLE
 

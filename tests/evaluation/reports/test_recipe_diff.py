@@ -7,7 +7,7 @@ import pytest
 
 from crosscade.evaluation.reports.recipe_diff import Change, changes, lineage
 from crosscade.framework import Catalogue, read, resolve
-from crosscade.framework.recipe.settings import override
+from crosscade.framework.recipe.read import override
 
 
 @pytest.fixture(scope="module")

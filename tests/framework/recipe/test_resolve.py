@@ -6,7 +6,7 @@ import json
 import pytest
 
 from crosscade.framework import Catalogue, InputError, read, resolve
-from crosscade.framework.recipe.settings import data_settings, override
+from crosscade.framework.recipe.read import data_settings, override
 
 
 @pytest.fixture(scope="module")

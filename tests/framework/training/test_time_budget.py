@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from crosscade.framework import Catalogue, Pair, Reporter, resolve, train, write_png
-from crosscade.framework.recipe.settings import override
+from crosscade.framework.recipe.read import override
 from crosscade.framework.training import time_budget as plan
 from crosscade.framework.training.time_budget import MARGIN, Plan
 from tests.framework.tiny import TABLE, tiny_recipe

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -107,11 +106,3 @@ def test_wrong_input_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--size"):
         crosscade_data("safari", "--size", "2", "--out", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
-
-
-def test_without_the_training_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "crosscade.framework.recipe.schema", None)
-    monkeypatch.delitem(sys.modules, "crosscade.framework.recipe.settings", raising=False)
-    monkeypatch.delitem(sys.modules, "crosscade.framework.recipe.resolve", raising=False)
-    with pytest.raises(InputError, match=r"pip install 'crosscade\[train\]'"):
-        crosscade_data("safari", "--out", str(tmp_path / "out"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from crosscade.framework import Catalogue, ImageSpec, LevelSpec, Recipe, Reporter, load, resolve, train
-from crosscade.framework.recipe.settings import override
+from crosscade.framework.recipe.read import override
 from crosscade.plugins.recipes.packaged import packaged
 
 PIXELS, IMAGE = LevelSpec(0, "pixels", 3, 1), ImageSpec(64)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from crosscade.framework import Catalogue, InputError, Reporter, Translation, read, resolve, train
 from crosscade.framework.bundle import bundle
-from crosscade.framework.recipe.settings import override
+from crosscade.framework.recipe.read import override
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.events import Events
 from tests.cli_tools import picture

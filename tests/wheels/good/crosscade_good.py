@@ -1,13 +1,13 @@
 """An encoder that folds pixels into channels, and a loss on channel means: a whole plugin in one file."""
 
-from attrs import field, frozen
-from crosscade.framework import Encoder, EncoderOffer, LevelSpec, Loss, LossOffer, PyramidSpec, hookimpl, l1
+from attrs import frozen
+from crosscade.framework import Encoder, EncoderOffer, LevelSpec, Loss, LossOffer, PyramidSpec, hookimpl, l1, option
 from torch.nn.functional import pixel_unshuffle
 
 
 @frozen
 class FoldOptions:
-    depth: int = field(default=3, metadata={"help": "how many levels"})
+    depth: int = option(3, "how many levels")
 
 
 class Fold(Encoder):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crosscade.framework import Catalogue, InputError
-from crosscade.framework.recipe.settings import data_settings, dataset_from, override
+from crosscade.framework import Catalogue, InputError, read
+from crosscade.framework.recipe.read import data_settings, dataset_from, override
 
 
 @pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "C:\\new\\table", "zèbre", "斑马", "1", "true"])
@@ -25,3 +25,16 @@ def test_the_recipe_given_is_left_as_it_was():
     made = override(table, ["image.size=128", "stages[0].level=4"])
     assert table == {"image": {"size": 64}, "stages": [{"level": 5}]}
     assert made == {"image": {"size": 128}, "stages": [{"level": 4}]}
+
+
+def test_a_recipe_is_read_on_other_data_with_settings():
+    catalogue = Catalogue.discover()
+    assert read("demo", catalogue, data="animals:cat,dog")["data"] == {"use": "animals", "a": "cat", "b": "dog"}
+    table = read("demo", catalogue, a="C:\\x", b="y", settings=["data.b=z", "image.size=32"])
+    assert (table["data"], table["image"]["size"]) == ({"use": "folder", "a": "C:\\x", "b": "z"}, 32)
+
+
+@pytest.mark.parametrize("data", [{"a": "x"}, {"b": "y"}, {"a": "x", "b": "y", "data": "safari"}])
+def test_two_folders_or_a_dataset_but_not_both(data):
+    with pytest.raises(InputError, match=r"--a and --b.*expected both folders, or --data alone"):
+        read("demo", Catalogue.discover(), **data)

@@ -1,7 +1,8 @@
-"""Where a recipe's table comes from: packaged or a file, then `--data` and `--set`."""
+"""Where a recipe's table comes from: packaged or a file, then `--data` or `--a` and `--b`, then `--set`."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import tomllib
@@ -12,11 +13,55 @@ from typing import Any
 from ..catalogue import Catalogue
 from ..data.dataset import Dataset
 from ..errors import InputError
-from .resolve import component
+from .recipe import Recipe
+from .resolve import component, resolve
 
 
-def read(name: str, catalogue: Catalogue) -> dict[str, Any]:
-    """A recipe's table by the name of a packaged one or the path of a .toml or .json file."""
+def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str | None = None) -> None:
+    """The arguments that name a recipe and its data."""
+    parser.add_argument(
+        "--recipe",
+        default=recipe,
+        help="a packaged recipe's name, or a .toml or .json file" + (f" (default: {recipe})" if recipe else ""),
+    )
+    parser.add_argument("--data", metavar="NAME[:A,B]", help="a dataset, like safari:zebra,giraffe")
+    parser.add_argument("--a", metavar="DIR", help="folder of images of domain A")
+    parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override a recipe key")
+
+
+def recipe_from(arguments: argparse.Namespace, catalogue: Catalogue) -> Recipe:
+    """The checked recipe that the arguments of `recipe_arguments` name."""
+    data = {key: getattr(arguments, key) for key in ("data", "a", "b")}
+    return resolve(read(arguments.recipe, catalogue, settings=arguments.set, **data), catalogue)
+
+
+def read(
+    name: str,
+    catalogue: Catalogue,
+    *,
+    data: str | None = None,
+    a: str | None = None,
+    b: str | None = None,
+    settings: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A recipe's table by the name of a packaged one or the path of a .toml or .json file.
+
+    `data` (`NAME[:A,B]`) names another dataset, or `a` and `b` two folders of images; `settings` are what `override`
+    takes and come last. Raises InputError for what cannot be read or applied.
+    """
+    if a or b:
+        if not (a and b) or data:
+            raise InputError(
+                "--a and --b", found="one of them, or --data as well", expected="both folders, or --data alone"
+            )
+        settings = ["data.use=folder", *_texts(a, b), *settings]
+    elif data:
+        settings = [*data_settings(data), *settings]
+    return override(_table(name, catalogue), settings)
+
+
+def _table(name: str, catalogue: Catalogue) -> dict[str, Any]:
     path = Path(name)
     if path.suffix in (".toml", ".json"):
         if not path.is_file():
@@ -121,8 +166,13 @@ def data_settings(spec: str) -> list[str]:
                 found=f"domains {domains!r}",
                 expected="two different names, like safari:zebra,giraffe",
             )
-        settings += [f"data.{side}={json.dumps(name, ensure_ascii=False)}" for side, name in zip("ab", names)]
+        settings += _texts(*names)
     return settings
+
+
+def _texts(*domains: str) -> list[str]:
+    """Settings of the two domains, as text whatever they look like."""
+    return [f"data.{side}={json.dumps(name, ensure_ascii=False)}" for side, name in zip("ab", domains)]
 
 
 def dataset_from(catalogue: Catalogue, spec: str, settings: Sequence[str] = ()) -> Dataset:
