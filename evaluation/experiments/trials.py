@@ -194,26 +194,9 @@ def _of(label: str, error: InputError) -> InputError:
 
 def images_seen(recipe: Recipe) -> int:
     """Images of each domain seen in training, batch by batch, summed over every stage that learns."""
-    return sum(stage.schedule.steps * stage.schedule.batch for stage in _learning(recipe))
+    return sum(stage.schedule.steps * stage.schedule.batch for stage in recipe.learning)
 
 
 def scaled(recipe: Recipe, images: int) -> Recipe:
     """`recipe` with the images of all that learns scaled alike, so that `images_seen` is about `images`."""
-    factor = images / max(1, sum(stage.schedule.images for stage in _learning(recipe)))
-
-    def shortened(stage: Any) -> Any:
-        count = max(stage.schedule.batch, round(stage.schedule.images * factor))  # no stage vanishes
-        return evolve(stage, schedule=evolve(stage.schedule, images=count)) if stage.losses else stage
-
-    return evolve(
-        recipe,
-        inversions=tuple(map(shortened, recipe.inversions)),
-        stages=tuple(map(shortened, recipe.stages)),
-        refine=shortened(recipe.refine) if recipe.refine else None,
-    )
-
-
-def _learning(recipe: Recipe) -> Sequence[Any]:
-    """The stages with losses: a stage without has nothing to learn."""
-    stages: list[Any] = [*recipe.inversions, *recipe.stages, *([recipe.refine] if recipe.refine else [])]
-    return [stage for stage in stages if stage.losses]
+    return recipe.scaled(images / max(1, sum(stage.schedule.images for stage in recipe.learning)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from attrs import frozen, validators
+from attrs import evolve, frozen, validators
 
 from ..hookspecs import betas_option, option
 from .schema import plain
@@ -147,6 +147,30 @@ class Recipe:
     inversions: tuple[InvertStage, ...]
     stages: tuple[TranslateStage, ...]
     refine: RefineStage | None = None
+
+    @property
+    def trained(self) -> tuple[InvertStage | TranslateStage | RefineStage, ...]:
+        """Every stage, in the order in which they are trained."""
+        return (*self.inversions, *self.stages, *([self.refine] if self.refine else []))
+
+    @property
+    def learning(self) -> tuple[InvertStage | TranslateStage | RefineStage, ...]:
+        """The stages with losses: one without has nothing to learn."""
+        return tuple(stage for stage in self.trained if stage.losses)
+
+    def scaled(self, factor: float) -> Recipe:
+        """With `factor` times the images in every stage that learns, but no fewer than a batch."""
+
+        def scaled(stage: Any) -> Any:
+            images = max(stage.schedule.batch, round(stage.schedule.images * factor))
+            return evolve(stage, schedule=evolve(stage.schedule, images=images)) if stage.losses else stage
+
+        return evolve(
+            self,
+            inversions=tuple(map(scaled, self.inversions)),
+            stages=tuple(map(scaled, self.stages)),
+            refine=self.refine and scaled(self.refine),
+        )
 
     def plain(self) -> dict[str, Any]:
         """As plain values that `resolve` reads back to an equal recipe."""

@@ -37,8 +37,7 @@ def examine(dataset: Dataset, recipe: Recipe, report: Reporter) -> list[Line]:
 
 def largest_batch(recipe: Recipe) -> int:
     """Images of each domain in the largest step."""
-    schedules = [s.schedule for s in recipe.inversions] + [s.schedule for s in recipe.stages]
-    return max(s.batch for s in [*schedules, *([recipe.refine.schedule] if recipe.refine else [])])
+    return max(stage.schedule.batch for stage in recipe.trained)
 
 
 def counts(domains: Pair[Domain], recipe: Recipe) -> Line:

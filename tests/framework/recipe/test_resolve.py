@@ -100,3 +100,12 @@ def test_files_that_are_no_recipes(catalogue, tmp_path, name, text, message):
         read(str(tmp_path / name), catalogue)
     with pytest.raises(InputError, match="no such file"):
         read(str(tmp_path / "nowhere.toml"), catalogue)
+
+
+def test_the_images_of_what_learns_are_scaled(catalogue, table):
+    recipe = resolve(override(table, ["stages[1].losses=[]", "refine.schedule.images=10"]), catalogue)
+    assert [stage.schedule.images for stage in recipe.trained] == [2400, 2500, 2500, 9000, 4000, 3000, 10]
+    halved = recipe.scaled(0.5)
+    assert [stage.schedule.images for stage in halved.trained] == [1200, 1250, 1250, 4500, 4000, 1500, 8]
+    assert recipe.stages[1] not in recipe.learning
+    assert resolve(override(table, ["refine=none"]), catalogue).scaled(1).refine is None
