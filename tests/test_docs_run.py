@@ -222,15 +222,16 @@ def test_options_and_keys_in_the_prose_exist(page, catalogue):
 
 
 def test_a_recipe_trains_with_the_guides_parts_and_they_can_be_judged(catalogue, tmp_path):
-    from crosscade.framework import Reporter, evaluate, train
-    from crosscade.framework.metrics.evaluate import real_images, samples_of
+    from crosscade.framework import Direction, Reporter, evaluate, train
+    from crosscade.framework.metrics.evaluate import evaluation_images
+    from crosscade.framework.recipe.recipe import ImageOptions
 
     settings = ("stages[1].translator.use=beside", "stages[1].translator.width=8", "inversions[0].inverter.use=shuffle")
-    recipe = tiny_recipe(*settings)
+    recipe = tiny_recipe(*settings, "data.train=10", "data.test=10")
     bundle = train(recipe, tmp_path / "run", catalogue=catalogue, report=Reporter(quiet=True))
     assert '"translator crosscade-parts:beside": "1.2.3"' in (bundle / "bundle.json").read_text()
     dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
-    samples = samples_of(dataset, real_images(dataset, 64, 64), 64, 64)
+    samples = evaluation_images(dataset, ImageOptions(size=64, load=64))[Direction.A2B].samples
     score = evaluate(samples, ["mean-colour"], catalogue=catalogue)["mean-colour"]
     assert score.value == score.beside["ceiling"] > 0, "the untranslated source is the ceiling"
     assert evaluate(samples.with_translated(samples.target_train), ["mean-colour"])["mean-colour"].value == 0

@@ -26,7 +26,7 @@ from ...framework import (
     to_images,
     to_tensor,
 )
-from ...framework.metrics.evaluate import FEWEST, Progress, fewest, load_size, real_images, samples_of
+from ...framework.metrics.evaluate import Progress, evaluation_images
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.support.atomic import sha256
 from ..reports.table import Table
@@ -169,29 +169,21 @@ def _judged(
 ) -> list[Judged]:
     if progress:
         progress("loading the test images")
-    size, load = image.size, load_size(image)
-    real = real_images(dataset, size, load)
-    smallest = fewest(real)
-    there = samples_of(dataset, real, size, load) if smallest >= FEWEST else None
-    judgeable = (there, there.reversed(there.target_test)) if there else (None, None)
-    names = (dataset.domains.a.name, dataset.domains.b.name)
-    found = []
-    for direction, samples, source, (here, other) in zip(DIRECTIONS, judgeable, real["test"], (names, names[::-1])):
+    judged = []
+    for direction, real in evaluation_images(dataset, image).items():
         if direction not in directions:
             continue
-        title = f"{here} → {other}"
         if progress:
-            progress(f"translating {title}")
-        made = translate(direction, source)
-        if samples is None:
-            note = f"not judged: a set of {smallest} images is too small (at least {FEWEST})"
-            found.append(Judged(direction, title, made, Table(title, {}, notes=(note,))))
+            progress(f"translating {real.title}")
+        made = translate(direction, real.test)
+        if real.samples is None:
+            judged.append(Judged(direction, real.title, made, Table(real.title, {}, notes=(real.too_small,))))
             continue
-        table = compare(samples, made.candidates, metrics, progress, catalogue, title)
+        table = compare(real.samples, made.candidates, metrics, progress, catalogue, real.title)
         compared = tuple(made.candidates)[1:]  # what they lack is why they stand here
         table = evolve(table, controls=(*table.controls, *compared))
-        found.append(Judged(direction, title, made, table, samples.with_translated(made.strips[-1])))
-    return found
+        judged.append(Judged(direction, real.title, made, table, real.samples.with_translated(made.strips[-1])))
+    return judged
 
 
 def refuse_another(exported: Exported, of: Bundle | Exported) -> None:

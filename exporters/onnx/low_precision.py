@@ -13,8 +13,8 @@ import onnx
 import onnxruntime
 from attrs import frozen
 
-from ...framework import DIRECTIONS, Bundle, Dataset, Images, Pair, RunError, Samples, Score, evaluate
-from ...framework.metrics.evaluate import FEWEST, fewest, load_size, real_images, samples_of
+from ...framework import Bundle, Catalogue, Dataset, Images, RunError, Score, evaluate
+from ...framework.metrics.evaluate import DirectionImages, evaluation_images
 from ..runtime.inputs import draw_styles
 from ..safety.manifest import OUTPUT
 from . import parity as gate
@@ -30,31 +30,21 @@ JUDGES = ("target-class", "target-shape", "fd-efficientnet-lite0")
 class Judges:
     """One direction's pictures, and scores of what becomes of them; judges are trained once for both directions."""
 
-    source: Images
-    """Test pictures to translate."""
-    calibration: Images
-    """Training pictures of the source domain."""
-    samples: Samples | None
-    """Nothing is judged without."""
-    bundle: Bundle
+    images: DirectionImages
+    """Its test pictures are translated, and the quantiser is calibrated on its training pictures."""
+    catalogue: Catalogue
 
     @classmethod
     def of(cls, bundle: Bundle, dataset: Dataset) -> dict[str, Judges]:
-        """By direction; without samples where the dataset has too few pictures."""
-        size, load = bundle.image.size, load_size(bundle.recipe.image)
-        real = real_images(dataset, size, load)
-        there = samples_of(dataset, real, size, load) if fewest(real) >= FEWEST else None
-        back = there.reversed(there.target_test) if there else None
-        made = real["test"].zip(
-            lambda test, train, v: cls(test, train[:CALIBRATION_IMAGES], v, bundle), real["train"], Pair(there, back)
-        )
-        return dict(zip(DIRECTIONS, made))
+        """By direction."""
+        images = evaluation_images(dataset, bundle.recipe.image)
+        return {direction: cls(each, bundle.catalogue) for direction, each in images.items()}
 
-    def scores(self, images: Images) -> dict[str, Score]:
-        """By name; none when there is nothing to judge with."""
-        if self.samples is None:
+    def scores(self, translated: Images) -> dict[str, Score]:
+        """By name; none where the dataset has too few pictures to judge with."""
+        if self.images.samples is None:
             return {}
-        return evaluate(self.samples.with_translated(images), JUDGES, catalogue=self.bundle.catalogue)
+        return evaluate(self.images.samples.with_translated(translated), JUDGES, catalogue=self.catalogue)
 
 
 def reduced(
@@ -66,12 +56,12 @@ def reduced(
     each variant lacked when none passes.
     """
     whole = gate.session_of(model.SerializeToString())
-    test, style_size = judges.source, 0 if reference.styles is None else reference.styles.shape[1]
+    test, style_size = judges.images.test, 0 if reference.styles is None else reference.styles.shape[1]
     styles = drawn_styles(len(test), style_size, 2)
     before = judges.scores(gate.run_graph(whole, test, styles)[OUTPUT])
     rows: dict[str, Any] = {"float32": {"megabytes": _megabytes(model), "scores": _values(before)}}
     refused: list[str] = []
-    for title, variant in _variants(model, judges.calibration, style_size, precision):
+    for title, variant in _variants(model, judges.images.train[:CALIBRATION_IMAGES], style_size, precision):
         session = gate.session_of(variant.SerializeToString())
         after = judges.scores(gate.run_graph(session, test, styles)[OUTPUT])
         changes = gate.score_changes(before, after)

@@ -1,24 +1,24 @@
 """What a set of translations is scored against, and the metrics run over it. Torch-free but for what metrics import."""
 
-# N test images, H W space
+# N test images, M training images, H W space
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from attrs import fields_dict
+from attrs import fields_dict, frozen
 
 from ..catalogue import Catalogue
-from ..data.dataset import Dataset, Domain
+from ..data.dataset import Dataset, ImageSet
 from ..errors import CrosscadeError, InputError
 from ..hookspecs import MetricOffer
 from ..recipe.recipe import ImageOptions
-from ..spec import Pair
+from ..spec import DIRECTIONS, Direction, Pair
 from .metric import Images, Metric, Samples, Score, Truth, cropped, truth_in_crop
 
 Progress = Callable[[str], None]
-TRAIN_LIMIT = 1500
-TEST_LIMIT = 400
+LOADED_TRAIN, LOADED_TEST = 1500, 400
+"""Images of a set that an evaluation loads at most, its first; features may be taken of fewer."""
 FEWEST = 10
 """Images in each set below which a score would mean nothing."""
 
@@ -59,28 +59,53 @@ def evaluate(
     return found
 
 
-def real_images(dataset: Dataset, size: int, load: int) -> dict[str, Pair[Images]]:
-    """`train` and `test` centre crops of both domains, the first `TRAIN_LIMIT` and `TEST_LIMIT`."""
+@frozen(eq=False)
+class DirectionImages:
+    """One direction of a dataset: what is translated to be judged, and what translations are held against."""
+
+    direction: Direction
+    title: str
+    """Like `zebra → giraffe`."""
+    test: Images  # (N, H, W, 3)
+    """The source's test images."""
+    train: Images  # (M, H, W, 3)
+    """The source's training images."""
+    samples: Samples | None
+    """With the untranslated source in the translations' place; None where a set is too small."""
+    too_small: str = ""
+    """A line that says so."""
+
+
+def evaluation_images(dataset: Dataset, image: ImageOptions) -> dict[Direction, DirectionImages]:
+    """Both directions' centre crops of the first images of each set, cropped as a recipe's `image` says."""
+    size, load = image.size, load_size(image)
+    train = dataset.domains.map(lambda d: cropped(d.train, load, size, LOADED_TRAIN))
+    test = dataset.domains.map(lambda d: cropped(d.test, load, size, LOADED_TEST))
+    smallest = min(len(images) for images in (*train, *test))
+    samples, too_small = Pair[Samples | None](None, None), ""
+    if smallest < FEWEST:
+        too_small = f"not judged: a set of {smallest} images is too small (at least {FEWEST})"
+    else:
+        forward = _forward(dataset, train, test, size, load)
+        samples = Pair(forward, forward.reversed(forward.target_test))
     return {
-        "train": dataset.domains.map(lambda d: cropped(d.train, load, size, TRAIN_LIMIT)),
-        "test": dataset.domains.map(lambda d: cropped(d.test, load, size, TEST_LIMIT)),
+        way: DirectionImages(
+            way,
+            " → ".join(domain.name for domain in way.turn(dataset.domains)),
+            way.source(test),
+            way.source(train),
+            way.source(samples),
+            too_small,
+        )
+        for way in DIRECTIONS
     }
 
 
-def fewest(real: Mapping[str, Pair[Images]]) -> int:
-    """The size of the smallest set of `real_images`."""
-    return min(len(images) for pair in real.values() for images in pair)
-
-
-def samples_of(dataset: Dataset, real: Mapping[str, Pair[Images]], size: int, load: int) -> Samples:
-    """The a -> b samples of `real_images`, with the untranslated source in the translations' place."""
-
-    def truth(domain: Domain, split: str, count: int) -> Truth | None:
-        known = (domain.train if split == "train" else domain.test).truth
-        return truth_in_crop({k: v[:count] for k, v in known.items()}, load, size) if known else None
+def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: int, load: int) -> Samples:
+    def truth(images: ImageSet, count: int) -> Truth | None:
+        return truth_in_crop({k: v[:count] for k, v in images.truth.items()}, load, size) if images.truth else None
 
     source, target = dataset.domains
-    train, test = real["train"], real["test"]
     return Samples(
         source=test.a,
         translated=test.a,
@@ -89,10 +114,10 @@ def samples_of(dataset: Dataset, real: Mapping[str, Pair[Images]], size: int, lo
         target_test=test.b,
         source_name=source.name,
         target_name=target.name,
-        source_truth=truth(source, "test", len(test.a)),
-        source_train_truth=truth(source, "train", len(train.a)),
-        target_train_truth=truth(target, "train", len(train.b)),
-        target_test_truth=truth(target, "test", len(test.b)),
+        source_truth=truth(source.test, len(test.a)),
+        source_train_truth=truth(source.train, len(train.a)),
+        target_train_truth=truth(target.train, len(train.b)),
+        target_test_truth=truth(target.test, len(test.b)),
         dataset=dataset.name,
         load=load,
     )
