@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import attrs
 
@@ -79,8 +79,6 @@ STRUCTURE = {
     "weight": "its share in the sum",
     "start": "fraction of the stage after which it begins",
 }
-# What a recipe may leave out although its class has no default: `resolve` fills it in.
-OPTIONAL = {"name", "summary", "image", "training", "losses"}
 CLASSES = {
     "The whole": Recipe,
     "`[image]`": ImageOptions,
@@ -196,18 +194,14 @@ def _help(options: type, field: Any) -> str:
 
 def _type(hint: Any) -> str:
     """What to write in a recipe for a value of this type."""
-    if get_origin(hint) is tuple and attrs.has(get_args(hint)[0]):
-        return "a list of tables"
-    if "recipe." in str(hint):
-        return "a part" if hint is Component else "a table"
-    return _escaped(type_name(hint))
+    return "a part" if hint is Component else _escaped(type_name(hint))
 
 
 def _default(field: Any) -> str:
     default = field.default.factory() if isinstance(field.default, attrs.Factory) else field.default
-    if default is attrs.NOTHING and field.name not in OPTIONAL:
+    if default is attrs.NOTHING:
         return "required"
-    if default in (None, attrs.NOTHING) or attrs.has(type(default)):
+    if default is None or attrs.has(type(default)):
         return ""
     return f"`{json.dumps(plain(default), ensure_ascii=False)}`"
 

@@ -24,7 +24,8 @@ class Component:
 
     def plain(self) -> dict[str, Any]:
         """As it would stand in a recipe, with every option spelled out."""
-        return {"use": self.use, **plain(self.options)}
+        own = {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.name != "options"}
+        return {**own, **plain(self.options)}
 
 
 @frozen
@@ -33,10 +34,6 @@ class LossUse(Component):
 
     weight: float = 1.0
     start: float = 0.0
-
-    def plain(self) -> dict[str, Any]:
-        """As it would stand in a recipe."""
-        return {"use": self.use, "weight": self.weight, "start": self.start, **plain(self.options)}
 
 
 @frozen
@@ -107,7 +104,7 @@ class TranslateStage:
 
     level: int
     translator: Component
-    losses: tuple[LossUse, ...]
+    losses: tuple[LossUse, ...] = ()
     schedule: Schedule = Schedule()
 
 
@@ -117,7 +114,7 @@ class InvertStage:
 
     level: int
     inverter: Component
-    losses: tuple[LossUse, ...]
+    losses: tuple[LossUse, ...] = ()
     schedule: Schedule = Schedule()
 
 
@@ -125,7 +122,7 @@ class InvertStage:
 class RefineStage:
     """The shallowest translators and inverters together in pixel space (ours)."""
 
-    losses: tuple[LossUse, ...]
+    losses: tuple[LossUse, ...] = ()
     schedule: Schedule = Schedule()
     levels: int = option(1, "how many of the shallowest stages' translators learn", validators.ge(1))
     deeper_rate: float = option(1.0, "rate of all but the shallowest of them, as a share", validators.ge(0))
@@ -134,16 +131,16 @@ class RefineStage:
     )
 
 
-@frozen
+@frozen(kw_only=True)
 class Recipe:
     """Everything that determines a run but the data's content."""
 
-    name: str
-    summary: str
+    name: str = "unnamed"
+    summary: str = ""
     data: Component
-    image: ImageOptions
+    image: ImageOptions = ImageOptions()
     encoder: Component
-    training: Training
+    training: Training = Training()
     inversions: tuple[InvertStage, ...]
     stages: tuple[TranslateStage, ...]
     refine: RefineStage | None = None
@@ -174,27 +171,5 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """As plain values that `resolve` reads back to an equal recipe."""
-
-        def stage(value: Any) -> dict[str, Any]:
-            return {a.name: _plain(getattr(value, a.name)) for a in attrs.fields(type(value))}
-
-        def _plain(value: Any) -> Any:
-            if isinstance(value, Component):
-                return value.plain()
-            if isinstance(value, tuple) and value and isinstance(value[0], Component):
-                return [v.plain() for v in value]
-            return plain(value)
-
-        made: dict[str, Any] = {
-            "name": self.name,
-            "summary": self.summary,
-            "data": self.data.plain(),
-            "image": plain(self.image),
-            "encoder": self.encoder.plain(),
-            "training": plain(self.training),
-            "inversions": [stage(s) for s in self.inversions],
-            "stages": [stage(s) for s in self.stages],
-        }
-        if self.refine:
-            made["refine"] = stage(self.refine)
-        return made
+        values = {a.name: getattr(self, a.name) for a in attrs.fields(Recipe)}
+        return {name: plain(value) for name, value in values.items() if value is not None}

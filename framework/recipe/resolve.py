@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from ..catalogue import Catalogue
-from ..errors import InputError, did_you_mean
-from .recipe import (
-    Component,
-    ImageOptions,
-    InvertStage,
-    LossUse,
-    Recipe,
-    RefineStage,
-    Schedule,
-    Training,
-    TranslateStage,
-)
+from ..errors import InputError
+from .recipe import Component, LossUse, Recipe
 from .schema import structure
 
 
 def resolve(table: Mapping[str, Any], catalogue: Catalogue) -> Recipe:
     """A checked recipe from plain values. Raises InputError with the path of what is wrong."""
-    known = {a.name for a in attrs.fields(Recipe)}
-    _only(table, known, "$")
-    for key in ("data", "encoder", "stages", "inversions"):
-        if key not in table:
-            raise InputError("$", found=f"no '{key}'", expected="a recipe with data, encoder, inversions and stages")
-    stages = tuple(
-        _stage(TranslateStage, t, f"$.stages[{i}]", catalogue, translator="translator")
-        for i, t in enumerate(_list(table["stages"], "$.stages"))
-    )
-    inversions = tuple(
-        _stage(InvertStage, t, f"$.inversions[{i}]", catalogue, inverter="inverter")
-        for i, t in enumerate(_list(table["inversions"], "$.inversions"))
-    )
-    recipe = Recipe(
-        name=str(table.get("name", "unnamed")),
-        summary=str(table.get("summary", "")),
-        data=component(table["data"], "dataset", "$.data", catalogue),
-        image=structure(table.get("image", {}), ImageOptions, "$.image"),
-        encoder=component(table["encoder"], "encoder", "$.encoder", catalogue),
-        training=structure(table.get("training", {}), Training, "$.training"),
-        inversions=inversions,
-        stages=stages,
-        refine=_stage(RefineStage, table["refine"], "$.refine", catalogue) if "refine" in table else None,
-    )
+
+    def part(value: Any, key: str, path: str) -> Component:
+        return component(value, "dataset" if key == "data" else key, path, catalogue)
+
+    def loss(value: Any, key: str, path: str) -> LossUse:
+        return _loss(value, path, catalogue)
+
+    texts = {key: str(table[key]) for key in ("name", "summary") if key in table}
+    recipe: Recipe = structure({**table, **texts}, Recipe, "$", {Component: part, LossUse: loss})
     _check_levels(recipe)
     return recipe
 
@@ -66,31 +39,6 @@ def _check_levels(recipe: Recipe) -> None:
             found=f"levels {inverted}",
             expected=f"an inverter for level {levels[-1]}, the shallowest stage",
         )
-
-
-def _stage(kind: type, table: Any, path: str, catalogue: Catalogue, **slots: str) -> Any:
-    _table(table, path)
-    _only(table, {a.name for a in attrs.fields(kind)}, path)
-    values: dict[str, Any] = {}
-    for slot, component_kind in slots.items():
-        if slot not in table or "level" not in table:
-            raise InputError(
-                path, found=f"no '{slot if slot not in table else 'level'}'", expected=f"level, {slot} and losses"
-            )
-        values[slot] = component(table[slot], component_kind, f"{path}.{slot}", catalogue)
-        if not isinstance(table["level"], int):
-            raise InputError(f"wrong type @ {path}.level", found=repr(table["level"]), expected="a whole number")
-        values["level"] = table["level"]
-    values["losses"] = tuple(
-        _loss(t, f"{path}.losses[{i}]", catalogue)
-        for i, t in enumerate(_list(table.get("losses", []), f"{path}.losses"))
-    )
-    if kind is RefineStage:
-        extras = {k: v for k, v in table.items() if k not in ("losses", "schedule")}
-        checked = structure({**extras, "losses": ()}, RefineStage, path)
-        values |= {k: getattr(checked, k) for k in extras}
-    values["schedule"] = structure(_table(table.get("schedule", {}), f"{path}.schedule"), Schedule, f"{path}.schedule")
-    return kind(**values)
 
 
 def component(table: Any, kind: str, path: str, catalogue: Catalogue) -> Component:
@@ -113,7 +61,9 @@ def _loss(table: Any, path: str, catalogue: Catalogue) -> LossUse:
 def _use(table: Any, kind: str, path: str) -> tuple[str, dict[str, Any]]:
     if isinstance(table, str):
         return table, {}
-    rest = dict(_table(table, path))
+    if not isinstance(table, Mapping):
+        raise InputError(f"wrong type @ {path}", found=repr(table), expected="a table")
+    rest = dict(table)
     use = rest.pop("use", None)
     if not isinstance(use, str):
         raise InputError(
@@ -128,21 +78,3 @@ def _options(rest: Mapping[str, Any], use: str, kind: str, path: str, catalogue:
     except InputError as error:
         raise InputError(f"{error.where} @ {path}", found=error.found, cure=error.cure) from None
     return structure(rest, offer.options, path)
-
-
-def _table(value: Any, path: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(f"wrong type @ {path}", found=repr(value), expected="a table")
-    return value
-
-
-def _list(value: Any, path: str) -> Sequence[Any]:
-    if not isinstance(value, list | tuple):
-        raise InputError(f"wrong type @ {path}", found=repr(value), expected="a list")
-    return value
-
-
-def _only(table: Mapping[str, Any], known: set[str], path: str) -> None:
-    for key in table:
-        if key not in known:
-            raise InputError(f"unknown key '{key}' @ {path}", cure=did_you_mean(key, known))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -14,43 +15,49 @@ from ..errors import InputError, did_you_mean
 
 _SCALARS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 _UNIONS = (types.UnionType, typing.Union)
+Makers = Mapping[type, Callable[[Any, str, str], Any]]
 
 
-def structure(values: Mapping[str, Any], into: type, path: str) -> Any:
-    """`values` as an instance of attrs class `into`. `path` (like `$.stages[1].translator`) leads every error."""
+def structure(values: Mapping[str, Any], into: type, path: str, makers: Makers = MappingProxyType({})) -> Any:
+    """`values` as an instance of attrs class `into`. `path` (like `$.stages[1].translator`) leads every error.
+
+    A value of a type among `makers` is made by `maker(value, key, path)`.
+    """
     if not isinstance(values, Mapping):
         raise InputError(f"wrong type @ {path}", found=repr(values), expected="a table")
     known = {a.name: a for a in attrs.fields(into)}
     hints = typing.get_type_hints(into)
-    made: dict[str, Any] = {}
-    for key, value in values.items():
+    for key in values:
         if key not in known:
             raise InputError(f"unknown key '{key}' @ {path}", cure=did_you_mean(key, known))
-        made[key] = _value(value, hints[key], f"{path}.{key}")
-    missing = [n for n, a in known.items() if a.default is attrs.NOTHING and n not in made]
-    if missing:
-        raise InputError(f"{path}", found=f"no '{missing[0]}'", expected=_help(known[missing[0]]) or "it to be given")
+    required = [name for name, a in known.items() if a.default is attrs.NOTHING]
+    for name in required:
+        if name not in values:
+            raise InputError(path, found=f"no '{name}'", expected=_help(known[name]) or ", ".join(required))
+    made = {key: _value(value, hints[key], key, f"{path}.{key}", makers) for key, value in values.items()}
     try:
         return into(**made)
     except (ValueError, TypeError) as error:
         raise InputError(f"{_first_line(error)} @ {path}") from None
 
 
-def _value(value: Any, hint: Any, path: str) -> Any:
+def _value(value: Any, hint: Any, key: str, path: str, makers: Makers) -> Any:
     """No silent conversion: `"12"` is not 12, 1.5 is not an int, true is not 1; an int serves as a float."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint in makers:
+        return makers[hint](value, key, path)
     if attrs.has(hint):
-        return structure(value, hint, path)
+        return structure(value, hint, path, makers)
     if origin is tuple and isinstance(value, list | tuple):
         kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
         if len(kinds) == len(value):
-            return tuple(_value(v, kind, f"{path}[{i}]") for i, (v, kind) in enumerate(zip(value, kinds)))
+            return tuple(_value(v, k, key, f"{path}[{i}]", makers) for i, (v, k) in enumerate(zip(value, kinds)))
     if origin in _UNIONS:
         for kind in arguments:
             if attrs.has(kind) and isinstance(value, Mapping):
-                return structure(value, kind, path)
+                return structure(value, kind, path, makers)
             with suppress(InputError):
-                return _value(value, kind, path)
+                return _value(value, kind, key, path, makers)
     if hint is float and type(value) is int:
         return float(value)
     allowed = arguments if origin is typing.Literal else ()
@@ -79,8 +86,12 @@ def type_name(hint: Any) -> str:
         return " or ".join(type_name(a) for a in arguments if a is not type(None)) + (
             " or nothing" if type(None) in arguments else ""
         )
-    if origin in (tuple, list):
+    if origin is tuple and attrs.has(arguments[0]):
+        return "a list of tables"
+    if origin is tuple:
         return "a list of " + " , ".join(type_name(a) for a in arguments if a is not ...)
+    if attrs.has(hint):
+        return "a table"
     return getattr(hint, "__name__", str(hint))
 
 
@@ -102,7 +113,9 @@ def describe(options: type) -> list[dict[str, str]]:
 
 
 def plain(value: Any) -> Any:
-    """An attrs value as plain dicts, lists and scalars, for JSON."""
+    """An attrs value as plain dicts, lists and scalars, for JSON; one with a method `plain` says how."""
+    if callable(getattr(value, "plain", None)):
+        return value.plain()
     if attrs.has(type(value)):
         return {a.name: plain(getattr(value, a.name)) for a in attrs.fields(type(value))}
     if isinstance(value, Mapping):
@@ -110,6 +123,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(v) for v in value]
     return value
-
-
-__all__ = ["describe", "plain", "structure", "type_name"]

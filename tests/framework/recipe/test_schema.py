@@ -49,7 +49,7 @@ def test_values_become_options_and_plain_values_again():
         ({"name": "x", "on": 1}, r"@ \$\.part\.on: found 1; expected true or false"),
         ({"name": "x", "levels": [5, 4.5]}, r"@ \$\.part\.levels\[1\]: found 4\.5; expected a whole number"),
         ({"name": "x", "on": "yes"}, r"@ \$\.part\.on: found 'yes'; expected true or false"),
-        ({"name": "x", "maybe": 3}, r"@ \$\.part\.maybe: found 3; expected Inner or nothing"),
+        ({"name": "x", "maybe": 3}, r"@ \$\.part\.maybe: found 3; expected a table or nothing"),
         ({"name": "x", "seed": 1.5}, r"@ \$\.part\.seed: found 1\.5; expected a whole number or nothing"),
         ({"name": "x", "pair": [1]}, r"@ \$\.part\.pair: found \[1\]; expected a list of a whole number , a number"),
         ({"name": "x", "levels": "54"}, r"@ \$\.part\.levels: found '54'; expected a list of a whole number"),
