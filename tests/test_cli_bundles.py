@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from crosscade.framework.training import checkpoint
+from crosscade.framework.support import tensor_files
 from tests.cli_tools import picture
 
 # bundles
@@ -62,7 +62,7 @@ def test_weights_of_another_network_are_refused_even_with_the_right_hash(transla
     path = bundle / "a2b" / "level5.safetensors"
     tensors = safetensors.torch.load_file(path)
     tensors.pop(sorted(tensors)[0])
-    checkpoint.write_tensors(path, tensors)
+    tensor_files.write(path, tensors)
     files = json.loads((bundle / "bundle.json").read_text())["files"]
     from crosscade.framework.support.atomic import sha256
 

@@ -28,7 +28,7 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter, train
     from ...framework.bundle import bundle
     from ...framework.support import atomic
-    from ...framework.training import run_state as begun
+    from ...framework.training.run_state import RunFolder, resumed
     from .demo import write_page
     from .judged import judge
 
@@ -38,8 +38,8 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     minutes = arguments.minutes or MINUTES
     if arguments.resume:
         named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b
-        state, recipe = begun.read(run, catalogue, recipe if named else None, arguments.minutes)
-        minutes = state["minutes"]
+        state, recipe = resumed(RunFolder(run), catalogue, recipe if named else None, arguments.minutes)
+        minutes = state.minutes or MINUTES
     elif not arguments.force:
         atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
     dataset = catalogue.build("dataset", recipe.data)

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from attrs import frozen
 
 from ...exporters.runtime.exported import Exported
@@ -19,13 +18,13 @@ from ...framework.metrics.evaluate import load_size
 from ...framework.recipe.read import dataset_from
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.recipe.resolve import component
+from ...framework.support.device import Compute
 from ...framework.training.run_state import machine
 from ..metrics.extractors import Extractor
 from ..metrics.image_statistics import POOLED
 from ..reports.embedding import deepest
 from ..reports.page import ReportData
 from ..reports.recipe_diff import Lineage, lineage
-from ..reports.run import hardware
 from .judged import Judged, judge, judge_exports, refuse_another
 
 
@@ -76,7 +75,7 @@ class Subject:
             summary="Each row is a test image that training never saw, and what became of it.",
             command=command,
             recipes=self.recipes,
-            hardware=hardware({"machine": machine(), "threads": torch.get_num_threads(), "precision": "float32"}),
+            hardware=f"{machine()}, {Compute.as_it_is()}",
             protocol=(f"Test images: {counts}; {cut}.", self.facts),
             warnings=tuple(warnings),
         )

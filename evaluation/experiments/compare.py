@@ -115,12 +115,12 @@ def make(
 def _training(run: Contender, catalogue: Catalogue, recipe: Path, protocol: Mapping[str, Any]) -> Training:
     """What is to be trained, by a recipe in a file. Raises InputError for a run begun with another one or budget."""
     from ...framework.support import atomic
-    from ...framework.training import run_state as begun
+    from ...framework.training.run_state import RunFolder, resumed
     from .jobs import Training
 
     minutes = protocol["minutes"] * run.times if protocol["minutes"] else None
-    if (run.run / "run.json").exists():
-        begun.read(run.run, catalogue, run.recipe, minutes)
+    if (folder := RunFolder(run.run)).begun:
+        resumed(folder, catalogue, run.recipe, minutes)
     atomic.write_json(recipe, run.recipe.plain())
     return Training(run.run, ("--recipe", str(recipe), *(("--minutes", str(minutes)) if minutes else ())))
 

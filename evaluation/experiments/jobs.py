@@ -21,6 +21,7 @@ from attrs import asdict, define, evolve, frozen
 from ...framework import Reporter
 from ...framework.support import atomic
 from ...framework.training.events import Events
+from ...framework.training.run_state import RunFolder
 from ...framework.training.watcher import InterruptedRunError
 
 POLL_SECONDS = 1.0
@@ -96,7 +97,7 @@ class Process:
         run.parent.mkdir(parents=True, exist_ok=True)
         cost = Cost.read(run)
         evolve(cost, begun=cost.begun + 1).write(run)
-        again = "--resume" if (run / "run.json").exists() else "--force"
+        again = "--resume" if RunFolder(run).begun else "--force"
         log = _beside(run, ".log").open("ab")
         command = [*TRAIN, *training.words, "--out", str(run), again]
         popen = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)

@@ -10,13 +10,13 @@ from attrs import evolve
 
 from ...framework import Catalogue, write_png
 from ...framework.data.images import grid
-from ...framework.support.atomic import read_json, write_bytes, write_json
+from ...framework.support.atomic import write_bytes, write_json
 from ...framework.training.events import Events
+from ...framework.training.run_state import RunFolder, RunState
 from ..reports.curves import training_curves
 from ..reports.figures import Figure
 from ..reports.page import ReportData, Strip, png, write
 from ..reports.recipe_diff import lineage
-from ..reports.run import hardware
 from .results import Compared, Direction, as_json
 from .trials import Contender
 
@@ -53,7 +53,7 @@ def write_files(
             lineage(method, firsts[method].recipe.plain(), recipe, catalogue)
             for method, recipe in compared.recipes.items()
         ),
-        hardware=hardware(read_json(runs[0].run / "run.json", "the state of a run")),
+        hardware=RunState.read(RunFolder(runs[0].run)).hardware,
         strips=tuple(strip(d) for d in compared.directions),
         curves=tuple(curve for method in compared.recipes for curve in curves(firsts[method])),
         tables=tables,

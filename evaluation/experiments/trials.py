@@ -10,9 +10,10 @@ from typing import Any
 from attrs import evolve, frozen
 
 from ...framework import Catalogue, CrosscadeError, Dataset, InputError, Recipe, read, resolve
-from ...framework.features import prepare
 from ...framework.support import atomic
-from ...framework.training import device as precision
+from ...framework.support.device import Compute, best_device, choose
+from ...framework.training.setup import Setup
+from ...framework.training.stages import rehearse
 
 ALIASES = {"cascade": "demo"}
 """Methods whose recipe has another name."""
@@ -110,7 +111,7 @@ def declared(
             raise InputError(name, found="none", expected=expected)
     if not (made["a"] or made["b"]):
         made["data"] = made["data"] or DATA
-    made["precision"] = stored.get("precision") or precision.choose("auto", precision.device())
+    made["precision"] = stored.get("precision") or choose("auto", best_device())
     return made
 
 
@@ -164,9 +165,8 @@ def check(runs: Sequence[Contender], dataset: Dataset, catalogue: Catalogue) -> 
     """Raises InputError, with the method's name, where a recipe's parts do not fit: before hours of other training."""
     for run in (run for run in runs if not run.seed):
         image = evolve(run.recipe.image, size=run.recipe.image.size or dataset.preferred_size)
-        recipe = evolve(run.recipe, image=image)
         try:
-            prepare.rehearse(recipe, catalogue, prepare.build_encoder(recipe, catalogue, precision.device()))
+            rehearse(Setup.of(evolve(run.recipe, image=image), catalogue, Compute.as_it_is()))
         except InputError as error:
             raise _of(run.method, error) from None
 

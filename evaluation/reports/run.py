@@ -4,18 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...framework import DIRECTIONS, Bundle, Catalogue, Dataset, Images, Translation, load
 from ...framework.data.images import centre_crop
 from ...framework.metrics.evaluate import load_size
-from ...framework.support.atomic import read_json
-from ...framework.training.events import Events
-from ...framework.training.run_state import state_of
+from ...framework.training.run_state import RunFolder, RunState
 from .curves import training_curves
 from .figures import Figure
 from .page import ReportData, Strip, png
@@ -33,17 +30,16 @@ def about(run: Path, catalogue: Catalogue) -> ReportData:
 
     Raises InputError when the run is of another format.
     """
-    state = state_of(run)
-    recipe = read_json(run / "recipe.json", "a resolved recipe")
-    events = Events(run / "events.jsonl").read()
+    folder = RunFolder(run)
+    state, recipe, events = RunState.read(folder), folder.read_recipe(), folder.events.read()
     return ReportData(
         title=str(recipe["name"]),
-        command=str(state["command"]),  # the one that began it, not a later --resume
-        recipes=(lineage(str(recipe["name"]), state["asked"], recipe, catalogue),),
-        hardware=hardware(state),
+        command=state.command,  # the one that began it, not a later --resume
+        recipes=(lineage(str(recipe["name"]), state.asked, recipe, catalogue),),
+        hardware=state.hardware,
         durations=tuple((e["title"], e["seconds"]) for e in events if e["event"] == "stage"),
         curves=training_curves(events),
-        warnings=tuple(state.get("warnings", ())),
+        warnings=tuple(state.warnings),
     )
 
 
@@ -85,9 +81,3 @@ def strip(title: str, names: Sequence[str], columns: Sequence[Images], before: I
 def spread(count: int) -> list[int]:
     """At most PAGE_ROWS of `count` indices, evenly."""
     return [int(n) for n in np.linspace(0, count - 1, min(PAGE_ROWS, count))]
-
-
-def hardware(state: Mapping[str, Any]) -> str:
-    """The machine that a run was begun on, and its arithmetic there."""
-    arithmetic = f"{state['threads']} thread{'s' * (state['threads'] > 1)}, {state['precision']}"
-    return ", ".join(part for part in (str(state.get("machine", "")), arithmetic) if part)

@@ -24,13 +24,12 @@ from ..errors import InputError
 from ..features.normalise import Normalise, from_tensors
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import resolve
-from ..spec import DIRECTIONS, ImageSpec, Pair
-from ..support import atomic
-from ..training import checkpoint
+from ..spec import DIRECTIONS, Direction, ImageSpec, Pair
+from ..support import atomic, tensor_files
 from .cascade import Cascade
+from .networks import Networks
 
 FORMAT = "crosscade.cascade/1"
-Networks = Mapping[str, nn.Module]
 
 
 def weights_hash(module: nn.Module) -> str:
@@ -49,20 +48,19 @@ def write(
     domains: Pair[str],
     encoder: Encoder,
     normalise: Pair[Normalise],
-    networks: Mapping[str, Networks],
+    networks: Networks,
     facts: Mapping[str, Any],
 ) -> Path:
-    """Writes a bundle. `networks[direction]` has `level<i>`, `inverter<i>` and the final `inverter`."""
+    """Writes a bundle; `facts` go into its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     statistics = {"none": torch.zeros(1)} | {
         f"{side}.{k}": v for side, n in zip("ab", normalise) for k, v in n.state_dict().items()
     }
     files = {"statistics.safetensors": statistics}
-    for direction, nets in networks.items():
-        for name, net in nets.items():
-            files[f"{direction}/{name}.safetensors"] = net.state_dict()
+    for direction in DIRECTIONS:
+        files |= {f"{name}.safetensors": net.state_dict() for name, net in networks.files(direction).items()}
     for name, tensors in files.items():
-        checkpoint.write_tensors(folder / name, tensors)
+        tensor_files.write(folder / name, tensors)
     atomic.write_json(folder / "recipe.json", recipe.plain())
     atomic.write_json(
         folder / "bundle.json",
@@ -105,29 +103,13 @@ class Bundle:
         """The trained cascade of a direction, in eval mode."""
         if direction not in DIRECTIONS:
             raise InputError(f"direction '{direction}'", expected=" or ".join(DIRECTIONS))
-        side = direction[-1]
-        normalise = self.normalise if direction == "a2b" else self.normalise.swap()
-        translators, previews, deeper = {}, {}, None
-        for stage in self.recipe.stages:
-            here = self.encoder.pyramid[stage.level]
-            pair = self.catalogue.build("translator", stage.translator, here=here, deeper=deeper, image=self.image)
-            translators[stage.level] = self._filled(getattr(pair.into, side), f"{direction}/level{stage.level}")
-            deeper = here
-        for inversion in self.recipe.inversions:
-            previews[inversion.level] = self._inverter(inversion.level, f"{direction}/inverter{inversion.level}")
-        final = self._inverter(self.recipe.stages[-1].level, f"{direction}/inverter")
-        cascade = Cascade(self.encoder, normalise.a, normalise.b, translators, final, previews)
+        networks, way = Networks.build(self.recipe, self.catalogue, self.encoder), Direction(direction)
+        for name, net in networks.files(way).items():
+            file = f"{name}.safetensors"
+            fill(net, read_checked(self.folder, file, self.manifest), str(self.folder / file))
+        cascade = networks.cascade(way, self.encoder, self.normalise)
         freeze(cascade)
         return cascade
-
-    def _inverter(self, level: int, name: str) -> nn.Module:
-        use = next(s.inverter for s in self.recipe.inversions if s.level == level)
-        net = self.catalogue.build("inverter", use, level=self.encoder.pyramid[level], image=self.image)
-        return self._filled(net, name)
-
-    def _filled(self, net: nn.Module, name: str) -> nn.Module:
-        fill(net, read_checked(self.folder, f"{name}.safetensors", self.manifest), f"{self.folder / name}.safetensors")
-        return net
 
 
 def fill(net: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
@@ -146,7 +128,7 @@ def fill(net: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 def read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> dict[str, Tensor]:
     """A bundle file's tensors, its hash checked."""
     check_file(folder, name, manifest)
-    return checkpoint.read(folder / name)
+    return tensor_files.read(folder / name)
 
 
 def check_file(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:

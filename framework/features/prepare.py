@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from ..catalogue import Catalogue
-from ..contracts import Encoder, freeze
+from ..contracts import Encoder
 from ..data.dataset import Dataset, Domain
-from ..errors import InputError
 from ..recipe.recipe import Recipe
-from ..spec import ImageSpec, Pair
-from ..training.checkpoint import read, write_tensors
-from ..training.stages import build_stage, stage_names
+from ..spec import Pair
+from ..support import tensor_files
+from ..support.device import Compute
 from . import store
 from .health import check_participation
 from .normalise import Normalise, from_tensors
 from .store import Store
-from .training_data import Materials
+from .training_data import TrainingData
 
 
 def total_steps(dataset: Dataset, recipe: Recipe) -> int:
@@ -55,98 +51,30 @@ def room(recipe: Recipe, encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
     return now, max(now, peak)
 
 
-def build_encoder(recipe: Recipe, catalogue: Catalogue, device: torch.device) -> Encoder:
-    """The recipe's encoder, frozen; a level that the size does not serve is refused here."""
-    encoder: Encoder = catalogue.build("encoder", recipe.encoder)
-    stages = [(f"$.{key}[{k}]", s) for key in ("inversions", "stages") for k, s in enumerate(getattr(recipe, key))]
-    for path, stage in stages:
-        try:
-            level = encoder.pyramid[stage.level]
-        except InputError as error:
-            where = f"{error.where} @ {path}"
-            raise InputError(where, found=error.found, expected=error.expected, cure="Use another level.") from None
-        level.size(recipe.image.size)
-    freeze(encoder)
-    return encoder.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def rehearse(recipe: Recipe, catalogue: Catalogue, encoder: Encoder) -> None:
-    """Builds every stage once: a component that does not fit, or a loss that needs what is not given, is refused."""
-    size, load = recipe.image.size, recipe.image.load
-    if 0 < load < size:
-        raise InputError(
-            "$.image.load", found=str(load), expected=f"at least image.size = {size}", cure="Leave it out: 9/8 of size."
-        )
-    nothing: Any = Pair(None, None)
-    materials = Materials(
-        recipe,
-        catalogue,
-        ImageSpec(recipe.image.size),
-        encoder,
-        nothing,
-        nothing,
-        nothing,
-        torch.device("cpu"),
-        nullcontext,
-    )
-    for index in range(len(stage_names(recipe))):
-        stage = build_stage(materials, index, {})
-        if stage.learns and not stage.active(0.0):
-            raise InputError(
-                f"the losses of '{stage.title}'",
-                found="none that counts from the start",
-                expected="at least one with weight > 0 and start = 0",
-            )
-
-
-def materials(
-    recipe: Recipe,
-    catalogue: Catalogue,
-    dataset: Dataset,
-    encoder: Encoder,
-    folder: Path,
-    device: torch.device,
-    autocast: Any,
-    progress: Callable[[int], None],
-) -> tuple[Materials, list[str]]:
+def training_data(
+    recipe: Recipe, dataset: Dataset, encoder: Encoder, compute: Compute, folder: Path, progress: Callable[[int], None]
+) -> tuple[TrainingData, list[str]]:
     """Stores of both domains and splits (made, or as they are when whole), and warnings about the features."""
-    levels = levels_of(recipe)
+    levels, clip = levels_of(recipe), recipe.training.clip_sigma
     warnings: list[str] = []
 
     def domain(side: str, d: Domain) -> tuple[Store, Store, Normalise]:
         train, test = Store(folder / f"{side}-train"), Store(folder / f"{side}-test")
         statistics = folder / f"{side}.safetensors"
         if train.done and test.done and statistics.exists():
-            tensors = read(statistics)
-            return train, test, from_tensors(tensors, recipe.training.clip_sigma)
+            return train, test, from_tensors(tensor_files.read(statistics), clip)
         for target, images, views in ((train, d.train, True), (test, d.test, False)):
             shutil.rmtree(target.folder, ignore_errors=True)
-            store.cut(
-                images,
-                target.folder / "images.npy",
-                recipe.image,
-                train=views,
-                seed=recipe.training.seed,
-                progress=progress,
-            )
-        clip = recipe.training.clip_sigma
-        train, normalise, ratios = store.build(train.folder, encoder, levels, autocast, None, clip, progress)
-        test, _, _ = store.build(test.folder, encoder, levels, autocast, normalise, clip, progress)
+            path, seed = target.folder / "images.npy", recipe.training.seed
+            store.cut(images, path, recipe.image, train=views, seed=seed, progress=progress)
+        train, normalise, ratios = store.build(train.folder, encoder, levels, compute.autocast, None, clip, progress)
+        test, _, _ = store.build(test.folder, encoder, levels, compute.autocast, normalise, clip, progress)
         deepest = recipe.stages[0].level
         if not encoder.normalised:
             warnings.extend(check_participation({deepest: ratios[deepest]}, d.name))
-        write_tensors(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
+        tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
         return train, test, normalise
 
     made = Pair("a", "b").zip(domain, dataset.domains)
-    return Materials(
-        recipe,
-        catalogue,
-        ImageSpec(recipe.image.size),
-        encoder,
-        made.map(lambda m: m[2].to(device)),
-        made.map(lambda m: m[0]),
-        made.map(lambda m: m[1]),
-        device,
-        autocast,
-    ), warnings
+    train, test = made.map(lambda m: m[0]), made.map(lambda m: m[1])
+    return TrainingData(train, test, made.map(lambda m: m[2].to(compute.device)), compute.device), warnings

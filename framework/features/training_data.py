@@ -1,4 +1,4 @@
-"""What every stage of a run works with: stores, encoder, statistics, arithmetic.
+"""What training reads: both domains' stores and statistics.
 
 Stores hold, by the domain that the *source* is in, `level<i>` and `translated<i>` (that source's level i translated
 into the other domain).
@@ -6,46 +6,35 @@ into the other domain).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
-
 import numpy as np
 import torch
-from attrs import define
+from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..catalogue import Catalogue
-from ..contracts import Encoder
-from ..recipe.recipe import Recipe
-from ..spec import ImageSpec, LevelSpec, Pair
+from ..spec import Pair
 from .normalise import Normalise
 from .store import Store
 
 Rows = Pair[NDArray[np.int64]]
 
 
-@define(frozen=True, slots=False)
-class Materials:
-    """What every stage works with."""
+@frozen
+class TrainingData:
+    """Images and normalised features of both domains, on `device` when they are read."""
 
-    recipe: Recipe
-    catalogue: Catalogue
-    image: ImageSpec
-    encoder: Encoder
-    normalise: Pair[Normalise]
     train: Pair[Store]
     test: Pair[Store]
+    normalise: Pair[Normalise]
     device: torch.device
-    autocast: Callable[[], AbstractContextManager[Any]]
 
-    def level(self, number: int) -> LevelSpec:
-        """The encoder's level `number`."""
-        return self.encoder.pyramid[number]
+    @property
+    def sizes(self) -> Pair[int]:
+        """Rows of each domain's training store."""
+        return self.train.map(len)
 
     def features(self, number: int, rows: Rows) -> Pair[Tensor]:
-        """Real normalised features of both domains."""
+        """Real normalised features of level `number` of both domains."""
         return self.train.zip(lambda store, r: store.features(f"level{number}", r).to(self.device), rows)
 
     def images(self, rows: Rows) -> Pair[Tensor]:
@@ -54,8 +43,12 @@ class Materials:
 
     def translated(self, number: int, rows: Rows) -> Pair[Tensor]:
         """Level `number`'s translations by the domain that they are in: .b from a's rows, .a from b's."""
+        return self.train.zip(lambda store, r: store.features(f"translated{number}", r).to(self.device), rows).swap()
 
-        def read(store: Store, r: NDArray[np.int64]) -> Tensor:
-            return store.features(f"translated{number}", r).to(self.device)
 
-        return self.train.zip(read, rows).swap()
+class Untranslated(TrainingData):
+    """Before any level is trained: the target domain's own features stand for translations."""
+
+    def translated(self, number: int, rows: Rows) -> Pair[Tensor]:
+        """Real features of the domain that a translation would be in."""
+        return self.features(number, rows.swap().zip(lambda r, n: r % n, self.sizes))  # one domain may be smaller

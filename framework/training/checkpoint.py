@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..support import atomic
-
-Tensors = dict[str, Tensor]
+from ..support import atomic, tensor_files
+from ..support.tensor_files import Tensors
 
 
 def save(folder: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Writes a checkpoint and forgets the one before it."""
     name = f"checkpoint-{meta['stage']}-{meta['step']}.safetensors"
-    write_tensors(folder / name, tensors)
+    tensor_files.write(folder / name, tensors)
     atomic.write_json(folder / "checkpoint.json", {"file": name, "sha256": atomic.sha256(folder / name), **meta})
     _forget(folder, but=name)
 
@@ -46,23 +41,7 @@ def load(folder: Path) -> tuple[Tensors, dict[str, Any]] | None:
             expected=f"sha256 {meta['sha256'][:12]}…",
             cure="Delete checkpoint.json to start this stage again.",
         )
-    return read(path), meta
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """A safetensors file, atomically."""
-    whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-
-    def fill(part: Path) -> None:
-        try:
-            save_file(whole, part)
-        except SafetensorError as error:  # holds the system's code in its text only
-            code = re.search(r"os error (\d+)", str(error))
-            if code is None:
-                raise
-            raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
-
-    atomic.write(path, fill)
+    return tensor_files.read(path), meta
 
 
 def clear(folder: Path) -> None:
@@ -76,15 +55,6 @@ def _forget(folder: Path, but: str = "") -> None:
     for path in folder.glob("checkpoint-*.safetensors"):
         if path.name != but:
             path.unlink(missing_ok=True)
-
-
-def read(path: Path) -> Tensors:
-    """All tensors of a safetensors file; InputError when it is not one."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except Exception as error:
-        raise InputError(str(path), found=f"not a readable safetensors file ({error})") from None
 
 
 def _pointer(folder: Path) -> dict[str, Any] | None:

@@ -16,9 +16,10 @@ import torch
 from attrs import define
 from torch import Tensor, nn
 
+from ..bundle.networks import Networks
 from ..contracts import AdversarialLoss, parameters_of
 from ..errors import RunError
-from ..features.training_data import Rows
+from ..features.training_data import Rows, TrainingData
 from ..spec import Pair
 from ..views import Detached
 from . import checkpoint
@@ -28,37 +29,41 @@ from .stages import Stage
 class Watcher(Protocol):
     """What the run wants to know while a stage trains."""
 
-    def after(self, trainee: Trainee, values: Mapping[str, float]) -> None:
+    def after(self, state: TrainState, values: Mapping[str, float]) -> None:
         """After every step, with this step's weighted terms: a chance to report and to save."""
 
 
 @define
-class Trainee:
+class TrainState:
     """A stage's moving parts, all of which a checkpoint holds."""
 
     stage: Stage
     optimiser: torch.optim.Optimizer
     critic_optimisers: list[torch.optim.Optimizer]
-    average: nn.ModuleDict
+    average: Networks
+    """The networks' moving average, which is what is kept."""
     step: int = 0
     critic_step: int = 0
 
     @classmethod
-    def of(cls, stage: Stage) -> Trainee:
+    def of(cls, stage: Stage) -> TrainState:
         """Fresh optimisers and average."""
         s = stage.schedule
-        groups = [
-            {"params": parameters_of(module), "scale": stage.rates.get(name, 1.0)}
-            for name, module in stage.modules.items()
+        translators, inverters = stage.networks.translators.items(), stage.networks.inverters.values()
+        groups: list[dict[str, Any]] = [
+            *({"params": parameters_of(pair), "scale": stage.rates.get(i, 1.0)} for i, pair in translators),
+            *({"params": parameters_of(net), "scale": 1.0} for pair in inverters for net in pair),
         ]
         optimiser = _adam(groups, s.learning_rate, s.betas)
+        average = copy.deepcopy(stage.networks)
+        average.modules.eval()
         critics = [_adam([{"params": parameters_of(*a.critics)}], a.learning_rate, a.betas) for a in stage.adversaries]
-        return cls(stage, optimiser, critics, copy.deepcopy(stage.modules).eval())
+        return cls(stage, optimiser, critics, average)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the training's state."""
-        made = checkpoint.module_tensors("modules", self.stage.modules)
-        made |= checkpoint.module_tensors("average", self.average)
+        made = checkpoint.module_tensors("modules", self.stage.networks.modules)
+        made |= checkpoint.module_tensors("average", self.average.modules)
         made |= checkpoint.optimiser_tensors("optimiser", self.optimiser)
         for k, (loss, optimiser) in enumerate(zip(self.stage.adversaries, self.critic_optimisers)):
             made |= checkpoint.module_tensors(f"loss{k}", loss)
@@ -71,8 +76,8 @@ class Trainee:
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Back to a checkpoint."""
-        checkpoint.restore_module("modules", self.stage.modules, tensors)
-        checkpoint.restore_module("average", self.average, tensors)
+        checkpoint.restore_module("modules", self.stage.networks.modules, tensors)
+        checkpoint.restore_module("average", self.average.modules, tensors)
         checkpoint.restore_optimiser("optimiser", self.optimiser, tensors)
         for k, (loss, optimiser) in enumerate(zip(self.stage.adversaries, self.critic_optimisers)):
             checkpoint.restore_module(f"loss{k}", loss, tensors)
@@ -80,54 +85,54 @@ class Trainee:
         self.step, self.critic_step = int(meta["step"]), int(meta["critic_step"])
 
 
-Autocast = Callable[[], AbstractContextManager[Any]]
+Autocast = Callable[[], AbstractContextManager[None]]
 
 
-def train_stage(trainee: Trainee, sizes: Pair[int], seed: int, autocast: Autocast, watcher: Watcher) -> None:
-    """Trains a stage from where it is to its end. `sizes` are the rows of each domain's store."""
-    trainee.stage.modules.train()
-    while trainee.step < trainee.stage.schedule.steps:
-        values = train_step(trainee, sizes, seed, autocast)
-        check_finite(trainee.stage, trainee.step, values)
-        watcher.after(trainee, values)
+def train_stage(state: TrainState, data: TrainingData, seed: int, autocast: Autocast, watcher: Watcher) -> None:
+    """Trains a stage from where it is to its end."""
+    state.stage.networks.modules.train()
+    while state.step < state.stage.schedule.steps:
+        values = train_step(state, data, seed, autocast)
+        check_finite(state.stage, state.step, values)
+        watcher.after(state, values)
 
 
-def train_step(trainee: Trainee, sizes: Pair[int], seed: int, autocast: Autocast) -> dict[str, float]:
+def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autocast) -> dict[str, float]:
     """One update of the stage's networks and, before it, of the critics; returns the weighted terms."""
-    stage, schedule, step = trainee.stage, trainee.stage.schedule, trainee.step
+    stage, schedule, step = state.stage, state.stage.schedule, state.step
     done = step / schedule.steps
     seed_step(seed, stage.index, step)
-    set_rates(trainee, done)
+    set_rates(state, done)
     values: dict[str, Tensor] = {}
 
     # the critics' turns; the last one's batch also serves the translators
     active = stage.active(done)
     adversaries = [loss for _, loss in active.values() if isinstance(loss, AdversarialLoss)]
     for turn in range(1, max((a.steps for a in adversaries), default=0)):
-        view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, turn))
+        view = stage.view(data, draw(data.sizes, schedule.batch, seed, stage.index, step, turn))
         with torch.no_grad(), autocast():
             for name in sorted({name for a in adversaries if turn < a.steps for name in a.needs}):
                 getattr(view, name)
-        update_critics(trainee, adversaries, view, turn, autocast, values)
-    view = stage.view(draw(sizes, schedule.batch, seed, stage.index, step, 0))
+        update_critics(state, adversaries, view, turn, autocast, values)
+    view = stage.view(data, draw(data.sizes, schedule.batch, seed, stage.index, step, 0))
     if adversaries:
         with autocast():
             _ = view.fake
-        update_critics(trainee, adversaries, view, 0, autocast, values)
+        update_critics(state, adversaries, view, 0, autocast, values)
 
     # the translators' turn
     with autocast(), frozen(*(a.critics for a in adversaries)):
         terms = {name: use.weight * total(loss.terms(view)) for name, (use, loss) in active.items()}
-    trainee.optimiser.zero_grad(set_to_none=True)
+    state.optimiser.zero_grad(set_to_none=True)
     total(terms).backward()
-    trainee.optimiser.step()
-    trainee.step += 1
-    update_average(trainee)
+    state.optimiser.step()
+    state.step += 1
+    update_average(state)
     return {name: float(v.detach()) for name, v in {**terms, **values}.items()}
 
 
 def update_critics(
-    trainee: Trainee,
+    state: TrainState,
     adversaries: list[AdversarialLoss],
     view: Any,
     turn: int,
@@ -135,20 +140,20 @@ def update_critics(
     values: dict[str, Tensor],
 ) -> None:
     """One update of each adversary's critics that still has a turn."""
-    detached, everyone = Detached(view), trainee.stage.adversaries
+    detached, everyone = Detached(view), state.stage.adversaries
     for loss in adversaries:
         if turn >= loss.steps:
             continue
-        optimiser = trainee.critic_optimisers[everyone.index(loss)]
+        optimiser = state.critic_optimisers[everyone.index(loss)]
         optimiser.zero_grad(set_to_none=True)
         with autocast():
-            terms = loss.critic_terms(detached, trainee.critic_step)
+            terms = loss.critic_terms(detached, state.critic_step)
         loss_now = total(terms)
         if loss_now.requires_grad:  # a loss may have called backward itself
             loss_now.backward()
         optimiser.step()
         values.update({f"critic{everyone.index(loss) or ''}/{name}": v for name, v in terms.items()})
-    trainee.critic_step += 1
+    state.critic_step += 1
 
 
 def draw(sizes: Pair[int], batch: int, seed: int, stage: int, step: int, turn: int) -> Rows:
@@ -162,28 +167,28 @@ def seed_step(seed: int, stage: int, step: int) -> None:
     torch.manual_seed(int(np.random.SeedSequence([seed, stage, step]).generate_state(1, np.uint64)[0] >> 1))
 
 
-def set_rates(trainee: Trainee, done: float) -> None:
+def set_rates(state: TrainState, done: float) -> None:
     """A short ramp, the warm-up rate, the constant rate, then linear decay to 5 %."""
-    s = trainee.stage.schedule
-    rise = min(1.0, (trainee.step + 1) / s.ramp_steps) if s.ramp_steps else 1.0
+    s = state.stage.schedule
+    rise = min(1.0, (state.step + 1) / s.ramp_steps) if s.ramp_steps else 1.0
     fall = (
         rise if done < s.decay_from or s.decay_from == 1 else rise - 0.95 * (done - s.decay_from) / (1 - s.decay_from)
     )
     rate = s.warm_up_rate if done < s.warm_up else s.learning_rate
-    for group in trainee.optimiser.param_groups:
+    for group in state.optimiser.param_groups:
         group["lr"] = rate * fall * group["scale"]
-    for loss, optimiser in zip(trainee.stage.adversaries, trainee.critic_optimisers):
+    for loss, optimiser in zip(state.stage.adversaries, state.critic_optimisers):
         optimiser.param_groups[0]["lr"] = loss.learning_rate * fall
 
 
 @torch.no_grad()
-def update_average(trainee: Trainee) -> None:
+def update_average(state: TrainState) -> None:
     """Moving average of the weights, quicker at first so that the start is forgotten."""
-    decay = min(trainee.stage.schedule.ema, trainee.step / (trainee.step + 10))
-    kept: list[Tensor] = list(trainee.average.parameters())
-    new: list[Tensor] = list(trainee.stage.modules.parameters())
+    decay = min(state.stage.schedule.ema, state.step / (state.step + 10))
+    kept: list[Tensor] = list(state.average.modules.parameters())
+    new: list[Tensor] = list(state.stage.networks.modules.parameters())
     torch._foreach_lerp_(kept, new, 1.0 - decay)
-    for target, source in zip(trainee.average.buffers(), trainee.stage.modules.buffers()):
+    for target, source in zip(state.average.modules.buffers(), state.stage.networks.modules.buffers()):
         target.copy_(source)
 
 

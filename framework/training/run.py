@@ -1,39 +1,34 @@
-"""A training run, from recipe to bundle: prepare the data once, train each stage, write the bundle. Resumable.
-
-out/run.json  recipe.json  events.jsonl  store/…  stages/<name>.safetensors  samples/…  checkpoint…  bundle/
-"""
+"""A training run, from recipe to bundle: prepare the data once, train each stage, write the bundle. Resumable."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from attrs import evolve
+from attrs import asdict, define, evolve
 from numpy.typing import NDArray
-from torch import nn
 
 from ..bundle import bundle
+from ..bundle.networks import Networks
 from ..catalogue import Catalogue
-from ..contracts import TranslatorPair
 from ..data.dataset import Dataset
 from ..errors import InputError, RunError
 from ..features import prepare
-from ..features.training_data import Materials
+from ..features.training_data import TrainingData
 from ..recipe.recipe import Recipe
-from ..support import atomic
+from ..spec import DIRECTIONS
+from ..support import atomic, tensor_files
+from ..support.device import Compute
 from ..support.progress import Reporter
-from . import checkpoint, samples
-from . import device as precision
-from . import run_state as begun
-from .after_stage import check_final, check_inverters, collapses, translate_stores
-from .events import Events
-from .loop import Trainee, train_stage
-from .networks import cascade_of, networks_of
-from .stages import Stage, build_stage, stage_names
-from .time_budget import Plan
+from . import checkpoint
+from .after_stage import check_final, check_inverters, check_translations, translate_stores
+from .loop import TrainState, train_stage
+from .run_state import RunFolder, RunState, resumed
+from .samples import Sampler
+from .setup import Setup
+from .stages import Stage, build_stage, rehearse, stage_names
+from .time_budget import TimeBudget
 from .watcher import RunWatcher
 
 HINT = "Use --resume to go on with the run in it, or --force to clear it."
@@ -56,189 +51,172 @@ def train(
     `minutes` scales every stage's images so that training takes about that long on this machine (measured first).
     `resume` goes on with the run in `out`, bit for bit as if it had not stopped; `force` clears the folder.
     """
-    out, catalogue, report = Path(out), catalogue or Catalogue.discover(), report or Reporter()
+    folder, catalogue, report = RunFolder(out), catalogue or Catalogue.discover(), report or Reporter()
     if resume:
-        state, recipe = begun.read(out, catalogue, recipe, minutes)
+        state, recipe = resumed(folder, catalogue, recipe, minutes)
     elif recipe is None:
         raise InputError("recipe", found="none", expected="one, or a run to resume")
     else:
-        state = begun.new(recipe, minutes, command)
+        state = RunState.new(recipe, minutes, command)
         if not force:
-            atomic.empty_folder(out, force=False, hint=HINT)
+            atomic.empty_folder(folder.path, force=False, hint=HINT)
     # a run keeps the arithmetic and the threads it began with: others would give other bits
-    device = precision.device()
-    state["threads"] = precision.use_threads(state.get("threads") or recipe.training.threads)
-    state.setdefault("precision", precision.choose(recipe.training.precision, device))
+    compute = Compute.chosen(state.threads or recipe.training.threads, state.precision or recipe.training.precision)
+    state.threads, state.precision = compute.threads, compute.precision
 
     dataset = dataset or catalogue.build("dataset", recipe.data)
     for line in dataset.set_aside:
         report.warn(line)
     if not recipe.image.size:
         recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
-    encoder = prepare.build_encoder(recipe, catalogue, device)
+    setup = Setup.of(recipe, catalogue, compute)
     if not resume:
         # whatever cannot work is refused before the folder is cleared and before hours are spent
-        prepare.rehearse(recipe, catalogue, encoder)
-        atomic.empty_folder(out, force=force, hint=HINT, keep=getattr(dataset, "sources", ()))
-        atomic.write_json(out / "recipe.json", recipe.plain())
-        atomic.write_json(out / "run.json", state)
-    with atomic.alone(out):
+        rehearse(setup)
+        atomic.empty_folder(folder.path, force=force, hint=HINT, keep=getattr(dataset, "sources", ()))
+        atomic.write_json(folder.recipe, recipe.plain())
+        state.write(folder)
+    with atomic.alone(folder.path):
         with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
-            materials, warnings = prepare.materials(
-                recipe,
-                catalogue,
-                dataset,
-                encoder,
-                out / "store",
-                device,
-                precision.autocast(state["precision"], device),
-                bar.advance,
-            )
-        _same_data(state, materials)
-        if not state.get("ready"):
-            materials = _planned(materials, state, report)
-            state.update(ready=True, warnings=sorted(warnings))
-            atomic.write_json(out / "recipe.json", materials.recipe.plain())
-            atomic.write_json(out / "run.json", state)
-        finished = _train_stages(materials, out, state, report)
-        _refuse_collapse(materials, out, state, finished)
-        _write_bundles(materials, out, state, finished, dataset)
-        state.update(done=True, warnings=sorted(set(state["warnings"])))
-        atomic.write_json(out / "run.json", state)
-    for line in state["warnings"]:
+            data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, bar.advance)
+        run = Run(folder, state, setup, data, report)
+        run.refuse_other_data()
+        if not state.ready:
+            run.settle(warnings)
+        networks, unrefined = run.train_stages()
+        run.refuse_collapse(networks)
+        run.write_bundles(networks, unrefined, dataset)
+        state.done = True
+        state.write(folder)
+    for line in state.warnings:
         report.warn(line)
-    return out / "bundle"
+    return folder.bundle
 
 
-def _planned(materials: Materials, state: dict[str, Any], report: Reporter) -> Materials:
-    """The materials with a recipe that takes the minutes asked for, if any were."""
-    if not state["minutes"]:
-        return materials
-    plan = Plan.measured(materials, report, state["minutes"])
-    recipe = plan.scaled_to(materials.recipe, state["minutes"])
-    state["seconds"] = plan.seconds(recipe)
-    arithmetic = f"{state['threads']} thread{'s' * (state['threads'] > 1)}, {state['precision']}"
-    report.say(f"training will take about {state['minutes']:g} minutes here ({arithmetic})")
-    return evolve(materials, recipe=recipe)
+@define
+class Run:
+    """A run at work."""
 
+    folder: RunFolder
+    state: RunState
+    setup: Setup
+    data: TrainingData
+    report: Reporter
 
-def _train_stages(materials: Materials, out: Path, state: dict[str, Any], report: Reporter) -> dict[str, nn.ModuleDict]:
-    """Trains what is not trained yet, in order; returns every stage's networks by its key."""
-    recipe, events = materials.recipe, Events(out / "events.jsonl")
-    finished: dict[str, nn.ModuleDict] = {}
-    names = stage_names(recipe)
-    with report.run([_steps(recipe, kind, k) for kind, k in names], state.get("seconds")):
-        for index in range(len(names)):
-            stage = build_stage(materials, index, finished)
-            weights = out / "stages" / f"{stage.name}.safetensors"
-            if weights.exists():
-                report.skip(index, stage.schedule.steps)
+    def refuse_other_data(self) -> None:
+        """Remembers the training images' hashes; InputError when a resumed run began with others."""
+        content = {side: store.content for side, store in zip("ab", self.data.train)}
+        if self.state.data and self.state.data != content:
+            raise InputError(
+                "the training images",
+                found="other images than this run began with",
+                expected="the same data",
+                cure="Give the same data, or begin a new run.",
+            )
+        self.state.data = content
+
+    def settle(self, warnings: list[str]) -> None:
+        """Fixes the recipe, with as many images as fit into the minutes asked for, if any were."""
+        state = self.state
+        if state.minutes:
+            budget = TimeBudget.measured(self.setup, self.data, self.report, state.minutes)
+            self.setup = evolve(self.setup, recipe=budget.scaled_to(self.setup.recipe, state.minutes))
+            state.seconds = budget.seconds(self.setup.recipe)
+            self.report.say(f"training will take about {state.minutes:g} minutes here ({self.setup.compute})")
+        state.ready = True
+        state.warn(*warnings)
+        atomic.write_json(self.folder.recipe, self.setup.recipe.plain())
+        state.write(self.folder)
+
+    def train_stages(self) -> tuple[Networks, Networks]:
+        """Trains what is not trained yet, in order; the networks, and those before refinement."""
+        recipe, finished, unrefined = self.setup.recipe, Networks(), Networks()
+        with self.report.run([stage.schedule.steps for stage in recipe.trained], self.state.seconds):
+            for index, (kind, _) in enumerate(stage_names(recipe)):
+                stage = build_stage(self.setup, index, finished)
+                self.train_stage(stage, finished)
+                unrefined = finished if kind == "refine" else finished.with_stage(stage.networks)
+                finished = finished.with_stage(stage.networks, refined=kind == "refine")
+        checkpoint.clear(self.folder.path)  # a kill just after the last stage's weights were written leaves one
+        return finished, unrefined
+
+    def train_stage(self, stage: Stage, finished: Networks) -> None:
+        """Trains a stage unless it is trained; its networks then hold what is kept, and are looked at."""
+        weights, modules = self.folder.weights(stage.name), stage.networks.modules
+        if weights.exists():
+            self.report.skip(stage.index, stage.schedule.steps)
+        else:
+            self._calibrate(stage)
+            if stage.learns:
+                self._learn(stage, finished)
             else:
-                _remember(stage, materials)
-                if stage.learns:
-                    _train(stage, materials, out, events, report, weights, finished)
-                else:
-                    checkpoint.write_tensors(weights, stage.modules.state_dict())
-                    report.skip(index, stage.schedule.steps)
-            stage.modules.load_state_dict(checkpoint.read(weights))
-            finished[stage.key] = stage.modules.eval()
-            if stage.kind == "translate":
-                state["warnings"] += translate_stores(stage, materials, events)
-            if stage.kind == "invert":
-                state["warnings"] += check_inverters(stage, materials)
-    checkpoint.clear(out)  # a kill just after the last stage's weights were written leaves one
-    return finished
+                tensor_files.write(weights, modules.state_dict())
+                self.report.skip(stage.index, stage.schedule.steps)
+        modules.load_state_dict(tensor_files.read(weights))
+        modules.eval()
+        if stage.kind == "translate":
+            translate_stores(stage, self.setup, self.data)
+            self._look(stage)
+        if stage.kind == "invert":
+            self.state.warn(*check_inverters(stage, self.setup, self.data))
 
+    def _calibrate(self, stage: Stage) -> None:
+        """Shows real features to translators that want some, evenly spread over each domain's."""
+        for pair in stage.networks.translators.values():
+            if pair.examples:
+                rows = self.data.sizes.map(partial(_spread, pair.examples))
+                pair.remember(self.data.features(stage.level, rows))
 
-def _remember(stage: Stage, materials: Materials) -> None:
-    """Shows real features to translators that want some, evenly spread over each domain's."""
-    for module in stage.modules.values():
-        if isinstance(module, TranslatorPair) and module.examples:
-            last = materials.train.map(lambda store: len(store) - 1)
-            rows = last.map(partial(_spread, module.examples))
-            module.remember(materials.features(stage.level, rows))
+    def _learn(self, stage: Stage, finished: Networks) -> None:
+        state, folder, training = TrainState.of(stage), self.folder, self.setup.recipe.training
+        saved = checkpoint.load(folder.path)
+        if saved and saved[1]["stage"] == stage.index:
+            state.restore(*saved)
+        folder.events.rewind(stage.index, state.step)
+        sampler = Sampler(self.setup, self.data, finished, folder.samples)
+        with (
+            self.report.training(stage.index, stage.title, stage.schedule.steps, state.step) as bar,
+            RunWatcher(folder.path, folder.events, bar, training, sampler) as watcher,
+        ):
+            train_stage(state, self.data, training.seed, self.setup.compute.autocast, watcher)
+        tensor_files.write(folder.weights(stage.name), state.average.modules.state_dict())
+        checkpoint.clear(folder.path)
 
+    def _look(self, stage: Stage) -> None:
+        """Keeps a translated level's health."""
+        if any(health.level == stage.level for health in self.state.health):
+            return
+        for health in check_translations(stage, self.data):
+            self.folder.events.add("health", stage=stage.index, step=stage.schedule.steps, **asdict(health))
+            self.state.health.append(health)
+            self.state.warn(*health.warnings)
+        self.state.write(self.folder)
 
-def _spread(count: int, last: int) -> NDArray[np.int64]:
-    return np.linspace(0, last, count).round().astype(np.int64)
-
-
-def _refuse_collapse(
-    materials: Materials, out: Path, state: dict[str, Any], finished: Mapping[str, nn.ModuleDict]
-) -> None:
-    collapsed = collapses(Events(out / "events.jsonl"))
-    for direction, nets in networks_of(materials.recipe, finished).items():
-        source, cascade = cascade_of(materials, direction, nets)
-        found, gone = check_final(cascade, source, direction)
-        state["warnings"] += found
-        collapsed += found if gone else []
-    if collapsed and not materials.recipe.training.ship_collapsed:
-        raise RunError(
-            f"the translation collapsed ({'; '.join(collapsed)})",
-            found="nothing worth a bundle",
-            cure=f"Look at {out / 'samples'}; train longer or change the losses' weights, in a new run "
-            "(training.ship_collapsed=true makes a bundle all the same).",
-        )
-
-
-def _write_bundles(
-    materials: Materials, out: Path, state: dict[str, Any], finished: Mapping[str, nn.ModuleDict], dataset: Dataset
-) -> None:
-    """The bundle and, where there is a refinement, the one without it to compare with."""
-    recipe = materials.recipe
-    facts = {key: state[key] for key in ("command", "precision", "threads", "data")}
-    facts["warnings"] = sorted(set(state["warnings"]))
-    for folder, refined in (("without-refine", False), ("bundle", True)):
-        if refined or recipe.refine:
-            bundle.write(
-                out / folder,
-                recipe,
-                materials.catalogue,
-                dataset.domains.map(lambda d: d.name),
-                materials.encoder,
-                materials.normalise,
-                networks_of(recipe, finished, refined=refined),
-                facts,
+    def refuse_collapse(self, networks: Networks) -> None:
+        """RunError when there is nothing worth a bundle."""
+        collapsed = [str(health) for health in self.state.health if health.collapsed]
+        for direction in DIRECTIONS:
+            cascade = networks.cascade(direction, self.setup.encoder, self.data.normalise)
+            warnings, gone = check_final(cascade, direction.source(self.data.test), direction)
+            self.state.warn(*warnings)
+            collapsed += warnings if gone else []
+        if collapsed and not self.setup.recipe.training.ship_collapsed:
+            raise RunError(
+                f"the translation collapsed ({'; '.join(collapsed)})",
+                found="nothing worth a bundle",
+                cure=f"Look at {self.folder.samples}; train longer or change the losses' weights, in a new run "
+                "(training.ship_collapsed=true makes a bundle all the same).",
             )
 
-
-def _same_data(state: dict[str, Any], materials: Materials) -> None:
-    content = {side: store.content for side, store in zip("ab", materials.train)}
-    if state.setdefault("data", content) != content:
-        raise InputError(
-            "the training images",
-            found="other images than this run began with",
-            expected="the same data",
-            cure="Give the same data, or begin a new run.",
-        )
+    def write_bundles(self, networks: Networks, unrefined: Networks, dataset: Dataset) -> None:
+        """The bundle and, where there is a refinement, the one without it to compare with."""
+        state, setup, domains = self.state, self.setup, dataset.domains.map(lambda d: d.name)
+        facts = {key: getattr(state, key) for key in ("command", "precision", "threads", "data", "warnings")}
+        parts = (setup.recipe, setup.catalogue, domains, setup.encoder, self.data.normalise)
+        if setup.recipe.refine:
+            bundle.write(self.folder.without_refine, *parts, unrefined, facts)
+        bundle.write(self.folder.bundle, *parts, networks, facts)
 
 
-def _steps(recipe: Recipe, kind: str, k: int) -> int:
-    if kind == "refine":
-        assert recipe.refine is not None
-        return recipe.refine.schedule.steps
-    return (recipe.inversions if kind == "invert" else recipe.stages)[k].schedule.steps
-
-
-def _train(
-    stage: Stage,
-    materials: Materials,
-    out: Path,
-    events: Events,
-    report: Reporter,
-    weights: Path,
-    finished: Mapping[str, nn.ModuleDict],
-) -> None:
-    trainee = Trainee.of(stage)
-    saved = checkpoint.load(out)
-    if saved and saved[1]["stage"] == stage.index:
-        trainee.restore(*saved)
-    events.rewind(stage.index, trainee.step)
-    training = materials.recipe.training
-    sizes = materials.train.map(len)
-    with report.training(stage.index, stage.title, stage.schedule.steps, trainee.step) as bar:
-        watcher = RunWatcher(out, events, bar, training, samples.Sampler(materials, stage, finished, out / "samples"))
-        with watcher:
-            train_stage(trainee, sizes, training.seed, materials.autocast, watcher)
-    checkpoint.write_tensors(weights, trainee.average.state_dict())
-    checkpoint.clear(out)
+def _spread(count: int, size: int) -> NDArray[np.int64]:
+    return np.linspace(0, size - 1, count).round().astype(np.int64)

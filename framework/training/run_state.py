@@ -1,29 +1,160 @@
-"""The state of a run that was begun, and that what resumes it asks for nothing else."""
+"""A run on disk: where its files are, and its state, which what resumes it must not contradict."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import attrs
+from attrs import define, field, frozen
 
 from ..catalogue import Catalogue
 from ..errors import InputError
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import resolve
+from ..spec import Direction
 from ..support import atomic
+from .events import Events
 
 FORMAT = "crosscade.run/1"
 FREE = ("$.training.checkpoint_seconds", "$.training.samples_seconds", "$.training.threads")
 """What may differ when a run goes on: it changes no bit of the result (the threads are the run's own all the same)."""
 
 
-def new(recipe: Recipe, minutes: float | None, command: str) -> dict[str, Any]:
-    """The state of a run that begins."""
-    return {
-        "format": FORMAT, "command": command, "minutes": minutes, "asked": recipe.plain(), "machine": machine(),
-    }  # fmt: skip
+@frozen
+class RunFolder:
+    """run.json  recipe.json  events.jsonl  store/…  stages/<name>.safetensors  samples/…  checkpoint…  bundle/"""
+
+    path: Path = field(converter=Path)
+
+    @property
+    def state(self) -> Path:
+        """How far the run is, and what it was begun with."""
+        return self.path / "run.json"
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run."""
+        return self.state.exists()
+
+    @property
+    def recipe(self) -> Path:
+        """Fully resolved, with the images that the minutes allow."""
+        return self.path / "recipe.json"
+
+    @property
+    def events(self) -> Events:
+        """Every number of the training, for people."""
+        return Events(self.path / "events.jsonl")
+
+    @property
+    def store(self) -> Path:
+        """Images and features, a folder a domain and split."""
+        return self.path / "store"
+
+    @property
+    def samples(self) -> Path:
+        """Pictures drawn on the way."""
+        return self.path / "samples"
+
+    @property
+    def bundle(self) -> Path:
+        """What the run was made for."""
+        return self.path / "bundle"
+
+    @property
+    def without_refine(self) -> Path:
+        """Where there is a refinement, the bundle before it."""
+        return self.path / "without-refine"
+
+    def weights(self, stage: str) -> Path:
+        """A finished stage's networks, by its name."""
+        return self.path / "stages" / f"{stage}.safetensors"
+
+    def read_recipe(self) -> dict[str, Any]:
+        """The resolved recipe as plain values."""
+        return atomic.read_json(self.recipe, "a resolved recipe")
+
+
+@frozen
+class StageHealth:
+    """How varied what a level makes of the test images is in a direction, 1 being like real features."""
+
+    level: int
+    direction: Direction = field(converter=Direction)
+    diversity: float
+    distinct: float
+    collapsed: bool
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        where = f"level {self.level} {self.direction}"
+        return f"{where}: translations vary {self.diversity:.2f} times as much as real features"
+
+
+def _healths(values: Any) -> list[StageHealth]:
+    return [v if isinstance(v, StageHealth) else StageHealth(**{**v, "warnings": tuple(v["warnings"])}) for v in values]
+
+
+@define
+class RunState:
+    """`run.json`."""
+
+    command: str
+    minutes: float | None
+    asked: Mapping[str, Any]
+    """The recipe as it was given, in plain values."""
+    machine: str
+    threads: int = 0
+    precision: str = ""
+    data: Mapping[str, str] = field(factory=dict)
+    """Hashes of the training images by domain."""
+    ready: bool = False
+    """Whether data and budget are settled, and `recipe.json` final."""
+    seconds: list[float] | None = None
+    """Expected of each stage, where minutes were asked for."""
+    health: list[StageHealth] = field(factory=list, converter=_healths)
+    """Of every level that has been translated, a direction each."""
+    warnings: list[str] = field(factory=list)
+    done: bool = False
+
+    @classmethod
+    def new(cls, recipe: Recipe, minutes: float | None, command: str) -> RunState:
+        """Of a run that begins."""
+        return cls(command, minutes, recipe.plain(), machine())
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> RunState:
+        """Of a run that was begun. Raises InputError when it is of another format, or lacks something."""
+        table = atomic.read_json(folder.state, "the state of a run")
+        if (version := table.pop("format", None)) != FORMAT:
+            raise InputError(
+                str(folder.state),
+                found=f"format {version!r}",
+                expected=FORMAT,
+                cure="Use the version of crosscade that began it, or begin again with --force.",
+            )
+        try:
+            return cls(**table)
+        except (TypeError, ValueError) as error:
+            raise InputError(str(folder.state), found=str(error), expected="the state of a run") from None
+
+    def write(self, folder: RunFolder) -> None:
+        """Into the run's folder, whole or not at all."""
+        atomic.write_json(folder.state, {"format": FORMAT, **attrs.asdict(self)})
+
+    def warn(self, *lines: str) -> None:
+        """Keeps warnings, each once."""
+        self.warnings = sorted({*self.warnings, *lines})
+
+    @property
+    def hardware(self) -> str:
+        """The machine that the run was begun on, and its arithmetic there."""
+        arithmetic = f"{self.threads} thread{'s' * (self.threads > 1)}, {self.precision}"
+        return ", ".join(part for part in (self.machine, arithmetic) if part)
 
 
 def machine() -> str:
@@ -36,39 +167,26 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} logical cores, {platform.system()}"
 
 
-def state_of(out: Path) -> dict[str, Any]:
-    """The state of the run in `out`. Raises InputError when it is of another format."""
-    state: dict[str, Any] = atomic.read_json(out / "run.json", "the state of a run")
-    if state.get("format") != FORMAT:
-        raise InputError(
-            str(out / "run.json"),
-            found=f"format {state.get('format')!r}",
-            expected=FORMAT,
-            cure="Use the version of crosscade that began it, or begin again with --force.",
-        )
-    return state
-
-
-def read(
-    out: Path, catalogue: Catalogue, recipe: Recipe | None, minutes: float | None
-) -> tuple[dict[str, Any], Recipe]:
-    """The state and the resolved recipe of the run in `out`; what a cut-off write left there is removed.
+def resumed(
+    folder: RunFolder, catalogue: Catalogue, recipe: Recipe | None, minutes: float | None
+) -> tuple[RunState, Recipe]:
+    """The state and the resolved recipe of a run that goes on; what a cut-off write left there is removed.
 
     Raises InputError when there is none, or when `recipe` or `minutes` are given and differ from what it began with.
     """
-    for name in ("recipe.json", "run.json"):
-        if not (out / name).exists():
+    for file in (folder.recipe, folder.state):
+        if not file.exists():
             raise InputError(
-                str(out / name),
+                str(file),
                 found="no such file",
                 expected="the folder of a run that was begun",
                 cure="Leave out --resume.",
             )
-    state = state_of(out)
-    asked = {"recipe": state.get("asked"), "minutes": state.get("minutes")}
-    now = {"recipe": recipe.plain() if recipe else asked["recipe"], "minutes": minutes or asked["minutes"]}
-    for path, was, wanted in _differences(asked, now, ""):
-        path = "$" + path.removeprefix(".recipe") if path.startswith(".recipe") else "--minutes"
+    state = RunState.read(folder)
+    asked = {"recipe": state.asked, "minutes": state.minutes}
+    now = {"recipe": recipe.plain() if recipe else state.asked, "minutes": minutes or state.minutes}
+    for key, was, wanted in _differences(asked, now, ""):
+        path = "$" + key.removeprefix(".recipe") if key.startswith(".recipe") else "--minutes"
         if path not in FREE:
             raise InputError(
                 f"--resume: {path}",
@@ -76,8 +194,8 @@ def read(
                 expected=f"{was!r}, which the run began with",
                 cure="Leave it out, or begin a new run.",
             )
-    atomic.clear_parts(out)
-    return state, resolve(atomic.read_json(out / "recipe.json", "a resolved recipe"), catalogue)
+    atomic.clear_parts(folder.path)
+    return state, resolve(folder.read_recipe(), catalogue)
 
 
 def _differences(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

@@ -2,66 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from attrs import frozen
 from numpy.typing import NDArray
-from torch import nn
 
+from ..bundle.networks import Networks
 from ..data.images import grid, write_png
-from ..features.store import to_images
-from ..features.training_data import Materials
+from ..features.store import Store, to_images
+from ..features.training_data import TrainingData
+from ..spec import DIRECTIONS, Direction
 from ..styles import run_seeded
-from .loop import Trainee
-from .stages import Stage
+from .loop import TrainState
+from .setup import Setup
 
-SHOWN = 6
+SHOWN = slice(0, 6)
 
 
+@frozen
 class Sampler:
     """Writes `samples/<stage>-<step>.png`: a row an image, first a -> b, then b -> a."""
 
-    def __init__(self, materials: Materials, stage: Stage, finished: Mapping[str, nn.ModuleDict], folder: Path) -> None:
-        self.materials, self.stage, self.finished, self.folder = materials, stage, finished, folder
+    setup: Setup
+    data: TrainingData
+    finished: Networks
+    folder: Path
 
     @torch.inference_mode()
-    def __call__(self, trainee: Trainee) -> None:
+    def __call__(self, state: TrainState) -> None:
         """A strip of the weights' moving average as it is now."""
-        rows = [row for side in "ab" for row in self._rows(side, trainee.average)]
-        write_png(self.folder / f"{self.stage.name}-{trainee.step:06d}.png", grid(rows))
+        rows: list[list[NDArray[np.uint8]]] = []
+        for direction in DIRECTIONS:
+            source = direction.source(self.data.test)
+            with self.setup.compute.autocast():
+                previews = [to_images(v) for v in self._previews(state, source, direction)]
+            rows += [list(row) for row in zip(np.asarray(source.array("images")[SHOWN]), *previews)]
+        write_png(self.folder / f"{state.stage.name}-{state.step:06d}.png", grid(rows))
 
-    def _rows(self, side: str, average: nn.ModuleDict) -> list[list[NDArray[np.uint8]]]:
-        m, stage = self.materials, self.stage
-        other = "b" if side == "a" else "a"
-        source = getattr(m.test, side)
-        shown = slice(0, SHOWN)
-        columns = [np.asarray(source.array("images")[shown])]
-        with m.autocast():
-            if stage.kind == "invert":
-                columns.append(to_images(average[f"inverter{stage.level}_{side}"](self._real(source, stage.level))))
+    def _previews(self, state: TrainState, source: Store, direction: Direction) -> list[torch.Tensor]:
+        stage, average = state.stage, state.average
+        if stage.kind == "invert":
+            return [direction.source(average.inverters[stage.level])(self._read(source, f"level{stage.level}"))]
+        inverters, previews, deeper = {**self.finished.inverters, **average.inverters}, [], None
+        for i in (s.level for s in self.setup.recipe.stages if s.level >= stage.level):
+            if i in average.translators:
+                net = direction.target(average.translators[i].into)
+                deeper = run_seeded(net, self._read(source, f"level{i}"), deeper, seed=0)
             else:
-                columns += self._translations(source, other, average)
-        return [[column[n] for column in columns] for n in range(len(columns[0]))]
+                deeper = self._read(source, f"translated{i}")
+            if i in inverters:
+                previews.append(direction.target(inverters[i])(deeper))
+        return previews
 
-    def _translations(self, source: Any, other: str, average: nn.ModuleDict) -> list[NDArray[np.uint8]]:
-        columns = []
-        deeper = None
-        for s in self.materials.recipe.stages:
-            name, inverter = f"translators{s.level}", f"inverter{s.level}_{other}"
-            if name in average:
-                pair: Any = average[name]
-                deeper = run_seeded(getattr(pair.into, other), self._real(source, s.level), deeper, seed=0)
-            else:
-                deeper = source.features(f"translated{s.level}", slice(0, SHOWN)).to(self.materials.device)
-            nets = average if inverter in average else self.finished.get(f"invert-{s.level}", nn.ModuleDict())
-            if inverter in nets:
-                columns.append(to_images(nets[inverter](deeper)))
-            if s.level == self.stage.level:
-                break
-        return columns
-
-    def _real(self, source: Any, level: int) -> torch.Tensor:
-        return source.features(f"level{level}", slice(0, SHOWN)).to(self.materials.device)
+    def _read(self, source: Store, name: str) -> torch.Tensor:
+        return source.features(name, SHOWN).to(self.data.device)

@@ -17,7 +17,7 @@ from ..recipe.recipe import Training
 from ..support.progress import Bar
 from . import checkpoint
 from .events import Events
-from .loop import Trainee
+from .loop import TrainState
 
 EVENTS_A_STAGE = 100
 
@@ -32,7 +32,7 @@ class RunWatcher:
     """Watches one stage. As a context it turns Ctrl-C and SIGTERM into: finish the step, save, say how to go on."""
 
     def __init__(
-        self, out: Path, events: Events, bar: Bar, training: Training, sample: Callable[[Trainee], None]
+        self, out: Path, events: Events, bar: Bar, training: Training, sample: Callable[[TrainState], None]
     ) -> None:
         self.out, self.events, self.bar, self.training, self.sample = out, events, bar, training, sample
         self._stopped = False
@@ -54,51 +54,51 @@ class RunWatcher:
             raise KeyboardInterrupt
         self._stopped = True
 
-    def after(self, trainee: Trainee, values: Mapping[str, float]) -> None:
+    def after(self, state: TrainState, values: Mapping[str, float]) -> None:
         """Called by the loop after every step."""
-        step, steps = trainee.step, trainee.stage.schedule.steps
+        step, steps = state.step, state.stage.schedule.steps
         if step % max(1, steps // EVENTS_A_STAGE) == 0 or step == steps:
             numbers = {k: round(v, 6) for k, v in values.items()}
             self.events.add(
                 "step",
-                stage=trainee.stage.index,
-                title=trainee.stage.title,
+                stage=state.stage.index,
+                title=state.stage.title,
                 step=step,
-                images=step * trainee.stage.schedule.batch,
+                images=step * state.stage.schedule.batch,
                 values=numbers,
             )
         self.bar.show(step, values)
         now = time.monotonic()
         if now - self._sampled >= self.training.samples_seconds or step == steps:
-            self.sample(trainee)
+            self.sample(state)
             self._sampled = time.monotonic()
         if self._stopped or (now - self._saved >= self.training.checkpoint_seconds and step < steps):
-            self.save(trainee)
+            self.save(state)
         if step == steps:
             self.events.add(
                 "stage",
-                stage=trainee.stage.index,
-                title=trainee.stage.title,
+                stage=state.stage.index,
+                title=state.stage.title,
                 step=step,
                 seconds=round(time.monotonic() - self._began, 2),
-                state_sha256=checkpoint.digest(trainee.tensors(), trainee.meta()),
+                state_sha256=checkpoint.digest(state.tensors(), state.meta()),
             )
         if self._stopped:
             raise InterruptedRunError(
-                f"stopped at {trainee.stage.title}, step {step} of {steps}", cure=f"Go on with: {self._how()}"
+                f"stopped at {state.stage.title}, step {step} of {steps}", cure=f"Go on with: {self._how()}"
             )
 
-    def save(self, trainee: Trainee) -> None:
+    def save(self, state: TrainState) -> None:
         """Saves a checkpoint unless a weight is not finite."""
-        tensors = trainee.tensors()
+        tensors = state.tensors()
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise RunError(
-                    f"{trainee.stage.title}, step {trainee.step}: '{name}'",
+                    f"{state.stage.title}, step {state.step}: '{name}'",
                     found="a non-finite weight",
                     cure="The last checkpoint is kept. Lower the stage's learning_rate.",
                 )
-        checkpoint.save(self.out, tensors, trainee.meta())
+        checkpoint.save(self.out, tensors, state.meta())
         self._saved = time.monotonic()
 
     def _how(self) -> str:

@@ -11,8 +11,9 @@ import torch
 from crosscade.framework import Catalogue, read, resolve
 from crosscade.framework.features import prepare
 from crosscade.framework.recipe.read import override
-from crosscade.framework.training import device as precision
-from crosscade.framework.training.loop import Trainee, train_step
+from crosscade.framework.support.device import Compute
+from crosscade.framework.training.loop import TrainState, train_step
+from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 from tests.benchmarks.conftest import STEPS, setting
 from tests.benchmarks.cyclegan_reference import CycleGan, critic, generator
@@ -31,21 +32,18 @@ class Ours:
     """The recipe `cyclegan` at the published widths on a few drawn pictures."""
 
     def __init__(self, folder: Path, size: int, batch: int, arithmetic: str) -> None:
-        catalogue, device = Catalogue.discover(), torch.device("cpu")
+        catalogue, compute = Catalogue.discover(), Compute(torch.device("cpu"), 1, arithmetic)
         settings = [*AS_PUBLISHED, "data.train=16", "data.test=4", "image.views=1", f"image.size={size}"]
         settings += [f"stages[0].schedule.batch={batch}", "stages[0].schedule.images=100000"]
         recipe = resolve(override(read("cyclegan", catalogue), settings), catalogue)
-        dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
-        encoder = prepare.build_encoder(recipe, catalogue, device)
-        self.autocast = precision.autocast(arithmetic, device)
-        self.materials, _ = prepare.materials(
-            recipe, catalogue, dataset, encoder, folder, device, self.autocast, lambda n: None
-        )
-        self.trainee = Trainee.of(build_stage(self.materials, 1, {}))
+        setup, dataset = Setup.of(recipe, catalogue, compute), catalogue.build("dataset", recipe.data)
+        self.autocast = compute.autocast
+        self.data, _ = prepare.training_data(recipe, dataset, setup.encoder, compute, folder, lambda n: None)
+        self.state = TrainState.of(build_stage(setup, 1))
 
     def step(self) -> None:
         """One update of everything, reading the pictures included."""
-        train_step(self.trainee, self.materials.train.map(len), 0, self.autocast)
+        train_step(self.state, self.data, 0, self.autocast)
 
 
 def convolution(size: int, batch: int, arithmetic: torch.dtype) -> Callable[[], object]:
@@ -76,8 +74,8 @@ def convolution_gain(size: int, batch: int) -> float:
 def test_training_step(size, batch, arithmetic, tmp_path, benchmark, pytestconfig):
     torch.set_num_threads(1)
     ours, plain = Ours(tmp_path, size, batch, arithmetic), CycleGan()
-    nets = ours.trainee.stage
-    assert count(nets.modules) == 2 * count(generator())
+    nets = ours.state.stage
+    assert count(nets.networks.modules) == 2 * count(generator())
     assert count(nets.adversaries[0].critic_a) == count(critic())
     images = [torch.rand(batch, 3, size, size) * 2 - 1 for _ in "ab"]
     took = []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,15 +17,16 @@ import torch
 from attrs import evolve, frozen
 from rich.filesize import decimal
 
-from ....framework import Catalogue, Dataset, Domain, Encoder, Image, ImageSet, Pair, Recipe, Reporter
+from ....framework import Catalogue, Dataset, Domain, Image, ImageSet, Pair, Recipe, Reporter
 from ....framework.features import prepare
 from ....framework.features.health import check_features
 from ....framework.features.normalise import participation_ratio
 from ....framework.features.store import BATCH
-from ....framework.features.training_data import Materials
-from ....framework.training import device as precision
-from ....framework.training.stages import stage_names
-from ....framework.training.time_budget import Plan
+from ....framework.features.training_data import TrainingData
+from ....framework.support.device import Compute
+from ....framework.training.setup import Setup
+from ....framework.training.stages import rehearse, stage_names
+from ....framework.training.time_budget import TimeBudget
 from .finding import OK, PROBLEM, WARNING, Line
 
 TESTED = 4
@@ -77,52 +77,45 @@ def measure(
         recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
     lines: list[Line] = []
     try:
-        device = precision.device()
-        encoder = prepare.build_encoder(recipe, catalogue, device)
-        lines.append(disk(*prepare.room(recipe, encoder, dataset), out))
-        prepare.rehearse(recipe, catalogue, encoder)
-        done = rehearse(recipe, catalogue, dataset, encoder, device, report)
+        setup = Setup.of(recipe, catalogue, Compute.as_it_is())
+        lines.append(disk(*prepare.room(recipe, setup.encoder, dataset), out))
+        rehearse(setup)
+        threads, precision = recipe.training.threads, recipe.training.precision
+        done = rehearsed(evolve(setup, compute=Compute.chosen(threads, precision)), dataset, report)
     except Exception as error:  # a component may raise anything, and that it does is what is to be told
         return recipe, [Line.of("recipe", error), *lines]
     fits = f"{recipe.encoder.use}, levels {', '.join(map(str, prepare.levels_of(recipe)))}, every stage took its steps"
-    return recipe, [Line(OK, "recipe", fits), *lines, expected_time(done), *memory(done, free, device)]
+    return recipe, [Line(OK, "recipe", fits), *lines, expected_time(done), *memory(done, free, setup.compute.device)]
 
 
-def rehearse(
-    recipe: Recipe, catalogue: Catalogue, dataset: Dataset, encoder: Encoder, device: torch.device, report: Reporter
-) -> Rehearsal:
+def rehearsed(setup: Setup, dataset: Dataset, report: Reporter) -> Rehearsal:
     """Encodes a few images and takes a few steps of every stage."""
-    threads = precision.use_threads(recipe.training.threads)
-    chosen = precision.choose(recipe.training.precision, device)
-    autocast = precision.autocast(chosen, device)
+    recipe, compute, size = setup.recipe, setup.compute, setup.recipe.image.size
     few = _FewOf(dataset, recipe.image.views)
-    size = recipe.image.size
-    with torch.no_grad(), autocast():  # the first time takes longer
-        encoder(torch.zeros(BATCH, 3, size, size, device=device), prepare.levels_of(recipe))
+    with torch.no_grad(), compute.autocast():  # the first time takes longer
+        setup.encoder(torch.zeros(BATCH, 3, size, size, device=compute.device), prepare.levels_of(recipe))
     with TemporaryDirectory(prefix="crosscade-doctor-") as folder:
-        # the clock of Plan: alone on a core it is the core's time, whatever else the machine does meanwhile
-        clock = time.process_time if device.type == "cpu" and threads == 1 else time.perf_counter
-        start = clock()
-        made, _ = prepare.materials(recipe, catalogue, few, encoder, Path(folder), device, autocast, _nobody)
-        each = (clock() - start) / prepare.total_steps(few, recipe)
+        start = compute.clock()
+        data, _ = prepare.training_data(recipe, few, setup.encoder, compute, Path(folder), _nobody)
+        each = (compute.clock() - start) / prepare.total_steps(few, recipe)
         seconds = {"encode": each * prepare.total_steps(dataset, recipe)}
-        plan = Plan.measured(made, report)
-        for (kind, _), spent in zip(stage_names(recipe), plan.seconds(recipe)):
+        budget = TimeBudget.measured(setup, data, report)
+        for (kind, _), spent in zip(stage_names(recipe), budget.seconds(recipe)):
             seconds[kind] = seconds.get(kind, 0.0) + spent
-        _check(made)
-    return Rehearsal(seconds, peak_memory(), f"{threads} thread{'s' * (threads > 1)}, {chosen}")
+        _check(setup, data)
+    return Rehearsal(seconds, peak_memory(), str(compute))
 
 
 def _nobody(_: int) -> None:
     pass
 
 
-def _check(made: Materials) -> None:
+def _check(setup: Setup, data: TrainingData) -> None:
     """A run's checks of as many rows as it will check: what the widest level takes is part of the peak."""
     # values a row: channels over the stride squared, times what all levels share
-    widest = max((made.level(s.level) for s in made.recipe.stages), key=lambda v: v.channels / v.stride**2)
+    widest = max((setup.level(s.level) for s in setup.recipe.stages), key=lambda v: v.channels / v.stride**2)
     name = f"level{widest.number}"
-    real: Pair[Any] = made.train.map(lambda store: store.features(name, np.arange(CHECKED) % len(store)))
+    real: Pair[Any] = data.train.map(lambda store: store.features(name, np.arange(CHECKED) % len(store)))
     participation_ratio(real.a)
     check_features(real.a, real.b, name)
 

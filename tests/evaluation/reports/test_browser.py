@@ -50,7 +50,7 @@ def pages(whole, tmp_path_factory):
         strips=tuple(strips),
         tables=(judged,),
         figures=(Figure("deepest features", png(images(9)[0]), "a note"),),
-        hardware=run_page.hardware({"threads": 2, "precision": "bfloat16"}),
+        hardware="a processor, 2 threads, bfloat16",
         durations=(*told.durations, ("a stage with a name of some length", 3000.0)),
         warnings=("no/break/" * 30,),
     )

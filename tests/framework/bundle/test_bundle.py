@@ -9,7 +9,7 @@ import torch
 from crosscade.framework import InputError, Translation, to_images
 from crosscade.framework.bundle import bundle
 from crosscade.framework.features.store import Store
-from crosscade.framework.training import checkpoint
+from crosscade.framework.support import tensor_files
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def pictures(whole):
     ],
 )
 def test_each_file_holds_the_network_that_was_trained_for_it(whole, folder, file, stage, prefix):
-    trained = checkpoint.read(whole / "stages" / f"{stage}.safetensors")
+    trained = tensor_files.read(whole / "stages" / f"{stage}.safetensors")
     expected = {k.removeprefix(prefix): v for k, v in trained.items() if k.startswith(prefix)}
-    found = checkpoint.read(whole / folder / f"{file}.safetensors")
+    found = tensor_files.read(whole / folder / f"{file}.safetensors")
     assert expected
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[k], expected[k]) for k in found)

@@ -7,10 +7,10 @@ import torch
 from crosscade.framework import ImageSet, RunError
 from crosscade.framework.features import store
 from crosscade.framework.recipe.recipe import ImageOptions
+from crosscade.framework.support.device import Compute
 from crosscade.framework.testing.tools import TinyEncoder
-from crosscade.framework.training.device import autocast
 
-FLOAT32 = autocast("float32", torch.device("cpu"))
+FLOAT32 = Compute(torch.device("cpu"), 1, "float32").autocast
 OPTIONS = ImageOptions(size=32, load=40, views=4)
 
 

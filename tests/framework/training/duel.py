@@ -1,21 +1,25 @@
 """A small stage that trains at once: two translators of random features, and critics that check what they are shown."""
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import torch
 from torch import nn
 
 from crosscade.framework import AdversarialLoss, Loss, NoOptions, Pair, TranslationView, TranslatorPair
+from crosscade.framework.bundle.networks import Networks
 from crosscade.framework.recipe.recipe import LossUse, Schedule
 from crosscade.framework.testing.tools import uniform
 from crosscade.framework.testing.views import TinyTranslator
 from crosscade.framework.training import checkpoint
-from crosscade.framework.training.loop import Trainee, train_step
+from crosscade.framework.training.loop import TrainState, train_step
 from crosscade.framework.training.stages import Stage
 
 SIZES = Pair(20, 30)
 NONE = Pair(None, None)
-DATA = SIZES.zip(lambda n, seed: uniform(n, 8, 6, 6, seed=seed), Pair(1, 2))
+FEATURES = SIZES.zip(lambda n, seed: uniform(n, 8, 6, 6, seed=seed), Pair(1, 2))
+DATA = SimpleNamespace(sizes=SIZES)
+"""All that the loop itself asks of the data; the stage's view has the features."""
 
 
 class Two(TranslatorPair):
@@ -61,19 +65,20 @@ class Duel(AdversarialLoss):
 def stage(*losses, **schedule) -> Stage:
     """One level's translation of random features."""
     torch.manual_seed(0)
-    modules = nn.ModuleDict({"translators1": Two()}).to(memory_format=torch.channels_last)
+    networks = Networks({1: Two().to(memory_format=torch.channels_last)})
     uses = [(LossUse(f"loss{k}", NoOptions(), *rest), loss) for k, (loss, *rest) in enumerate(losses)]
 
-    def view(rows):
-        return TranslationView(modules["translators1"].into, DATA.zip(lambda d, r: d[r], rows), NONE, NONE)
+    def view(data, rows):
+        assert data is DATA
+        return TranslationView(networks.translators[1].into, FEATURES.zip(lambda f, r: f[r], rows), NONE, NONE)
 
     settings = {"images": 40, "batch": 4, "learning_rate": 1e-2, "ema": 0.5} | schedule
-    return Stage(2, "translate", 1, modules, uses, Schedule(**settings), view)
+    return Stage(2, "translate", 1, networks, uses, Schedule(**settings), view)
 
 
-def steps(trainee: Trainee, n: int) -> list[dict[str, float]]:
-    return [train_step(trainee, SIZES, 5, nullcontext) for _ in range(n)]
+def steps(state: TrainState, n: int) -> list[dict[str, float]]:
+    return [train_step(state, DATA, 5, nullcontext) for _ in range(n)]
 
 
-def digest(trainee: Trainee) -> str:
-    return checkpoint.digest(trainee.tensors(), trainee.meta())
+def digest(state: TrainState) -> str:
+    return checkpoint.digest(state.tensors(), state.meta())

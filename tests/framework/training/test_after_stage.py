@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from crosscade.framework import Pair
+from crosscade.framework.bundle.networks import Networks
+from crosscade.framework.support.device import Compute
 from crosscade.framework.training.after_stage import check_inverters
 
 
@@ -28,7 +30,10 @@ class Images:
 
 
 def test_an_inverter_that_gives_black_is_named():
-    modules = nn.ModuleDict({"inverter5_a": Constant(-1, 1), "inverter5_b": Constant(-1, -1)})
-    materials = SimpleNamespace(test=Pair(Images(), Images()), device="cpu", autocast=torch.no_grad)
-    (warning,) = check_inverters(SimpleNamespace(modules=modules, level=5), materials)
+    networks = Networks({}, {5: Pair(Constant(-1, 1), Constant(-1, -1))})
+    data, setup = (
+        SimpleNamespace(test=Pair(Images(), Images()), device="cpu"),
+        SimpleNamespace(compute=Compute.as_it_is()),
+    )
+    (warning,) = check_inverters(SimpleNamespace(networks=networks, level=5), setup, data)
     assert warning.startswith("inverter of level 5, domain b: 100% black")

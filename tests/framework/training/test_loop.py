@@ -9,40 +9,40 @@ import torch
 from attrs import evolve
 
 from crosscade.framework import Loss, Pair, RunError
-from crosscade.framework.training.loop import Trainee, check_finite, draw, set_rates, train_stage
-from tests.framework.training.duel import SIZES, Duel, Same, stage, steps
+from crosscade.framework.training.loop import TrainState, check_finite, draw, set_rates, train_stage
+from tests.framework.training.duel import DATA, SIZES, Duel, Same, stage, steps
 
 
 def test_a_critic_step_moves_no_translator(monkeypatch):
     duel = Duel()
-    trainee = Trainee.of(stage((duel, 1.0)))
-    before = [[p.clone() for p in module.parameters()] for module in (trainee.stage.modules, duel)]
-    monkeypatch.setattr(trainee.optimiser, "step", lambda: None)
-    steps(trainee, 1)
-    after = [list(module.parameters()) for module in (trainee.stage.modules, duel)]
+    state = TrainState.of(stage((duel, 1.0)))
+    before = [[p.clone() for p in module.parameters()] for module in (state.stage.networks.modules, duel)]
+    monkeypatch.setattr(state.optimiser, "step", lambda: None)
+    steps(state, 1)
+    after = [list(module.parameters()) for module in (state.stage.networks.modules, duel)]
     assert all(torch.equal(p, q) for p, q in zip(before[0], after[0]))
     assert not any(torch.equal(p, q) for p, q in zip(before[1], after[1]))
 
 
 def test_a_translator_step_adds_nothing_to_the_critics_gradient(monkeypatch):
     duel = Duel()
-    trainee = Trainee.of(stage((duel, 1.0)))
+    state = TrainState.of(stage((duel, 1.0)))
     kept = []
-    step = trainee.critic_optimisers[0].step
+    step = state.critic_optimisers[0].step
     monkeypatch.setattr(
-        trainee.critic_optimisers[0], "step", lambda: (kept.extend(p.grad.clone() for p in duel.parameters()), step())
+        state.critic_optimisers[0], "step", lambda: (kept.extend(p.grad.clone() for p in duel.parameters()), step())
     )
-    steps(trainee, 1)
+    steps(state, 1)
     assert all(torch.equal(p.grad, k) for p, k in zip(duel.parameters(), kept))
 
 
 def test_critics_have_their_own_number_of_turns_and_a_count_of_updates():
     twice, once = Duel(steps=3), Duel(steps=1)
-    trainee = Trainee.of(stage((twice, 1.0), (once, 1.0)))
-    values = steps(trainee, 2)
+    state = TrainState.of(stage((twice, 1.0), (once, 1.0)))
+    values = steps(state, 2)
     assert twice.seen == [0, 1, 2, 3, 4, 5]
     assert len(once.seen) == 2
-    assert (trainee.step, trainee.critic_step) == (2, 6)
+    assert (state.step, state.critic_step) == (2, 6)
     assert {"loss0", "loss1", "critic/critic", "critic1/critic"} <= set(values[0])
 
 
@@ -59,9 +59,9 @@ def test_a_critics_turns_alone_make_what_it_needs_without_a_graph_and_nothing_el
             a, b = self.critics.zip(lambda d, x: (d(x) - 1).square().mean(), view.real)
             return {"critic": a + b}
 
-    trainee = Trainee.of(stage((Both(steps=3), 1.0)))
-    steps(trainee, 2)
-    assert trainee.critic_step == 6
+    state = TrainState.of(stage((Both(steps=3), 1.0)))
+    steps(state, 2)
+    assert state.critic_step == 6
 
 
 def test_one_critic_of_both_domains_is_updated_once():
@@ -70,7 +70,7 @@ def test_one_critic_of_both_domains_is_updated_once():
             super().__init__()
             self.critics = Pair(self.nets[0], self.nets[0])
 
-    (optimiser,) = Trainee.of(stage((One(), 1.0))).critic_optimisers
+    (optimiser,) = TrainState.of(stage((One(), 1.0))).critic_optimisers
     assert len(optimiser.param_groups[0]["params"]) == 2, "a weight and a bias"
 
 
@@ -89,13 +89,13 @@ def test_a_step_depends_on_seed_stage_and_step_alone():
 
 def test_the_rates_ramp_warm_up_hold_and_fall():
     made = stage((Duel(), 1.0), images=400, ramp_steps=4, warm_up=0.25, warm_up_rate=5e-2, decay_from=0.5)
-    made.rates = {"translators1": 0.5}
-    trainee = Trainee.of(made)
+    made.rates = {1: 0.5}
+    state = TrainState.of(made)
 
     def rate(step):
-        trainee.step = step
-        set_rates(trainee, step / made.schedule.steps)
-        return trainee.optimiser.param_groups[0]["lr"] / 0.5, trainee.critic_optimisers[0].param_groups[0]["lr"]
+        state.step = step
+        set_rates(state, step / made.schedule.steps)
+        return state.optimiser.param_groups[0]["lr"] / 0.5, state.critic_optimisers[0].param_groups[0]["lr"]
 
     expected = {0: (0.0125, 0.0025), 3: (0.05, 0.01), 24: (0.05, 0.01), 25: (0.01, 0.01), 50: (0.01, 0.01),
                 75: (0.00525, 0.00525), 100: (0.0005, 0.0005)}  # fmt: skip
@@ -104,17 +104,19 @@ def test_the_rates_ramp_warm_up_hold_and_fall():
 
 
 def test_what_is_kept_is_a_moving_average():
-    trainee = Trainee.of(stage((Same(), 1.0), ema=0.3))
-    name, weight = next(iter(trainee.stage.modules.named_parameters()))
+    state = TrainState.of(stage((Same(), 1.0), ema=0.3))
+    name, weight = next(iter(state.stage.networks.modules.named_parameters()))
     average = weight.detach().clone()
     for step in range(1, 8):
-        steps(trainee, 1)
+        steps(state, 1)
         decay = min(0.3, step / (step + 10))  # quicker at first
         average = decay * average + (1 - decay) * weight.detach()
-        torch.testing.assert_close(dict(trainee.average.named_parameters())[name], average)
-    none = Trainee.of(stage((Same(), 1.0), ema=0.0))
+        torch.testing.assert_close(dict(state.average.modules.named_parameters())[name], average)
+    none = TrainState.of(stage((Same(), 1.0), ema=0.0))
     steps(none, 2)
-    assert all(torch.equal(p, q) for p, q in zip(none.average.parameters(), none.stage.modules.parameters()))
+    assert all(
+        torch.equal(p, q) for p, q in zip(none.average.modules.parameters(), none.stage.networks.modules.parameters())
+    )
 
 
 def test_a_loss_starts_when_it_is_told_and_one_without_weight_never():
@@ -124,7 +126,7 @@ def test_a_loss_starts_when_it_is_told_and_one_without_weight_never():
 
     late = Duel()
     made = stage((Same(), 1.0), (late, 2.0, 0.5), (Forbidden(), 0.0))
-    values = steps(Trainee.of(made), made.schedule.steps)
+    values = steps(TrainState.of(made), made.schedule.steps)
     assert ["loss1" in v for v in values] == [False] * 5 + [True] * 5
     assert len(late.seen) == 5, "its critics wait as well"
 
@@ -132,7 +134,7 @@ def test_a_loss_starts_when_it_is_told_and_one_without_weight_never():
 def test_losses_of_one_name_keep_values_of_their_own():
     made = stage((Same(), 1.0), (Same(), 3.0))
     made.losses = [(evolve(use, use="same"), loss) for use, loss in made.losses]
-    (values,) = steps(Trainee.of(made), 1)
+    (values,) = steps(TrainState.of(made), 1)
     assert values["same#2"] == pytest.approx(3 * values["same"])
 
 
@@ -147,9 +149,9 @@ def test_a_stage_ends_after_its_images():
     class Count:
         seen: list[int] = []
 
-        def after(self, trainee, values):
-            self.seen.append(trainee.step)
+        def after(self, state, values):
+            self.seen.append(state.step)
 
-    trainee = Trainee.of(stage((Same(), 1.0), images=43))
-    train_stage(trainee, SIZES, 0, nullcontext, Count())
+    state = TrainState.of(stage((Same(), 1.0), images=43))
+    train_stage(state, DATA, 0, nullcontext, Count())
     assert Count.seen == list(range(1, 11))

@@ -1,21 +1,21 @@
 """A restored training goes on as if it had never stopped."""
 
 from crosscade.framework.training import checkpoint
-from crosscade.framework.training.loop import Trainee
+from crosscade.framework.training.loop import TrainState
 from tests.framework.training.duel import Duel, Same, digest, stage, steps
 
 
-def resumed(trainee: Trainee, path) -> Trainee:
+def resumed(trainee: TrainState, path) -> TrainState:
     """A fresh trainee restored from a checkpoint file."""
     checkpoint.save(path, trainee.tensors(), trainee.meta())
     tensors, meta = checkpoint.load(path)
-    fresh = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
+    fresh = TrainState.of(stage((Duel(), 1.0), (Same(), 1.0)))
     fresh.restore(tensors, meta)
     return fresh
 
 
 def test_a_restored_training_goes_on_to_the_same_bits(tmp_path):
-    trainee = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
+    trainee = TrainState.of(stage((Duel(), 1.0), (Same(), 1.0)))
     steps(trainee, 3)
     other = resumed(trainee, tmp_path)
     assert digest(other) == digest(trainee)
@@ -25,7 +25,7 @@ def test_a_restored_training_goes_on_to_the_same_bits(tmp_path):
 
 def test_moments_come_back_in_the_weights_memory_format(tmp_path, monkeypatch):
     """Fused Adam walks memory linearly: moments in another order than the weights are wrong updates, and no error."""
-    trainee = Trainee.of(stage((Duel(), 1.0), (Same(), 1.0)))
+    trainee = TrainState.of(stage((Duel(), 1.0), (Same(), 1.0)))
     steps(trainee, 3)
     right = resumed(trainee, tmp_path)
     for optimiser in (right.optimiser, *right.critic_optimisers):

@@ -6,27 +6,26 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
-from crosscade.framework import Catalogue, Pair, Reporter, resolve, train, write_png
+from crosscade.framework import Catalogue, Reporter, resolve, train, write_png
 from crosscade.framework.recipe.read import override
-from crosscade.framework.training import time_budget as plan
-from crosscade.framework.training.time_budget import MARGIN, Plan
+from crosscade.framework.training import time_budget
+from crosscade.framework.training.time_budget import MARGIN, TimeBudget
 from tests.framework.tiny import TABLE, tiny_recipe
 
-PLAN = Plan((((0.5, 1.0), (0.5, 3.0)), ((1.0, 0.5),), ((1.0, 0.25),), ((1.0, 2.0),)))
+BUDGET = TimeBudget((((0.5, 1.0), (0.5, 3.0)), ((1.0, 0.5),), ((1.0, 0.25),), ((1.0, 2.0),)))
 """Four stages; the first one's second half costs three times its first."""
 
 
 def test_seconds_weigh_the_parts_of_a_stage():
-    assert PLAN.seconds(tiny_recipe()) == pytest.approx([4 * s * MARGIN for s in (2.0, 0.5, 0.25, 2.0)])
+    assert BUDGET.seconds(tiny_recipe()) == pytest.approx([4 * s * MARGIN for s in (2.0, 0.5, 0.25, 2.0)])
 
 
 @pytest.mark.parametrize("minutes", [3.0, 60.0])
 def test_every_stage_is_scaled_alike_so_that_the_whole_takes_the_minutes(minutes):
     recipe = tiny_recipe()
-    scaled = PLAN.scaled_to(recipe, minutes)
-    assert sum(PLAN.seconds(scaled)) == pytest.approx(minutes * 60, rel=0.03)
+    scaled = BUDGET.scaled_to(recipe, minutes)
+    assert sum(BUDGET.seconds(scaled)) == pytest.approx(minutes * 60, rel=0.03)
     schedules = [s.schedule for s in (*scaled.inversions, *scaled.stages, scaled.refine)]
     assert len({s.images for s in schedules}) == 1, "they were equal and stay equal"
     assert scaled.stages[0].losses == recipe.stages[0].losses
@@ -47,18 +46,16 @@ def test_a_step_costs_what_it_does_on_average(monkeypatch, costs, least, steps, 
     def step(*_):
         clock[0] += left.pop(0)
 
-    monkeypatch.setattr(plan, "train_step", step)
-    monkeypatch.setattr(plan.time, "process_time", lambda: clock[0])
-    monkeypatch.setattr(plan.time, "perf_counter", lambda: clock[0])
-    monkeypatch.setattr(plan, "Trainee", SimpleNamespace(of=lambda stage: SimpleNamespace(step=0)))
+    monkeypatch.setattr(time_budget, "train_step", step)
+    monkeypatch.setattr(time_budget, "TrainState", SimpleNamespace(of=lambda stage: SimpleNamespace(step=0)))
     stage = SimpleNamespace(schedule=tiny_recipe().stages[0].schedule)
-    materials = SimpleNamespace(device=torch.device("cpu"), train=Pair([0], [0]), recipe=tiny_recipe(), autocast=None)
-    assert plan._seconds(stage, 0.5, materials, least) == pytest.approx(expected)
+    setup = SimpleNamespace(compute=SimpleNamespace(clock=lambda: clock[0], autocast=None), recipe=tiny_recipe())
+    assert time_budget._seconds(stage, 0.5, setup, None, least) == pytest.approx(expected)
     assert len(costs) - len(left) == steps
 
 
 def test_no_stage_vanishes():
-    scaled = PLAN.scaled_to(tiny_recipe(), 1e-6)
+    scaled = BUDGET.scaled_to(tiny_recipe(), 1e-6)
     assert [s.schedule.steps for s in scaled.stages] == [1, 1]
 
 

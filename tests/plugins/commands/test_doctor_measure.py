@@ -7,20 +7,20 @@ import torch
 
 from crosscade.framework import Catalogue, Reporter
 from crosscade.framework.features import prepare, store
-from crosscade.framework.training.device import autocast
+from crosscade.framework.support.device import Compute
+from crosscade.framework.training.setup import Setup
 from crosscade.plugins.commands.doctor import measure as doctor_measure
 from crosscade.plugins.commands.doctor.measure import Rehearsal, disk, expected_time, measure, memory
 from tests.framework.tiny import tiny_recipe
 
-CPU = torch.device("cpu")
+CPU = Compute(torch.device("cpu"), 1, "float32")
 CATALOGUE = Catalogue.discover()
 
 
 def parts(*settings: str):
     """A recipe, its dataset and its encoder."""
     recipe = tiny_recipe(*settings)
-    dataset = CATALOGUE.get("dataset", recipe.data.use).build(recipe.data.options)
-    return recipe, dataset, prepare.build_encoder(recipe, CATALOGUE, CPU)
+    return recipe, CATALOGUE.build("dataset", recipe.data), Setup.of(recipe, CATALOGUE, CPU).encoder
 
 
 def arrays(folder) -> int:
@@ -43,7 +43,7 @@ def test_room_on_the_way_is_the_most_that_lay_there(tmp_path, monkeypatch):
         return made
 
     monkeypatch.setattr(store, "new_array", watched)
-    prepare.materials(recipe, CATALOGUE, dataset, encoder, tmp_path, CPU, autocast("float32", CPU), lambda _: None)
+    prepare.training_data(recipe, dataset, encoder, CPU, tmp_path, lambda _: None)
     whole, peak = prepare.room(recipe, encoder, dataset)
     assert peak == max(held) > whole
 
@@ -78,7 +78,7 @@ def test_time_grows_with_the_images():
     many = CATALOGUE.get("dataset", "safari").build(longer.data.options)
     reporter = Reporter(quiet=True)
     short, long = (
-        doctor_measure.rehearse(r, CATALOGUE, d, encoder, CPU, reporter).seconds
+        doctor_measure.rehearsed(Setup(r, CATALOGUE, encoder, CPU), d, reporter).seconds
         for r, d in ((recipe, dataset), (longer, many))
     )
     assert long["encode"] > 5 * short["encode"]
@@ -107,7 +107,7 @@ def test_a_stage_that_fails_in_its_steps_is_a_line(tmp_path, monkeypatch):
     def broken(*_):
         raise RuntimeError("cannot allocate memory\nat some place")
 
-    monkeypatch.setattr(doctor_measure.Plan, "measured", broken)
+    monkeypatch.setattr(doctor_measure.TimeBudget, "measured", broken)
     recipe, dataset, _ = parts()
     _, lines = measure(recipe, CATALOGUE, dataset, tmp_path, Reporter(quiet=True))
     assert (lines[0].mark, lines[0].found) == ("problem", "RuntimeError: cannot allocate memory")
@@ -121,10 +121,10 @@ def test_a_day_is_long_and_memory_must_be_there():
     assert long.mark == "warning"
     assert long.found.startswith("about 3.5 days")
     assert "--minutes" in long.cure
-    assert [line.mark for line in memory(short, 3_000_000_000, CPU)] == ["ok"]
-    scarce = memory(short, 1_000_000_000, CPU)[0]
+    assert [line.mark for line in memory(short, 3_000_000_000, CPU.device)] == ["ok"]
+    scarce = memory(short, 1_000_000_000, CPU.device)[0]
     assert (scarce.mark, scarce.found) == ("problem", "2.0 GB at most in the rehearsal, 1.0 GB available")
-    assert "not measured" in memory(Rehearsal({}, None, ""), None, CPU)[0].found
+    assert "not measured" in memory(Rehearsal({}, None, ""), None, CPU.device)[0].found
 
 
 def test_this_machine_tells_its_memory():

@@ -1,4 +1,4 @@
-"""Which arithmetic is fast on this machine, and the device."""
+"""The device, the threads and the precision that a run computes with: others would give other bits."""
 
 from __future__ import annotations
 
@@ -7,13 +7,47 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 import torch
+from attrs import frozen
 from torch import nn
 
 
-def device() -> torch.device:
+@frozen
+class Compute:
+    """What a run computes with. In text like `2 threads, bfloat16`."""
+
+    device: torch.device
+    threads: int
+    precision: str
+
+    @classmethod
+    def chosen(cls, threads: int, precision: str) -> Compute:
+        """The GPU where there is one, so many threads (0: as many as are really free) and `precision` (or `auto`).
+
+        Sets torch's threads. What is left open is measured.
+        """
+        device, threads = best_device(), use_threads(threads)
+        return cls(device, threads, choose(precision, device))
+
+    @classmethod
+    def as_it_is(cls) -> Compute:
+        """To look whether networks fit: nothing is measured and nothing is set."""
+        return cls(best_device(), torch.get_num_threads(), "float32")
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context in which networks compute in this precision."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def clock(self) -> float:
+        """Seconds; alone on a core that core's own time, whatever else the machine does meanwhile."""
+        return time.process_time() if self.device.type == "cpu" and self.threads == 1 else time.perf_counter()
+
+    def __str__(self) -> str:
+        return f"{self.threads} thread{'s' * (self.threads > 1)}, {self.precision}"
+
+
+def best_device() -> torch.device:
     """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -41,11 +75,11 @@ def _free_threads() -> int:
     return min(typical, key=lambda n: typical[n])
 
 
-def choose(precision: str, where: torch.device) -> str:
+def choose(precision: str, device: torch.device) -> str:
     """`precision`, with `auto` decided by timing a convolution: bfloat16 when it is 1.3 times as fast."""
     if precision != "auto":
         return precision
-    if where.type == "cuda":
+    if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one core's own time, so that another program's load favours neither
@@ -74,8 +108,3 @@ def _convolution(clock: Callable[[], float] = time.perf_counter) -> Callable[[to
         return clock() - start
 
     return turn
-
-
-def autocast(precision: str, where: torch.device) -> Callable[[], AbstractContextManager[Any]]:
-    """A maker of autocast contexts for `float32` or `bfloat16`."""
-    return lambda: torch.autocast(where.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")

@@ -1,0 +1,89 @@
+"""A recipe's networks, and the cascades that they form."""
+
+# i level
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve, field, frozen
+from torch import nn
+
+from ..catalogue import Catalogue
+from ..contracts import Encoder, TranslatorPair
+from ..features.normalise import Normalise
+from ..recipe.recipe import Recipe
+from ..spec import Direction, ImageSpec, Pair
+from .cascade import Cascade
+
+
+@frozen(eq=False)
+class Networks:
+    """Translators and inverters by level, translators deep to shallow: all of a recipe's, or those of some stages.
+
+    `refined` are the shallowest level's inverters after refinement; its own still show what it had decided before.
+    """
+
+    translators: Mapping[int, TranslatorPair] = field(factory=dict)
+    inverters: Mapping[int, Pair[nn.Module]] = field(factory=dict)
+    refined: Pair[nn.Module] | None = None
+
+    @classmethod
+    def build(cls, recipe: Recipe, catalogue: Catalogue, encoder: Encoder) -> Networks:
+        """All of a recipe's, with fresh weights."""
+        parts = (recipe, catalogue, encoder)
+        return cls(
+            {stage.level: translators(*parts, stage.level) for stage in recipe.stages},
+            {stage.level: inverters(*parts, stage.level) for stage in recipe.inversions},
+            inverters(*parts, recipe.stages[-1].level),
+        )
+
+    @property
+    def final(self) -> Pair[nn.Module]:
+        """The inverters that make the image."""
+        return self.refined or self.inverters[min(self.translators)]
+
+    @property
+    def modules(self) -> nn.ModuleDict:
+        """What a stage trains, under its checkpoint's names: `translators<i>`, `inverter<i>_a`, `inverter<i>_b`."""
+        named: dict[str, nn.Module] = {f"translators{i}": pair for i, pair in self.translators.items()}
+        for i, pair in self.inverters.items():
+            named |= {f"inverter{i}_{side}": net for side, net in zip("ab", pair)}
+        return nn.ModuleDict(named)
+
+    def files(self, direction: Direction) -> dict[str, nn.Module]:
+        """What a bundle holds of a direction, by its files: `a2b/level<i>`, `a2b/inverter<i>`, `a2b/inverter`."""
+        named = {f"level{i}": direction.target(pair.into) for i, pair in self.translators.items()}
+        named |= {f"inverter{i}": direction.target(pair) for i, pair in self.inverters.items()}
+        named["inverter"] = direction.target(self.final)
+        return {f"{direction}/{name}": net for name, net in named.items()}
+
+    def cascade(self, direction: Direction, encoder: Encoder, normalise: Pair[Normalise]) -> Cascade:
+        """A direction's cascade, in eval mode."""
+        source, target = direction.turn(normalise)
+        into = {i: direction.target(pair.into) for i, pair in self.translators.items()}
+        previews = {i: direction.target(pair) for i, pair in self.inverters.items()}
+        return Cascade(encoder, source, target, into, direction.target(self.final), previews).eval()
+
+    def with_stage(self, trained: Networks, *, refined: bool = False) -> Networks:
+        """With what one more stage has trained."""
+        known = evolve(self, translators={**self.translators, **trained.translators})
+        if refined:
+            return evolve(known, refined=trained.final)
+        return evolve(known, inverters={**self.inverters, **trained.inverters})
+
+
+def translators(recipe: Recipe, catalogue: Catalogue, encoder: Encoder, level: int) -> TranslatorPair:
+    """A level's translators with fresh weights."""
+    k = next(k for k, stage in enumerate(recipe.stages) if stage.level == level)
+    deeper = encoder.pyramid[recipe.stages[k - 1].level] if k else None
+    facts = {"here": encoder.pyramid[level], "deeper": deeper, "image": ImageSpec(recipe.image.size)}
+    pair: TranslatorPair = catalogue.build("translator", recipe.stages[k].translator, **facts)
+    return pair
+
+
+def inverters(recipe: Recipe, catalogue: Catalogue, encoder: Encoder, level: int) -> Pair[nn.Module]:
+    """A level's inverters, one a domain, with fresh weights."""
+    use = next(stage.inverter for stage in recipe.inversions if stage.level == level)
+    facts = {"level": encoder.pyramid[level], "image": ImageSpec(recipe.image.size)}
+    return Pair("a", "b").map(lambda _: catalogue.build("inverter", use, **facts))

@@ -1,0 +1,56 @@
+"""What a run is built from before any data are read."""
+
+from __future__ import annotations
+
+import torch
+from attrs import frozen
+
+from ..catalogue import Catalogue
+from ..contracts import Encoder, freeze
+from ..errors import InputError
+from ..recipe.recipe import Recipe
+from ..spec import ImageSpec, LevelSpec
+from ..support.device import Compute
+
+
+@frozen
+class Setup:
+    """Enough to build every stage."""
+
+    recipe: Recipe
+    catalogue: Catalogue
+    encoder: Encoder
+    compute: Compute
+
+    @classmethod
+    def of(cls, recipe: Recipe, catalogue: Catalogue, compute: Compute) -> Setup:
+        """With the recipe's encoder, frozen. InputError for a level or an image size that does not fit it."""
+        image = recipe.image
+        if 0 < image.load < image.size:
+            raise InputError(
+                "$.image.load",
+                found=str(image.load),
+                expected=f"at least image.size = {image.size}",
+                cure="Leave it out: 9/8 of size.",
+            )
+        encoder: Encoder = catalogue.build("encoder", recipe.encoder)
+        stages = [(f"$.{key}[{k}]", s) for key in ("inversions", "stages") for k, s in enumerate(getattr(recipe, key))]
+        for path, stage in stages:
+            try:
+                level = encoder.pyramid[stage.level]
+            except InputError as error:
+                where = f"{error.where} @ {path}"
+                raise InputError(where, found=error.found, expected=error.expected, cure="Use another level.") from None
+            level.size(image.size)
+        freeze(encoder)
+        encoder = encoder.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(recipe, catalogue, encoder, compute)
+
+    @property
+    def image(self) -> ImageSpec:
+        """The images that the run works on."""
+        return ImageSpec(self.recipe.image.size)
+
+    def level(self, number: int) -> LevelSpec:
+        """The encoder's level `number`."""
+        return self.encoder.pyramid[number]
