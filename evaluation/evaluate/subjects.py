@@ -14,7 +14,6 @@ from ...exporters.runtime.exported import load as load_export
 from ...exporters.safety import manifest
 from ...framework import Bundle, Catalogue, Dataset, InputError, Pair
 from ...framework.bundle import bundle as bundles
-from ...framework.metrics.evaluate import load_size
 from ...framework.recipe.read import dataset_from
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.recipe.resolve import component
@@ -69,7 +68,7 @@ class Subject:
     def about(self, judged: Sequence[Judged], command: str, warnings: Sequence[str]) -> ReportData:
         """A page but for its pictures and tables."""
         counts = ", ".join(f"{len(j.strips[0])} for {j.title}" for j in judged)
-        cut = f"{self.image.size} px, centre crops of images loaded at {load_size(self.image)} px"
+        cut = f"{self.image.size} px, centre crops of images loaded at {self.image.short_side} px"
         return ReportData(
             title=judged[0].title.replace("→", "↔") if len(judged) > 1 else judged[0].title,
             summary="Each row is a test image that training never saw, and what became of it.",

@@ -26,7 +26,7 @@ from ...framework import (
     load,
 )
 from ...framework.features import health
-from ...framework.metrics.evaluate import evaluation_images, load_size
+from ...framework.metrics.evaluate import evaluation_images
 from ...framework.support import atomic
 from ..evaluate.judged import compare
 from ..metrics.image_statistics import POOLED, distances
@@ -100,7 +100,7 @@ def score(
     notes = (
         *notes,
         f"{counts} test images, {first.image.size} px, centre crops of images loaded at "
-        f"{load_size(first.recipe.image)} px; features in float32, distances in float64; final weights.",
+        f"{first.recipe.image.short_side} px; features in float32, distances in float64; final weights.",
         "All of it was measured by this command: no published number stands here.",
     )
     directions = []

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...framework import Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
+from ...framework.data.pixels import black
 from ..metrics.extractors import Extractor, Features
-from ..metrics.image_statistics import POOLED, black
+from ..metrics.image_statistics import POOLED
 from .network import GOOD
 
 

@@ -11,12 +11,12 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ...framework import Images, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
+from ...framework.data.pixels import DARK, FLAT, black
 from .extractors import Extractor, Features, Pooled
 
 DIVERSITY_LOW = 0.7
 NEAREST_LOW = 0.8
 SHARPNESS_LOW = 0.5
-BLACK_MAX, BLACK_STD = 8, 2
 POOLED = Pooled()
 
 
@@ -40,14 +40,6 @@ def gradient_energy(images: Images) -> float:
             difference = np.diff(grey, axis=axis)
             total, count = total + float((difference**2).sum()), count + difference.size
     return total / count
-
-
-def black(images: Images) -> NDArray[np.bool_]:
-    """Which images (N) are black or of one colour: maximum below 8 or standard deviation below 2, of 255."""
-    flat = images.reshape(len(images), -1)
-    # the deviation of grey values: a single colour has none, whatever its channels differ by
-    spread = np.array([image.mean(-1).std() for image in images])
-    return np.asarray((flat.max(1) < BLACK_MAX) | (spread < BLACK_STD))
 
 
 @frozen
@@ -137,7 +129,7 @@ class BlackOutputs(Metric):
         return {
             "black-outputs": Score(
                 float(found.mean()),
-                f"share with maximum below {BLACK_MAX} or grey deviation below {BLACK_STD}, of 255",
+                f"share with maximum below {DARK} or every channel's deviation below {FLAT}, of 255",
                 len(found),
                 "share",
                 False,

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...framework import Images, InputError, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
+from ...framework.data.pixels import black
 from ..judges.shape_data import silhouettes
 from .extractors import FEATURED_TRAIN, Features
-from .image_statistics import black
 from .jackknife import SPREAD, Rows, half_width
 
 MASK_SIZE = 64

@@ -11,7 +11,6 @@ import numpy as np
 
 from ...framework import DIRECTIONS, Bundle, Catalogue, Dataset, Images, Translation, load
 from ...framework.data.images import centre_crop
-from ...framework.metrics.evaluate import load_size
 from ...framework.training.run_state import RunFolder, RunState
 from .curves import training_curves
 from .figures import Figure
@@ -45,7 +44,7 @@ def about(run: Path, catalogue: Catalogue) -> ReportData:
 
 def translated(run: Path, bundle: Bundle, dataset: Dataset) -> tuple[Strip, ...]:
     """A strip each direction of a few of the dataset's test images, translated now."""
-    size, short = bundle.image.size, load_size(bundle.recipe.image)
+    size, short = bundle.image.size, bundle.recipe.image.short_side
     before = load(run / "without-refine", bundle.catalogue) if (run / "without-refine").exists() else None
     inverted = {s.level for s in bundle.recipe.inversions}
     names = [f"level {s.level}" for s in bundle.recipe.stages[:-1] if s.level in inverted]

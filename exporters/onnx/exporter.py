@@ -28,7 +28,6 @@ from ...framework import (
     option,
     write_png,
 )
-from ...framework.metrics.evaluate import load_size
 from ...framework.support import atomic
 from ..safety import manifest
 from ..safety.manifest import PRECISIONS, Direction, Golden, Manifest
@@ -131,7 +130,7 @@ def _names(bundle: Bundle, direction: str) -> Pair[str]:
 
 def _pictures(bundle: Bundle, direction: str, dataset: Dataset) -> Images:
     source = dataset.domains.a if direction == "a2b" else dataset.domains.b
-    return cropped(source.test, load_size(bundle.recipe.image), bundle.image.size, PARITY_IMAGES)
+    return cropped(source.test, bundle.recipe.image.short_side, bundle.image.size, PARITY_IMAGES)
 
 
 def _golden(out: Path, direction: str, images: Images, expected: Images) -> tuple[Golden, ...]:
@@ -181,7 +180,7 @@ def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direct
         licence=options.licence,
         directions=directions,
         files={path.relative_to(folder).as_posix(): manifest.file(path) for path in files},
-        load=load_size(bundle.recipe.image),
+        load=bundle.recipe.image.short_side,
         data=_data(bundle),
     )
 

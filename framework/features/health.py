@@ -8,6 +8,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..data.pixels import black
+
 DIVERSITY = 0.7
 DISTINCT = 0.25
 PARTICIPATION = 5.0
@@ -73,9 +75,8 @@ def check_participation(ratios: dict[int, float], domain: str) -> list[str]:
 
 
 def black_share(images: NDArray[np.uint8]) -> float:
-    """The share of (N, H, W, 3) images that are (nearly) one flat dark tone."""
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    return float(((flat.max(1) < 8) | (flat.std(1) < 2)).mean())
+    """The share of (N, H, W, 3) images that are black or of one colour."""
+    return float(black(images).mean())
 
 
 def check_images(images: NDArray[np.uint8], where: str) -> list[str]:

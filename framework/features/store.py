@@ -135,7 +135,7 @@ def cut(
     images: ImageSet, path: Path, options: ImageOptions, *, train: bool, seed: int, progress: Progress
 ) -> NDArray[np.uint8]:
     """Writes all views (train) or centre crops (test) of a set to `path` (N * K, size, size, 3), memory-mapped."""
-    load, views = options.load or round(options.size * 9 / 8), options.views if train else 1
+    load, views = options.short_side, options.views if train else 1
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}")
     try:

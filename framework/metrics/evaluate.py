@@ -78,7 +78,7 @@ class DirectionImages:
 
 def evaluation_images(dataset: Dataset, image: ImageOptions) -> dict[Direction, DirectionImages]:
     """Both directions' centre crops of the first images of each set, cropped as a recipe's `image` says."""
-    size, load = image.size, load_size(image)
+    size, load = image.size, image.short_side
     train = dataset.domains.map(lambda d: cropped(d.train, load, size, LOADED_TRAIN))
     test = dataset.domains.map(lambda d: cropped(d.test, load, size, LOADED_TEST))
     smallest = min(len(images) for images in (*train, *test))
@@ -121,11 +121,6 @@ def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: in
         dataset=dataset.name,
         load=load,
     )
-
-
-def load_size(image: ImageOptions) -> int:
-    """The short side at which a recipe's images are loaded before the crop."""
-    return image.load or round(image.size * 9 / 8)
 
 
 def _metrics(

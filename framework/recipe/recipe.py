@@ -80,6 +80,11 @@ class ImageOptions:
     views: int = option(2, "crops of each training image that are encoded once and kept", validators.gt(0))
     mirror: bool = option(True, "every second view is mirrored (paper: yes)")
 
+    @property
+    def short_side(self) -> int:
+        """Pixels of an image's shorter side before it is cropped."""
+        return self.load or round(self.size * 9 / 8)
+
 
 @frozen
 class Training:

@@ -22,7 +22,6 @@ from crosscade.framework import (
 )
 from crosscade.framework.features.normalise import Normalise, Statistics
 from crosscade.framework.features.prepare import build_encoder
-from crosscade.framework.metrics.evaluate import load_size
 
 TEST, CALIBRATION = 32, 128
 
@@ -47,7 +46,7 @@ def subject(bundle: str) -> Subject:
     dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
     if not recipe.image.size:
         recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
-    size, load_at = recipe.image.size, load_size(recipe.image)
+    size, load_at = recipe.image.size, recipe.image.short_side
     source = dataset.domains.a
     calibration = cropped(source.train, load_at, size, CALIBRATION)
     cascade = loaded.cascade("a2b") if loaded else fresh(recipe, catalogue, calibration)
