@@ -57,6 +57,9 @@ from .spec import Pair as Pair
 from .spec import PyramidSpec as PyramidSpec
 from .support.progress import Reporter as Reporter
 from .training.run import train as train
+from .views import Features as Features
 from .views import InversionView as InversionView
 from .views import RefineView as RefineView
 from .views import TranslationView as TranslationView
+from .views import View as View
+from .views import by_level as by_level

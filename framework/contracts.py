@@ -8,14 +8,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from .data.dataset import Dataset
+from .errors import InputError
 from .spec import Pair, PyramidSpec
-from .views import TranslationView
+from .views import TranslationView, View
+
+V = TypeVar("V", bound=View, contravariant=True)
 
 
 class Encoder(nn.Module, ABC):
@@ -37,6 +40,13 @@ class Encoder(nn.Module, ABC):
         Runs no deeper than the deepest of `levels`.
         """
 
+    def encode(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """The features as losses see them."""
+        if not self.exact:
+            return self(images, levels)
+        with torch.autocast(images.device.type, enabled=False):
+            return self(images.float(), levels)
+
     def train(self, mode: bool = True) -> Encoder:
         """Stays in eval mode whatever is asked: batch statistics of a frozen encoder must never move."""
         del mode
@@ -54,26 +64,38 @@ class TranslatorPair(nn.Module, ABC):
     (B, style_size) whose prior is N(0, 1), and encodes the styles of target-domain features with `net.style_of`.
     """
 
-    offers: frozenset[str] = frozenset({"fake", "cycled", "same"})
-    """What this pair's view can give to losses."""
+    view: type[TranslationView] = TranslationView
+    """The class of what losses read of a batch; its public attributes are what this pair gives them."""
     examples: int = 0
-    """How many real features of each domain `remember` is given before the stage is trained (0: it is not called)."""
+    """How many real features of each domain `calibrate` gets before the stage is trained (0: it is not called)."""
 
     @property
     @abstractmethod
     def into(self) -> Pair[nn.Module]:
         """The translator into each domain."""
 
-    def view(self, features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]) -> Any:
-        """What losses read of a batch, with all that `offers` names; the arguments are `TranslationView`'s."""
-        return TranslationView(self.into, features, condition, translated)
+    @property
+    def gives(self) -> frozenset[str]:
+        """What losses may read. InputError when the pair is written for the contract of before `view` was a class."""
+        old = [name for name in ("offers", "remember") if hasattr(self, name)]
+        if old or not isinstance(self.view, type):
+            raise InputError(
+                f"translator pair {type(self).__name__}",
+                found=f"`{old[0]}`" if old else "a method `view`",
+                expected="`calibrate`" if old == ["remember"] else "`view`, the class of its view",
+                cure="These are the names since what a view gives follows from its class.",
+            )
+        return self.view.gives()
 
-    def remember(self, features: Pair[Tensor]) -> None:
+    def calibrate(self, features: Pair[Tensor]) -> None:
         """Puts into buffers what the pair must know of the data without learning it: (`examples`, C_i, H_i, W_i)."""
 
 
-class Loss(nn.Module, ABC):
-    """A training objective. `terms` returns named, unweighted scalars; the stage weights and sums them."""
+class Loss(nn.Module, ABC, Generic[V]):
+    """A training objective. `terms` returns named, unweighted scalars; the stage weights and sums them.
+
+    `Loss[RefineView]` says which view it is for, to a type checker; several are a union, and `View` is any.
+    """
 
     needs: frozenset[str] = frozenset()
     """Attributes of the view that this loss reads; a recipe whose stage does not offer them is refused."""
@@ -81,11 +103,11 @@ class Loss(nn.Module, ABC):
     """Encoder levels that this loss reads from `encoded_*`; the view encodes once for all losses of a stage."""
 
     @abstractmethod
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: V) -> Mapping[str, Tensor]:
         """Scalars to minimise, by name, each summed over both domains."""
 
 
-class AdversarialLoss(Loss):
+class AdversarialLoss(Loss[V]):
     """A loss that owns its opponents: one critic a domain (or one for both), trained on `critic_terms`.
 
     `critics` are the modules that `terms` and `critic_terms` call. `learning_rate` and `betas` are the critics' own,
@@ -98,7 +120,7 @@ class AdversarialLoss(Loss):
     steps: int = 1
 
     @abstractmethod
-    def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
+    def critic_terms(self, view: V, step: int) -> Mapping[str, Tensor]:
         """Scalars that the critics minimise; `view` carries no gradient to the translators.
 
         `step` counts critic updates (for a cadence). A loss may call backward itself for a part of its gradient

@@ -11,11 +11,12 @@ from attrs import field, frozen, validators
 from .errors import InputError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
 @frozen
-class Pair(Generic[T]):
+class Pair(Generic[T_co]):
     """One thing for each domain, so that both go through one piece of code.
 
     >>> Pair(2, 3).zip(lambda x, y: x * y, Pair(10, 100))
@@ -24,14 +25,14 @@ class Pair(Generic[T]):
     Pair(a='GIRAFFE', b='ZEBRA')
     """
 
-    a: T
-    b: T
+    a: T_co
+    b: T_co
 
-    def swap(self) -> Pair[T]:
+    def swap(self) -> Pair[T_co]:
         """The thing of the other domain in each place."""
         return Pair(self.b, self.a)
 
-    def map(self, function: Callable[[T], U]) -> Pair[U]:
+    def map(self, function: Callable[[T_co], U]) -> Pair[U]:
         """`function` of each."""
         return Pair(function(self.a), function(self.b))
 
@@ -39,7 +40,7 @@ class Pair(Generic[T]):
         """`function(self.a, other.a, …)` and the same for b."""
         return Pair(function(self.a, *(o.a for o in others)), function(self.b, *(o.b for o in others)))
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         yield self.a
         yield self.b
 

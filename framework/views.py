@@ -2,97 +2,134 @@
 
 B batch, C channels, H W space; i level. Every `Pair` is by the domain that the tensor *is in*: `fake.b` is made from a.
 Translators are called `net(features, deeper)`, inverters `net(features)`. A translator with styles is given random ones
-for `fake`, and those of the real features for `cycled` and `same`.
+for `fake`, and those of the real features for `cycled` and `identity`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import torch
+from attrs import define
 from torch import Tensor, nn
 
 from .spec import Pair
 from .styles import run
 
 if TYPE_CHECKING:
-    from .contracts import Encoder
+    from .contracts import Encoder, TranslatorPair
+    from .features.normalise import Normalise
 
+M = TypeVar("M", Tensor, Tensor | None)
 Features = Mapping[int, Tensor]
+"""Maps (B, C_i, H_i, W_i) by level."""
+RENAMED = {"same": "identity", "same_patches": "identity_patches"}
 
 
-class TranslationView:
-    """One level's translators at work (Sec. 3, Fig. 2).
+class View:
+    """What losses may read of every stage; a subclass's public properties and annotated attributes are more of it."""
 
-    `features` are real normalised features of this level, `condition` those of the next deeper one (a_{i+1}, b_{i+1}),
-    `translated` the deeper level's translations by domain they are in (a~_{i+1}, b~_{i+1}); Nones at the deepest level.
-    """
-
-    def __init__(
-        self, into: Pair[nn.Module], features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]
-    ) -> None:
-        self.into, self.features, self.condition, self.translated = into, features, condition, translated
-
-    @property
+    @cached_property
     def real(self) -> Pair[Tensor]:
         """What critics compare `fake` with."""
-        return self.features
+        raise NotImplementedError
+
+    @cached_property
+    def fake(self) -> Pair[Tensor]:
+        """What critics judge."""
+        raise NotImplementedError
+
+    @cached_property
+    def features(self) -> Pair[Features]:
+        """Real normalised features."""
+        raise NotImplementedError
+
+    @classmethod
+    def gives(cls) -> frozenset[str]:
+        """The names of what losses may read."""
+        annotated = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
+        computed = {name for name in dir(cls) if isinstance(getattr(cls, name), property | cached_property)}
+        return frozenset(name for name in annotated | computed if not name.startswith("_"))
+
+    def detached(self) -> Self:
+        """The view for critics: the same attributes, cut off from the translators' graph."""
+        return cast(Self, Detached(self))
+
+
+@define(kw_only=True, slots=False, eq=False)
+class TranslationView(View):
+    """One level's translators at work (Sec. 3, Fig. 2).
+
+    `features` are those of this level, `condition` those of the next deeper one (a_{i+1}, b_{i+1}), `translated` the
+    deeper level's translations by domain they are in (a~_{i+1}, b~_{i+1}); Nones at the deepest level.
+    """
+
+    _pair: TranslatorPair
+    features: Pair[Features]
+    _condition: Pair[Tensor | None]
+    _translated: Pair[Tensor | None]
+
+    @cached_property
+    def _into(self) -> Pair[nn.Module]:
+        return self._pair.into
+
+    @cached_property
+    def real(self) -> Pair[Tensor]:
+        """This level's features."""
+        return self.features.map(shallowest)
 
     @cached_property
     def fake(self) -> Pair[Tensor]:
         """fake.b = G_B(a_i, b~_{i+1})."""
-        return self.into.zip(run, self.features.swap(), self.translated)
+        return self._into.zip(run, self.real.swap(), self._translated)
 
     @cached_property
-    def cycled(self) -> Pair[Tensor]:
-        """cycled.a = G_A(G_B(a_i, b~_{i+1}), a_{i+1}), to be like features.a."""
-        return self.into.zip(run, self.fake.swap(), self.condition, self.features)
+    def cycled(self) -> Pair[Features]:
+        """cycled.a = {i: G_A(G_B(a_i, b~_{i+1}), a_{i+1})}, to be like features.a."""
+        return self._levelled(self._into.zip(run, self.fake.swap(), self._condition, self.real))
 
     @cached_property
-    def same(self) -> Pair[Tensor]:
-        """same.a = G_A(a_i, a_{i+1}), to be like features.a."""
-        return self.into.zip(run, self.features, self.condition, self.features)
+    def identity(self) -> Pair[Features]:
+        """identity.a = {i: G_A(a_i, a_{i+1})}, to be like features.a."""
+        return self._levelled(self._into.zip(run, self.real, self._condition, self.real))
+
+    def _levelled(self, maps: Pair[Tensor]) -> Pair[Features]:
+        return by_level({min(self.features.a): maps})
 
 
-class InversionView:
+@define(kw_only=True, slots=False, eq=False)
+class InversionView(View):
     """One level's inverters at work: `images` (B, 3, H, W) in [-1, 1] and their normalised `features`.
-
-    `reconstructed` may hold only the first rows of `images`.
 
     `encode_levels` are the encoder levels that the stage's losses together want of the images.
     """
 
-    def __init__(
-        self,
-        inverters: Pair[nn.Module],
-        images: Pair[Tensor],
-        features: Pair[Tensor],
-        encoder: Encoder,
-        encode_levels: tuple[int, ...],
-    ) -> None:
-        self.inverters, self.images, self._features = inverters, images, features
-        self._encoder, self._levels = encoder, encode_levels
+    _inverters: Pair[nn.Module]
+    images: Pair[Tensor]
+    _features: Pair[Features]
+    _encoder: Encoder
+    _encode_levels: tuple[int, ...]
 
-    @property
-    def features(self) -> Pair[Tensor]:
-        """Real normalised features of the level."""
+    @cached_property
+    def features(self) -> Pair[Features]:
+        """Real normalised features of what is reconstructed."""
         return self._features
 
-    @property
+    @cached_property
     def real(self) -> Pair[Tensor]:
-        """The images, which critics compare `fake` with."""
+        """The images."""
         return self.images
 
     @cached_property
     def reconstructed(self) -> Pair[Tensor]:
-        """Each domain's inverter on its own features, to be like `images`."""
-        return self.inverters.zip(lambda net, x: net(x), self.features)
+        """Each domain's inverter on its own features, to be like `images`, or the first rows of them."""
+        return self._inverted(self.features)
 
-    @property
+    @cached_property
     def fake(self) -> Pair[Tensor]:
-        """What critics judge."""
+        """The same images."""
         return self.reconstructed
 
     @cached_property
@@ -106,98 +143,85 @@ class InversionView:
         """Raw encoder features of `reconstructed`."""
         return self._encode(self.reconstructed)
 
-    @property
+    @cached_property
     def encoded_fake(self) -> Pair[Features]:
         """Raw encoder features of `fake`."""
         return self.encoded_reconstructed
 
+    def _inverted(self, features: Pair[Features]) -> Pair[Tensor]:
+        return self._inverters.zip(lambda net, maps: net(shallowest(maps)), features)
+
     def _encode(self, images: Pair[Tensor]) -> Pair[Features]:
         n = len(images.a)
-        pictures = torch.cat([images.a, images.b])  # one pass for both domains
-        if self._encoder.exact:
-            with torch.autocast(pictures.device.type, enabled=False):
-                both = self._encoder(pictures.float(), self._levels)
-        else:
-            both = self._encoder(pictures, self._levels)
-        return Pair({i: f[:n] for i, f in both.items()}, {i: f[n:] for i, f in both.items()})
+        both = self._encoder.encode(torch.cat([images.a, images.b]), self._encode_levels)  # one pass for both domains
+        return by_level({i: Pair(f[:n], f[n:]) for i, f in both.items()})
 
 
+@define(kw_only=True, slots=False, eq=False)
 class RefineView(InversionView):
     """The shallowest translators and the inverters together, judged in pixel space.
 
-    `into` are the translators that learn, by level, deep to shallow, and `levels` their domains' real features. The
+    `into` are the translators that learn, by level, deep to shallow, and `features` their domains' real features. The
     first of them is given `condition` or `translated` from the frozen deeper level, each next one what the one before
     it made. `frozen` holds translations from before the refinement by level: those of the frozen deeper levels or, when
     all learn, the deepest's. `normalise` turns raw encoder features into the
     same normalised form, by domain. `share` of the rows are also reconstructed: there the networks see real features.
     """
 
-    def __init__(
-        self,
-        into: Mapping[int, Pair[nn.Module]],
-        inverters: Pair[nn.Module],
-        images: Pair[Tensor],
-        levels: Mapping[int, Pair[Tensor]],
-        condition: Pair[Any],
-        translated: Pair[Any],
-        frozen: Pair[Features],
-        normalise: Pair[Any],
-        encoder: Encoder,
-        encode_levels: tuple[int, ...],
-        share: float = 1.0,
-    ) -> None:
-        super().__init__(inverters, images, levels[min(levels)], encoder, encode_levels)
-        self._into, self._real, self._condition, self._translated = into, levels, condition, translated
-        self._frozen, self.normalise = frozen, normalise
-        self._rows = max(1, round(share * len(images.a)))
+    _into: Mapping[int, Pair[nn.Module]]
+    _condition: Pair[Tensor | None]
+    _translated: Pair[Tensor | None]
+    _frozen: Pair[Features]
+    normalise: Pair[Normalise]
+    _share: float = 1.0
 
-    def _chain(self, sources: Mapping[int, Pair[Tensor]], deeper: Pair[Any], *like: Any) -> Pair[Features]:
-        made: dict[int, Pair[Tensor]] = {}
+    def _chain(
+        self, sources: Pair[Features], deeper: Pair[Tensor | None], styles: Pair[Features] | None = None
+    ) -> Pair[Features]:
+        chained: dict[int, Pair[Tensor]] = {}
         for i, into in self._into.items():
-            deeper = made[i] = into.zip(run, sources[i], deeper, *(styles[i] for styles in like))
-        return Pair({i: p.a for i, p in made.items()}, {i: p.b for i, p in made.items()})
+            like = [at_level(styles, i)] if styles else []
+            deeper = chained[i] = into.zip(run, at_level(sources, i), deeper, *like)
+        return by_level(chained)
 
     @cached_property
-    def features(self) -> Pair[Features]:  # type: ignore[override]
-        """Real features of the rows that are reconstructed, by level."""
-        rows = {i: p.map(self._some) for i, p in self._real.items()}
-        return Pair({i: p.a for i, p in rows.items()}, {i: p.b for i, p in rows.items()})
+    def features(self) -> Pair[Features]:
+        """Real features of the rows that are reconstructed."""
+        return self._features.map(lambda maps: {i: self._some(x) for i, x in maps.items()})
 
     @cached_property
-    def same(self) -> Pair[Features]:
-        """Translators on their own domain's features, by level, to be like `features`."""
-        own = {i: p.map(self._some) for i, p in self._real.items()}
-        return self._chain(own, self._condition.map(self._some), own)
+    def identity(self) -> Pair[Features]:
+        """Translators on their own domain's features, to be like `features`."""
+        return self._chain(self.features, self._condition.map(self._some), self.features)
 
     @cached_property
     def fake_features(self) -> Pair[Features]:
         """The learning levels' translations."""
-        return self._chain({i: p.swap() for i, p in self._real.items()}, self._translated)
+        return self._chain(self._features.swap(), self._translated)
 
     @cached_property
     def cycled(self) -> Pair[Features]:
-        """The deepest learning level translated there and back, as {level: map}, to be like `features`."""
-        i = next(iter(self._into))
-        there = self.fake_features.swap().map(lambda made: self._some(made[i]))
-        back = self._into[i].zip(run, there, self._condition.map(self._some), self.features.map(lambda real: real[i]))
-        return back.map(lambda x: {i: x})
+        """The deepest learning level translated there and back, to be like `features`."""
+        i, into = next(iter(self._into.items()))
+        there, real = at_level(self.fake_features, i).swap().map(self._some), at_level(self.features, i)
+        return by_level({i: into.zip(run, there, self._condition.map(self._some), real)})
 
     @cached_property
     def fake(self) -> Pair[Tensor]:
         """Translated images."""
-        return self.inverters.zip(lambda net, made: net(made[min(made)]), self.fake_features)
+        return self._inverted(self.fake_features)
 
     @cached_property
     def reconstructed(self) -> Pair[Tensor]:
         """The first rows' images, through their own domain's translators and inverter."""
-        return self.inverters.zip(lambda net, made: net(made[min(made)]), self.same)
+        return self._inverted(self.identity)
 
     @cached_property
     def translations(self) -> Pair[Features]:
         """What the translated image's deeper levels must be: the frozen translations, else this view's own, cut off."""
 
-        def deeper(frozen: Features, made: Features) -> Features:
-            return {**{i: f.detach() for i, f in made.items() if i != min(made)}, **frozen}
+        def deeper(frozen: Features, own: Features) -> Features:
+            return {**{i: f.detach() for i, f in own.items() if i != min(own)}, **frozen}
 
         return self._frozen.zip(deeper, self.fake_features)
 
@@ -206,14 +230,34 @@ class RefineView(InversionView):
         """Raw encoder features of the translated images."""
         return self._encode(self.fake)
 
-    def _some(self, rows: Any) -> Any:
-        return rows if rows is None else rows[: self._rows]
+    def _some(self, rows: M) -> M:
+        return rows if rows is None else rows[: max(1, round(self._share * len(self.images.a)))]
+
+
+def by_level(maps: Mapping[int, Pair[Tensor]]) -> Pair[Features]:
+    """Each level's pair as a pair of levels."""
+    return Pair({i: pair.a for i, pair in maps.items()}, {i: pair.b for i, pair in maps.items()})
+
+
+def at_level(features: Pair[Features], level: int) -> Pair[Tensor]:
+    """One level's maps."""
+    return features.map(lambda maps: maps[level])
+
+
+def shallowest(features: Features) -> Tensor:
+    """The map nearest to the image, or the only one."""
+    return features[min(features)]
+
+
+def renamed(names: Iterable[str]) -> str:
+    """What views called one of these names once, and call otherwise now: a sentence each, or nothing."""
+    return " ".join(f"`{name}` is called `{RENAMED[name]}` now." for name in names if name in RENAMED)
 
 
 class Detached:
-    """A view for critics: the same attributes, cut off from the translators' graph."""
+    """What `View.detached` gives."""
 
-    def __init__(self, view: Any) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
 
     def __getattr__(self, name: str) -> Any:

@@ -12,6 +12,7 @@ Each check returns nothing, or raises `AssertionError` with one sentence: what, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from ..data.dataset import Dataset
 from ..hookspecs import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
 from ..spec import ImageSpec, LevelSpec, Pair
 from ..styles import draw_styles, style_size
-from ..views import Detached
+from ..views import View, renamed
 from .tools import (
     Deepest,
     Levels,
@@ -43,7 +44,7 @@ from .tools import (
     require_teaches,
     uniform,
 )
-from .views import example_view
+from .views import example_view, view_of
 
 IMAGE = ImageSpec(64)
 HERE, DEEPER = LevelSpec(2, "shallow", 16, 8), LevelSpec(3, "deep", 24, 16)
@@ -98,8 +99,8 @@ def check_translator(
 ) -> None:
     """Both nets keep the shape and [-1, 1], learn, treat rows independently and export faithfully.
 
-    Where there are styles they are inputs like the others, and those of an example are its own. The pair's view gives
-    all that `offers` names.
+    Where there are styles they are inputs like the others, and those of an example are its own. The pair's view
+    computes all that it gives.
     """
     pair: Any = built(translator, options, here=here, deeper=deeper, image=image)
     what = called(translator, pair)
@@ -120,11 +121,18 @@ def check_translator(
         if sizes.a:
             _check_styles(net, inputs(3)[0], sizes.a, f"{what}, style_of into.{domain}")
 
-    features, *condition = [Pair(x, x) for x in inputs(2)[: 2 if deeper else 1]]
-    given: Pair[Any] = condition[0] if condition else Pair(None, None)
-    view = pair.view(features, given, given)
-    lacking = sorted(name for name in pair.offers if not hasattr(view, name))
-    require(not lacking, f"{what}: offers {', '.join(lacking)}, which its view does not give")
+    own, *conditions = [Pair(x, x) for x in inputs(2)[: 2 if deeper else 1]]
+    view = view_of(pair, here.number, own, *conditions, *conditions)
+    for name in sorted(pair.gives):
+        try:
+            value = getattr(view, name)
+        except Exception as error:
+            raise AssertionError(f"{what}: its view cannot give {name}: {type(error).__name__} {error}") from error
+        require(isinstance(value, Pair), f"{what}: {name} of its view is a {type(value).__name__}, not a Pair")
+        if name in ("features", "identity", "cycled"):
+            maps = isinstance(value.a, Mapping) and {i: tuple(x.shape) for i, x in value.a.items()}
+            expected = {here.number: tuple(own.a.shape)}
+            require(maps == expected, f"{what}: {name} of its view is {maps or 'no map by level'}, expected {expected}")
 
 
 def _check_styles(net: Any, examples: Tensor, size: int, what: str) -> None:
@@ -157,14 +165,14 @@ def check_inverter(
 
 
 def check_loss(
-    loss: LossOffer | Loss,
+    loss: LossOffer | Loss[Any],
     *,
     on: str = "translation",
     here: LevelSpec | None = None,
     image: ImageSpec = IMAGE,
     encoder: Encoder | None = None,
     options: Any = None,
-    view: Any = None,
+    view: View | None = None,
     networks: Pair[nn.Module] | None = None,
 ) -> None:
     """Finite scalars that teach the networks, reading only what is declared; critics that learn and teach nobody else.
@@ -180,8 +188,9 @@ def check_loss(
     if view is None:
         view, networks = example_view(on, here, image, encoder, made.encodes)
     taught = list(networks or ())
-    lacking = sorted(name for name in made.needs if not hasattr(view, name))
-    require(not lacking, f"{what} needs {', '.join(lacking)}, which the view on {on} does not give")
+    lacking = sorted(made.needs - type(view).gives())
+    sentence = f"{what} needs {', '.join(lacking)}, which the view on {on} does not give. {renamed(lacking)}"
+    require(not lacking, sentence.rstrip(" ."))
 
     if isinstance(made, AdversarialLoss):
         _check_critics(made, view, taught, what)
@@ -192,7 +201,7 @@ def check_loss(
     _require_declared(seen, made, what)
 
 
-def _check_critics(loss: AdversarialLoss, view: Any, networks: list[nn.Module], what: str) -> None:
+def _check_critics(loss: AdversarialLoss[Any], view: View, networks: list[nn.Module], what: str) -> None:
     require(isinstance(loss.critics, Pair), f"{what}: critics is a {type(loss.critics).__name__}, not a Pair")
     require(
         loss.learning_rate > 0 and len(loss.betas) == 2 and loss.steps >= 1,
@@ -200,14 +209,14 @@ def _check_critics(loss: AdversarialLoss, view: Any, networks: list[nn.Module], 
     )
     for step in range(4):  # a cadence may leave parts out of some steps
         loss.zero_grad()
-        seen = Recorded(Detached(view))
+        seen = Recorded(view.detached())
         require_teaches(loss.critic_terms(seen, step), loss.critics, f"{what}, critic step {step}")
         _require_declared(seen, loss, what)
     moved_too = [p for n in networks for p in n.parameters() if p.grad is not None and bool(p.grad.any())]
     require(not moved_too, f"{what}: critic terms move {len(moved_too)} parameters of the networks that they judge")
 
 
-def _require_declared(seen: Recorded, loss: Loss, what: str) -> None:
+def _require_declared(seen: Recorded, loss: Loss[Any], what: str) -> None:
     undeclared = sorted(seen.read - loss.needs)
     require(not undeclared, f"{what} reads {', '.join(undeclared)} and declares needs {sorted(loss.needs)}")
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..contracts import Encoder
+from ..contracts import Encoder, TranslatorPair
 from ..features.normalise import Normalise
 from ..spec import ImageSpec, LevelSpec, Pair
-from ..views import Features, InversionView, RefineView, TranslationView
+from ..views import Features, InversionView, RefineView, TranslationView, View, by_level, shallowest
 from .tools import uniform
 
 BATCH = 4
@@ -33,6 +33,19 @@ class TinyTranslator(nn.Module):
         return torch.tanh(features + 0.1 * self.convolution(features))
 
 
+class TinyPair(TranslatorPair):
+    """One such translator into each domain, or the networks given."""
+
+    def __init__(self, a: nn.Module, b: nn.Module):
+        super().__init__()
+        self.a, self.b = a, b
+
+    @property
+    def into(self) -> Pair[nn.Module]:
+        """The translator into each domain."""
+        return Pair(self.a, self.b)
+
+
 class TinyInverter(nn.Module):
     """One convolution and an enlargement."""
 
@@ -45,37 +58,52 @@ class TinyInverter(nn.Module):
         return torch.tanh(F.interpolate(self.convolution(features), scale_factor=float(self.stride)))
 
 
+def view_of(
+    pair: TranslatorPair, level: int, features: Pair[Tensor], condition: Pair[Any] = NOTHING, moved: Pair[Any] = NOTHING
+) -> TranslationView:
+    """What losses read of a pair that translates features (B, C, H, W) of a level; the rest are deeper features."""
+    return pair.view(pair=pair, features=by_level({level: features}), condition=condition, translated=moved)
+
+
 def example_view(
     on: str, here: LevelSpec, image: ImageSpec, encoder: Encoder, encodes: tuple[int, ...]
-) -> tuple[Any, Pair[nn.Module]]:
+) -> tuple[View, Pair[nn.Module]]:
     """The view of a translation of level `here`, or of an inversion or a refinement at the encoder's middle level.
 
     With it come the networks that a loss must teach, by domain.
     """
     if on == "translation":
         side = here.size(image.size)
-        into: Pair[nn.Module] = Pair(TinyTranslator(here.channels), TinyTranslator(here.channels))
+        pair = TinyPair(TinyTranslator(here.channels), TinyTranslator(here.channels))
         features = Pair(1, 2).map(lambda seed: uniform(BATCH, here.channels, side, side, seed=seed))
-        return TranslationView(into, features, NOTHING, NOTHING), into
+        return view_of(pair, here.number, features), pair.into
+    if on not in ("inversion", "refinement"):
+        raise ValueError(f"on = {on!r}, expected 'translation', 'inversion' or 'refinement'")
     levels = encoder.pyramid.levels
     level, *deeper = levels[len(levels) // 2 :]
     images = Pair(1, 2).map(lambda seed: uniform(BATCH, 3, image.size, image.size, seed=seed))
     features = images.map(lambda x: encoder(x, [level.number])[level.number].clamp(-1, 1))
     inverters: Pair[nn.Module] = Pair(TinyInverter(level), TinyInverter(level))
-    if on == "inversion":
-        return InversionView(inverters, images, features, encoder, encodes), inverters
-    if on != "refinement":
-        raise ValueError(f"on = {on!r}, expected 'translation', 'inversion' or 'refinement'")
-    into = Pair(TinyTranslator(level.channels), TinyTranslator(level.channels))
     numbers = [deep.number for deep in deeper]
+    given: dict[str, Any] = {
+        "inverters": inverters,
+        "images": images,
+        "features": by_level({level.number: features}),
+        "encoder": encoder,
+        "encode_levels": tuple(sorted({*encodes, *(numbers if on == "refinement" else ())})),
+    }
+    if on == "inversion":
+        return InversionView(**given), inverters
+    into: Pair[nn.Module] = Pair(TinyTranslator(level.channels), TinyTranslator(level.channels))
     translations: Pair[Features] = images.swap().map(
         lambda x: {i: f.clamp(-1, 1) for i, f in encoder(x, numbers).items()}
     )
-    normalise = Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0))
-    wanted = tuple(sorted({*encodes, *numbers}))
-    given = translations.map(lambda t: t[min(t)] if t else None)
-    number = level.number
     view = RefineView(
-        {number: into}, inverters, images, {number: features}, NOTHING, given, translations, normalise, encoder, wanted
+        into={level.number: into},
+        condition=NOTHING,
+        translated=translations.map(lambda maps: shallowest(maps) if maps else None),
+        frozen=translations,
+        normalise=Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0)),
+        **given,
     )
     return view, into.zip(lambda *nets: nn.ModuleList(nets), inverters)

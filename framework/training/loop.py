@@ -21,7 +21,7 @@ from ..contracts import AdversarialLoss, parameters_of
 from ..errors import RunError
 from ..features.training_data import Rows, TrainingData
 from ..spec import Pair
-from ..views import Detached
+from ..views import View
 from . import checkpoint
 from .stages import Stage
 
@@ -133,14 +133,14 @@ def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autoc
 
 def update_critics(
     state: TrainState,
-    adversaries: list[AdversarialLoss],
-    view: Any,
+    adversaries: list[AdversarialLoss[Any]],
+    view: View,
     turn: int,
     autocast: Autocast,
     values: dict[str, Tensor],
 ) -> None:
     """One update of each adversary's critics that still has a turn."""
-    detached, everyone = Detached(view), state.stage.adversaries
+    detached, everyone = view.detached(), state.stage.adversaries
     for loss in adversaries:
         if turn >= loss.steps:
             continue

@@ -165,7 +165,7 @@ class Run:
         for pair in stage.networks.translators.values():
             if pair.examples:
                 rows = self.data.sizes.map(partial(_spread, pair.examples))
-                pair.remember(self.data.features(stage.level, rows))
+                pair.calibrate(self.data.features(stage.level, rows))
 
     def _learn(self, stage: Stage, finished: Networks) -> None:
         state, folder, training = TrainState.of(stage), self.folder, self.setup.recipe.training

@@ -18,11 +18,11 @@ from ..errors import InputError
 from ..features.training_data import Rows, TrainingData
 from ..recipe.recipe import LossUse, Recipe, Schedule
 from ..spec import LevelSpec, Pair
-from ..views import InversionView, RefineView
+from ..views import InversionView, RefineView, View, by_level, renamed
 from .setup import Setup
 
 IMAGE_LEVEL = LevelSpec(0, "image", 3, 1)
-NONE: Pair[Any] = Pair(None, None)
+NONE = Pair(None, None)
 
 
 @define
@@ -33,9 +33,9 @@ class Stage:
     kind: str
     level: int
     networks: Networks
-    losses: list[tuple[LossUse, Loss]]
+    losses: list[tuple[LossUse, Loss[Any]]]
     schedule: Schedule
-    view: Callable[[TrainingData, Rows], Any]
+    view: Callable[[TrainingData, Rows], View]
     rates: Mapping[int, float] = field(factory=dict)
     """Of translators that learn slower or faster than the schedule's rate, by level."""
 
@@ -49,9 +49,9 @@ class Stage:
         """For people."""
         return f"{self.kind} level {self.level}" if self.kind != "refine" else "refine"
 
-    def active(self, done: float) -> dict[str, tuple[LossUse, Loss]]:
+    def active(self, done: float) -> dict[str, tuple[LossUse, Loss[Any]]]:
         """The losses that count when the fraction `done` of the stage is behind us, each by a name of its own."""
-        found: dict[str, tuple[LossUse, Loss]] = {}
+        found: dict[str, tuple[LossUse, Loss[Any]]] = {}
         for use, loss in self.losses:
             if done >= use.start and use.weight > 0:
                 again = sum(1 for name in found if name.split("#")[0] == use.use)
@@ -64,7 +64,7 @@ class Stage:
         return bool(parameters_of(self.networks.modules))
 
     @property
-    def adversaries(self) -> list[AdversarialLoss]:
+    def adversaries(self) -> list[AdversarialLoss[Any]]:
         """The losses that own critics."""
         return [loss for _, loss in self.losses if isinstance(loss, AdversarialLoss)]
 
@@ -102,12 +102,12 @@ def rehearse(setup: Setup) -> None:
 
 def _losses(
     setup: Setup, uses: tuple[LossUse, ...], here: LevelSpec, gives: frozenset[str], where: str, giver: str
-) -> list[tuple[LossUse, Loss]]:
+) -> list[tuple[LossUse, Loss[Any]]]:
     made = []
     for k, use in enumerate(uses):
         facts = {"here": here, "image": setup.image, "encoder": setup.encoder, "catalogue": setup.catalogue}
         try:
-            loss: Loss = setup.catalogue.build("loss", use, **facts)
+            loss: Loss[Any] = setup.catalogue.build("loss", use, **facts)
         except InputError as error:
             place = f"{error.where} @ $.{where}.losses[{k}]"
             raise InputError(place, found=error.found, expected=error.expected, cure=error.cure) from None
@@ -117,13 +117,13 @@ def _losses(
                 f"loss '{use.use}' @ $.{where}.losses[{k}]",
                 found=f"it needs {', '.join(lacking)}, which {giver} does not give",
                 expected=f"a loss that needs only {', '.join(sorted(gives))}",
-                cure="Remove it or use another component.",
+                cure=renamed(lacking) or "Remove it or use another component.",
             )
         made.append((use, loss.to(setup.compute.device)))
     return made
 
 
-def _encode_levels(losses: list[tuple[LossUse, Loss]]) -> tuple[int, ...]:
+def _encode_levels(losses: list[tuple[LossUse, Loss[Any]]]) -> tuple[int, ...]:
     return tuple(sorted({i for _, loss in losses for i in loss.encodes}))
 
 
@@ -137,15 +137,16 @@ def _invert(setup: Setup, index: int, k: int) -> Stage:
     recipe = setup.recipe.inversions[k]
     level = recipe.level
     networks = _placed(Networks({}, {level: inverters(setup.recipe, setup.catalogue, setup.encoder, level)}), setup)
-    gives = frozenset(
-        {"real", "fake", "images", "features", "reconstructed", "encoded_real", "encoded_fake", "encoded_reconstructed"}
-    )
-    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, gives, f"inversions[{k}]", "inversion")
+    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, InversionView.gives(), f"inversions[{k}]", "inversion")
     encode = _encode_levels(losses)
 
     def view(data: TrainingData, rows: Rows) -> InversionView:
         return InversionView(
-            networks.inverters[level], data.images(rows), data.features(level, rows), setup.encoder, encode
+            inverters=networks.inverters[level],
+            images=data.images(rows),
+            features=by_level({level: data.features(level, rows)}),
+            encoder=setup.encoder,
+            encode_levels=encode,
         )
 
     return Stage(index, "invert", level, networks, losses, recipe.schedule, view)
@@ -156,14 +157,16 @@ def _translate(setup: Setup, index: int, k: int) -> Stage:
     level, deeper = recipe.level, setup.recipe.stages[k - 1].level if k else None
     pair = translators(setup.recipe, setup.catalogue, setup.encoder, level)
     networks = _placed(Networks({level: pair}), setup)
-    gives = frozenset({"real", "features", *pair.offers})
     giver = f"translator '{recipe.translator.use}'"
-    losses = _losses(setup, recipe.losses, setup.level(level), gives, f"stages[{k}]", giver)
+    losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, f"stages[{k}]", giver)
 
-    def view(data: TrainingData, rows: Rows) -> Any:
-        condition = NONE if deeper is None else data.features(deeper, rows)
-        translated = NONE if deeper is None else data.translated(deeper, rows)
-        return pair.view(data.features(level, rows), condition, translated)
+    def view(data: TrainingData, rows: Rows) -> View:
+        return pair.view(
+            pair=pair,
+            features=by_level({level: data.features(level, rows)}),
+            condition=NONE if deeper is None else data.features(deeper, rows),
+            translated=NONE if deeper is None else data.translated(deeper, rows),
+        )
 
     return Stage(index, "translate", level, networks, losses, recipe.schedule, view)
 
@@ -178,37 +181,31 @@ def _refine(setup: Setup, index: int, before: Networks) -> Stage:
     )
     networks.modules.load_state_dict(before.modules.state_dict(), strict=False)
     _placed(networks, setup)
-    gives = frozenset(
-        {
-            "real", "fake", "same", "images", "features", "reconstructed", "encoded_real", "encoded_fake",
-            "encoded_reconstructed", "translations", "normalise", "fake_features", "cycled",
-        }
-    )  # fmt: skip
-    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, gives, "refine", "refinement")
+    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, RefineView.gives(), "refine", "refinement")
     encode = tuple(sorted({*_encode_levels(losses), *_consistent_levels(losses, levels[:-1])}))
     decided = deeper or learning[:-1][:1]  # a deepest level that learns on must still show what it had decided
 
     def view(data: TrainingData, rows: Rows) -> RefineView:
         frozen = {i: data.translated(i, rows) for i in decided}
         return RefineView(
-            {i: pair.into for i, pair in networks.translators.items()},
-            networks.inverters[shallowest],
-            data.images(rows),
-            {i: data.features(i, rows) for i in learning},
-            data.features(deeper[-1], rows) if deeper else NONE,
-            frozen[deeper[-1]] if deeper else NONE,
-            Pair({i: p.a for i, p in frozen.items()}, {i: p.b for i, p in frozen.items()}),
-            data.normalise,
-            setup.encoder,
-            encode,
-            recipe.reconstruct,
+            into={i: pair.into for i, pair in networks.translators.items()},
+            inverters=networks.inverters[shallowest],
+            images=data.images(rows),
+            features=by_level({i: data.features(i, rows) for i in learning}),
+            condition=data.features(deeper[-1], rows) if deeper else NONE,
+            translated=frozen[deeper[-1]] if deeper else NONE,
+            frozen=by_level(frozen),
+            normalise=data.normalise,
+            encoder=setup.encoder,
+            encode_levels=encode,
+            share=recipe.reconstruct,
         )
 
     rates = dict.fromkeys(learning[:-1], recipe.deeper_rate)
     return Stage(index, "refine", shallowest, networks, losses, recipe.schedule, view, rates)
 
 
-def _consistent_levels(losses: list[tuple[LossUse, Loss]], deeper: list[int]) -> list[int]:
+def _consistent_levels(losses: list[tuple[LossUse, Loss[Any]]], deeper: list[int]) -> list[int]:
     """The deeper stages' levels when a loss compares with their translations; refuses one that wants other levels."""
     comparing = [(k, use, loss) for k, (use, loss) in enumerate(losses) if "translations" in loss.needs]
     for k, use, loss in comparing:

@@ -8,15 +8,17 @@ Sizes are derived, so that a critic fits any level; what cannot fit raises Input
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ...framework import AdversarialLoss, LevelSpec, Pair
+from ...framework import AdversarialLoss, LevelSpec, Pair, View
 from .blocks import SLOPE, check_half, initialise
 from .norms import InstanceNorm
 
+V = TypeVar("V", bound=View, contravariant=True)
 SMALLEST = 3
 """A feature critic halves its map down to this many pixels a side."""
 JUDGED_STRIDE = 8
@@ -146,7 +148,7 @@ class ProjectedCritic(nn.Module):
         return tuple(maps)
 
 
-class Opponents(AdversarialLoss):
+class Opponents(AdversarialLoss[V]):
     """An adversarial loss with one critic a domain, the same network with independent initial weights."""
 
     def __init__(

@@ -6,14 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Encoder, ImageSpec, InputError, LevelSpec, LossOffer, Pair, betas_option, hookimpl, option
+from ...framework import (
+    Encoder,
+    ImageSpec,
+    InputError,
+    LevelSpec,
+    LossOffer,
+    Pair,
+    View,
+    betas_option,
+    hookimpl,
+    option,
+)
 from ..layers.critics import FeatureCritic, Opponents, PatchCritic, ProjectedCritic
 from ..layers.pool import kept
 
@@ -68,18 +78,18 @@ class AdversarialOptions:
 
 @frozen
 class Objective:
-    """What a critic minimises on real and fake logits, and its opponent on fakes."""
+    """What a critic minimises on real and fake logits, and its generator on fakes."""
 
     real: Callable[[Tensor], Tensor]
     fake: Callable[[Tensor], Tensor]
-    opponent: Callable[[Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
 
 
 LSGAN = Objective(lambda y: (y - 1).square(), lambda y: y.square(), lambda y: (y - 1).square())
 HINGE = Objective(lambda y: F.relu(1 - y), lambda y: F.relu(1 + y), lambda y: -y)
 
 
-class Adversarial(Opponents):
+class Adversarial(Opponents[View]):
     """One critic a domain with an objective. Logits are averaged a map, then over the maps of several levels."""
 
     paused: Tensor
@@ -102,21 +112,21 @@ class Adversarial(Opponents):
         self.register_buffer("paused", torch.zeros(2, dtype=torch.bool))
         self.pool_a, self.pool_b = pool(), pool()
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
-        """`adversarial`: the opponents' objective on both domains' fakes."""
+    def terms(self, view: View) -> Mapping[str, Tensor]:
+        """`adversarial`: the generators' objective on both domains' fakes."""
         shift = self._shift()
         a, b = self.critics.zip(
-            lambda critic, fake: _mean(self.objective.opponent, critic(self._rolled(fake, shift))),
+            lambda critic, fake: _mean(self.objective.generator, critic(self._rolled(fake, shift))),
             getattr(view, self.sees[1]),
         )
         return {"adversarial": a + b}
 
-    def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
+    def critic_terms(self, view: View, step: int) -> Mapping[str, Tensor]:
         """`critic` and, every so often where r1 is on, `r1`, already weighted."""
         reals, fakes = (getattr(view, name) for name in self.sees)
         fakes = Pair(self.pool_a, self.pool_b).zip(lambda pool, fake: pool(fake), fakes)
         shift = self._shift()
-        made: dict[str, Tensor] = {}
+        terms: dict[str, Tensor] = {}
         for index, (critic, real, fake) in enumerate(zip(self.critics, reals, fakes)):
             if isinstance(critic, ProjectedCritic):
                 critic.observe(real)
@@ -124,15 +134,15 @@ class Adversarial(Opponents):
             on_fake = critic(fake)
             loss = _mean(self.objective.real, critic(real)) + _mean(self.objective.fake, on_fake)
             if self.options.pause:
-                loss = loss * self._running(index, loss, _mean(self.objective.opponent, on_fake))
-            _add(made, "critic", loss)
+                loss = loss * self._running(index, loss, _mean(self.objective.generator, on_fake))
+            _add(terms, "critic", loss)
             if self.options.r1 and step % self.options.r1_every == 0:
-                _add(made, "r1", 0.5 * self.options.r1 * self.options.r1_every * _squared_gradient(critic, real))
-        return made
+                _add(terms, "r1", 0.5 * self.options.r1 * self.options.r1_every * _squared_gradient(critic, real))
+        return terms
 
-    def _running(self, index: int, critic: Tensor, opponent: Tensor) -> Tensor:
-        # Dosovitskiy & Brox stop a critic that is far ahead, whose gradient would teach its opponent nothing.
-        ratio = critic.detach() / opponent.detach().abs().clamp_min(1e-8)
+    def _running(self, index: int, critic: Tensor, generator: Tensor) -> Tensor:
+        # Dosovitskiy & Brox stop a critic that is far ahead, whose gradient would teach its generator nothing.
+        ratio = critic.detach() / generator.detach().abs().clamp_min(1e-8)
         limit = torch.where(self.paused[index], RESUME * self.options.pause, self.options.pause)
         self.paused[index] = ratio < limit
         return (~self.paused[index]).float()

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor
 
-from ...framework import Encoder, ImageSpec, InputError, LevelSpec, Loss, LossOffer, NoOptions, hookimpl, l1, option
+from ...framework import Encoder, InputError, Loss, LossOffer, RefineView, TranslationView, hookimpl, l1, option
 
 
 @frozen
@@ -27,7 +26,7 @@ class FeatureConsistencyOptions:
     )
 
 
-class Cycle(Loss):
+class Cycle(Loss[TranslationView | RefineView]):
     """Eq. (2), conditioned at shallower levels: |G_A(G_B(a_i, b~_i+1), a_i+1) - a_i| and the same for b.
 
     The norm is a mean, not a sum: the paper's weight 100 is only sensible so (gaps table, row 4).
@@ -35,31 +34,29 @@ class Cycle(Loss):
 
     needs = frozenset({"cycled", "features"})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: TranslationView | RefineView) -> Mapping[str, Tensor]:
         """`cycle`: mean absolute difference, summed over both domains."""
         a, b = view.cycled.zip(_difference, view.features)
         return {"cycle": a + b}
 
 
-class Identity(Loss):
+class Identity(Loss[TranslationView | RefineView]):
     """Eq. (3), conditioned at shallower levels: |G_A(a_i, a_i+1) - a_i| and the same for b; a mean as in `Cycle`."""
 
-    needs = frozenset({"same", "features"})
+    needs = frozenset({"identity", "features"})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: TranslationView | RefineView) -> Mapping[str, Tensor]:
         """`identity`: mean absolute difference, summed over both domains."""
-        a, b = view.same.zip(_difference, view.features)
+        a, b = view.identity.zip(_difference, view.features)
         return {"identity": a + b}
 
 
-def _difference(made: Any, real: Any) -> Tensor:
-    """Of one level's features, or the sum over those of `made`'s levels (refinement)."""
-    if isinstance(made, Mapping):
-        return torch.stack([l1(made[i], real[i]) for i in made]).sum()
-    return l1(made, real)
+def _difference(made: Mapping[int, Tensor], real: Mapping[int, Tensor]) -> Tensor:
+    """Summed over the levels of `made`."""
+    return torch.stack([l1(made[i], real[i]) for i in made]).sum()
 
 
-class FeatureConsistency(Loss):
+class FeatureConsistency(Loss[RefineView]):
     """The translated image, encoded and normalised again, must show the deeper levels' translations.
 
     This keeps in pixel space the shapes that the deep levels decided. Not in the paper.
@@ -71,11 +68,11 @@ class FeatureConsistency(Loss):
         super().__init__()
         self.encodes, self.weights = tuple(sorted(levels)), options.weights
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: RefineView) -> Mapping[str, Tensor]:
         """`consistency`: the weighted sum of the levels' mean absolute differences, summed over both domains."""
         return {"consistency": torch.stack(list(self._differences(view))).sum()}
 
-    def _differences(self, view: Any) -> Iterator[Tensor]:
+    def _differences(self, view: RefineView) -> Iterator[Tensor]:
         for encoded, normalise, translations in zip(view.encoded_fake, view.normalise, view.translations):
             missing = sorted(set(self.encodes) - set(translations))
             if missing or not translations:
@@ -91,19 +88,7 @@ class FeatureConsistency(Loss):
                 yield weight * l1(normalise.one(level, encoded[level]), translations[level].detach())
 
 
-def build_cycle(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> Cycle:
-    """The loss; it has no parameters and fits every level."""
-    return Cycle()
-
-
-def build_identity(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> Identity:
-    """The loss; it has no parameters and fits every level."""
-    return Identity()
-
-
-def build_feature_consistency(
-    options: FeatureConsistencyOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder
-) -> FeatureConsistency:
+def build_feature_consistency(options: FeatureConsistencyOptions, *, encoder: Encoder) -> FeatureConsistency:
     """The loss for an encoder's levels; InputError when it has not got one of `levels`."""
     return FeatureConsistency(options, tuple(encoder.pyramid[i].number for i in options.levels))
 
@@ -113,13 +98,13 @@ def losses() -> Iterator[LossOffer]:
     """Cycle, identity and feature consistency."""
     yield LossOffer(
         name="cycle",
-        build=build_cycle,
+        build=lambda _: Cycle(),
         source="Eq. (2); Sec. 3",
         summary="there and back again gives the source's features (paper: weight 100)",
     )
     yield LossOffer(
         name="identity",
-        build=build_identity,
+        build=lambda _: Identity(),
         source="Eq. (3); Sec. 3",
         summary="a translator leaves its own domain's features alone (paper: weight 100)",
     )

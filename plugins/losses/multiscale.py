@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Encoder, ImageSpec, InputError, LevelSpec, LossOffer, betas_option, hookimpl, option
+from ...framework import ImageSpec, InputError, LevelSpec, LossOffer, View, betas_option, hookimpl, option
 from ..layers.blocks import check_half, initialise
 from ..layers.critics import Opponents
 from .adversarial import HINGE, LSGAN, Objective
@@ -76,7 +75,7 @@ class MultiScaleCritic(nn.Module):
         return tuple(maps)
 
 
-class MultiScale(Opponents):
+class MultiScale(Opponents[View]):
     """The objective, averaged over each map and summed over scales, fakes and domains, as both papers have it."""
 
     def __init__(self, options: MultiScaleOptions, make: Callable[[], nn.Module]) -> None:
@@ -84,18 +83,18 @@ class MultiScale(Opponents):
         self.objective, self.fakes = OBJECTIVES[options.objective], options.fakes
         self.needs = frozenset({"real", *options.fakes})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
-        """`adversarial`: the opponents' objective."""
-        judged = [self.critics.zip(self._opponent, getattr(view, name)) for name in self.fakes]
+    def terms(self, view: View) -> Mapping[str, Tensor]:
+        """`adversarial`: the generators' objective."""
+        judged = [self.critics.zip(self._generator, getattr(view, name)) for name in self.fakes]
         return {"adversarial": torch.stack([value for pair in judged for value in pair]).sum()}
 
-    def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
+    def critic_terms(self, view: View, step: int) -> Mapping[str, Tensor]:
         """`critic`: the critics' objective; with several fakes the real images count as often."""
         judged = [self.critics.zip(self._critic, view.real, getattr(view, name)) for name in self.fakes]
         return {"critic": torch.stack([value for pair in judged for value in pair]).sum()}
 
-    def _opponent(self, critic: nn.Module, fake: Tensor) -> Tensor:
-        return torch.stack([self.objective.opponent(y).mean() for y in critic(fake)]).sum()
+    def _generator(self, critic: nn.Module, fake: Tensor) -> Tensor:
+        return torch.stack([self.objective.generator(y).mean() for y in critic(fake)]).sum()
 
     def _critic(self, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         pairs = zip(critic(real), critic(fake))
@@ -118,9 +117,8 @@ def fitting_scales(size: int, options: MultiScaleOptions) -> int:
     return options.scales or fitting
 
 
-def build(options: MultiScaleOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> MultiScale:
+def build(options: MultiScaleOptions, *, here: LevelSpec, image: ImageSpec) -> MultiScale:
     """The loss with two fresh critics. Raises InputError when they do not fit the level."""
-    del encoder
     scales = fitting_scales(here.size(image.size), options)
 
     def make() -> nn.Module:

@@ -9,13 +9,12 @@ adversarial terms.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor
 
-from ...framework import Encoder, ImageSpec, InputError, LevelSpec, Loss, LossOffer, hookimpl, l1, option
+from ...framework import Encoder, InputError, InversionView, Loss, LossOffer, hookimpl, l1, option
 
 TINY = 1e-6
 
@@ -85,7 +84,7 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-class ImageReconstruction(Loss):
+class ImageReconstruction(Loss[InversionView]):
     """Pixels of the inverted image against the original's."""
 
     needs = frozenset({"reconstructed", "images"})
@@ -94,14 +93,14 @@ class ImageReconstruction(Loss):
         super().__init__()
         self.difference = l1 if options.norm == "l1" else l2
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: InversionView) -> Mapping[str, Tensor]:
         """`image`: the mean difference, summed over both domains."""
         # a view may reconstruct only the first rows
         a, b = view.reconstructed.zip(lambda made, real: self.difference(made, real[: len(made)]), view.images)
         return {"image": a + b}
 
 
-class FeatureReconstruction(Loss):
+class FeatureReconstruction(Loss[InversionView]):
     """Encoder features of the inverted image against the original's."""
 
     needs = frozenset({"encoded_reconstructed", "encoded_real"})
@@ -112,7 +111,7 @@ class FeatureReconstruction(Loss):
         weights = options.weights or (1.0,) * len(levels)
         self.weights = [w / sum(weights) for w in weights]
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: InversionView) -> Mapping[str, Tensor]:
         """`feature`: the weighted mean over the levels, summed over both domains."""
         a, b = view.encoded_reconstructed.zip(self._difference, view.encoded_real)
         return {"feature": a + b}
@@ -123,14 +122,7 @@ class FeatureReconstruction(Loss):
         ).sum()
 
 
-def build_image(options: ImageOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> ImageReconstruction:
-    """The loss; it has no parameters."""
-    return ImageReconstruction(options)
-
-
-def build_feature(
-    options: FeatureOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder
-) -> FeatureReconstruction:
+def build_feature(options: FeatureOptions, *, encoder: Encoder) -> FeatureReconstruction:
     """The loss for an encoder's levels; InputError when it has not got one of them, or the weights do not match."""
     levels = tuple(encoder.pyramid[i].number for i in options.levels or encoder.pyramid.numbers[:3])
     if options.weights and (len(options.weights) != len(levels) or not sum(options.weights)):
@@ -148,7 +140,7 @@ def losses() -> Iterator[LossOffer]:
     yield LossOffer(
         name="image-reconstruction",
         options=ImageOptions,
-        build=build_image,
+        build=ImageReconstruction,
         summary="the inverted image's pixels are the original's",
         source="Supplementary 6.1.2; Dosovitskiy & Brox 2016",
     )

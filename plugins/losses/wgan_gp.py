@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Encoder, ImageSpec, LevelSpec, LossOffer, betas_option, hookimpl, option
+from ...framework import ImageSpec, LevelSpec, LossOffer, View, betas_option, hookimpl, option
 from ..layers.critics import FeatureCritic, Opponents, SpaceMean
 
 TINY = 1e-12
@@ -103,33 +102,33 @@ def double_backward_penalty(critic: nn.Module, x: Tensor) -> Tensor:
     return (norm - 1).square().mean()
 
 
-class WganGp(Opponents):
+class WganGp(Opponents[View]):
     """Eq. (1): critics minimise E D(fake) - E D(real) + penalty, translators -E D(fake) (gaps table, row 7)."""
 
     needs = frozenset({"real", "fake"})
 
-    def __init__(self, options: WganGpOptions, channels: int, size: int) -> None:
+    def __init__(self, options: WganGpOptions, *, here: LevelSpec, image: ImageSpec) -> None:
         super().__init__(
-            lambda: FeatureCritic(channels, size, options.width, options.head),
+            lambda: FeatureCritic(here.channels, here.size(image.size), options.width, options.head),
             learning_rate=options.learning_rate,
             betas=options.betas,
             steps=options.steps,
         )
         self.options = options
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: View) -> Mapping[str, Tensor]:
         """`adversarial`: -E D_B(b~) - E D_A(a~)."""
         a, b = self.critics.zip(lambda critic, fake: -critic(fake).mean(), view.fake)
         return {"adversarial": a + b}
 
-    def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
+    def critic_terms(self, view: View, step: int) -> Mapping[str, Tensor]:
         """`wasserstein` (minus the gap between real and fake) and, every so often, `penalty`, already weighted."""
         a, b = self.critics.zip(self._gap, view.real, view.fake)
-        made = {"wasserstein": a + b}
+        terms = {"wasserstein": a + b}
         if step % self.options.penalty_every == 0:
             a, b = self.critics.zip(self._penalty, view.real, view.fake)
-            made["penalty"] = self.options.lambda_gp * self.options.penalty_every * (a + b)
-        return made
+            terms["penalty"] = self.options.lambda_gp * self.options.penalty_every * (a + b)
+        return terms
 
     @staticmethod
     def _gap(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -143,19 +142,13 @@ class WganGp(Opponents):
         return double_backward_penalty(critic, between) if layers is None else tangent_penalty(layers, between)
 
 
-def build(options: WganGpOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> WganGp:
-    """The loss with two fresh critics for the features of level `here` (the image itself at level 0)."""
-    del encoder
-    return WganGp(options, here.channels, here.size(image.size))
-
-
 @hookimpl
 def losses() -> Iterator[LossOffer]:
     """WGAN-GP."""
     yield LossOffer(
         name="wgan-gp",
         options=WganGpOptions,
-        build=build,
+        build=WganGp,
         summary="Wasserstein critics with a gradient penalty, for features",
         source="Eq. (1); Gulrajani et al. 2017",
     )

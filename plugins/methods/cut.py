@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...framework import (
-    Encoder,
+    Features,
     ImageSpec,
     LevelSpec,
     Loss,
@@ -89,10 +89,55 @@ class BlurredUp(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="bilinear"))
 
 
+class CutView(TranslationView):
+    """Translations with embedded patches, by the domain of the generator that made them."""
+
+    _pair: CutPair
+
+    @cached_property
+    def _made(self) -> Pair[tuple[Tensor, list[Tensor]]]:
+        return self._into.zip(_translated, self.real.swap())
+
+    @cached_property
+    def _own(self) -> Pair[tuple[Tensor, list[Tensor]]]:
+        return self._into.zip(_translated, self.real)
+
+    @cached_property
+    def fake(self) -> Pair[Tensor]:
+        """fake.b is made from features.a."""
+        return self._made.map(lambda made: made[0])
+
+    @cached_property
+    def identity(self) -> Pair[Features]:
+        """identity.a is made from features.a."""
+        return self._levelled(self._own.map(lambda made: made[0]))
+
+    @cached_property
+    def patches(self) -> Pair[list[tuple[Tensor, Tensor]]]:
+        """For each map (B, P, E) of unit vectors of `fake` and, without gradient, of its source at the same places."""
+        return self._into.zip(self._compared, self._pair.embed, self._made)
+
+    @cached_property
+    def identity_patches(self) -> Pair[list[tuple[Tensor, Tensor]]]:
+        """`patches` of `identity`."""
+        return self._into.zip(self._compared, self._pair.embed, self._own)
+
+    def _compared(self, net: Any, embed: Any, made: tuple[Tensor, list[Tensor]]) -> list[tuple[Tensor, Tensor]]:
+        image, source = made
+        deepest, compared = self._pair.deepest, []
+        maps = [[*m[:4], m[2 + deepest]] for m in (net.encode(image, deepest), source)]
+        for embedding, of_made, of_source in zip(embed, *maps):
+            places = torch.randperm(of_made[0, 0].numel(), device=image.device)[: self._pair.patches]
+            with torch.no_grad():
+                key = _embedded(embedding, of_source, places)
+            compared.append((_embedded(embedding, of_made, places), key))
+        return compared
+
+
 class CutPair(TranslatorPair):
     """Two generators, and for each an embedding of what its encoder makes of sources and translations."""
 
-    offers = frozenset({"fake", "cycled", "same", "patches", "same_patches"})
+    view = CutView
 
     def __init__(self, channels: int, options: CutOptions, blocks: int) -> None:
         super().__init__()
@@ -120,57 +165,6 @@ class CutPair(TranslatorPair):
         """Of each generator, a network for each map: features of P patches (B, P, C) -> (B, P, E)."""
         return Pair(self.embed_a, self.embed_b)
 
-    def view(self, features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]) -> CutView:
-        """What losses read: with patches to compare."""
-        return CutView(self, features, condition, translated)
-
-
-class CutView(TranslationView):
-    """Translations with embedded patches, by the domain of the generator that made them."""
-
-    def __init__(self, pair: CutPair, features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]) -> None:
-        super().__init__(pair.into, features, condition, translated)
-        self.pair = pair
-
-    @cached_property
-    def _made(self) -> Pair[tuple[Tensor, list[Tensor]]]:
-        return self.into.zip(_translated, self.features.swap())
-
-    @cached_property
-    def _made_same(self) -> Pair[tuple[Tensor, list[Tensor]]]:
-        return self.into.zip(_translated, self.features)
-
-    @property
-    def fake(self) -> Pair[Tensor]:
-        """fake.b is made from features.a."""
-        return self._made.map(lambda made: made[0])
-
-    @property
-    def same(self) -> Pair[Tensor]:
-        """same.a is made from features.a."""
-        return self._made_same.map(lambda made: made[0])
-
-    @cached_property
-    def patches(self) -> Pair[list[tuple[Tensor, Tensor]]]:
-        """For each map (B, P, E) of unit vectors of `fake` and, without gradient, of its source at the same places."""
-        return self.into.zip(self._compared, self.pair.embed, self._made)
-
-    @cached_property
-    def same_patches(self) -> Pair[list[tuple[Tensor, Tensor]]]:
-        """`patches` of `same`."""
-        return self.into.zip(self._compared, self.pair.embed, self._made_same)
-
-    def _compared(self, net: Any, embed: Any, made: tuple[Tensor, list[Tensor]]) -> list[tuple[Tensor, Tensor]]:
-        image, source = made
-        deepest, compared = self.pair.deepest, []
-        maps = [[*m[:4], m[2 + deepest]] for m in (net.encode(image, deepest), source)]
-        for embedding, of_made, of_source in zip(embed, *maps):
-            places = torch.randperm(of_made[0, 0].numel(), device=image.device)[: self.pair.patches]
-            with torch.no_grad():
-                key = _embedded(embedding, of_source, places)
-            compared.append((_embedded(embedding, of_made, places), key))
-        return compared
-
 
 def _embedding(ins: int, size: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(ins, size), nn.ReLU(), nn.Linear(size, size))
@@ -192,16 +186,16 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), own.flatten())
 
 
-class PatchNce(Loss):
+class PatchNce(Loss[CutView]):
     """Patches of a translation against those of its source, the mean over the maps."""
 
     def __init__(self, options: PatchNceOptions) -> None:
         super().__init__()
         self.temperature = options.temperature
-        self.sees = ("patches", "same_patches") if options.identity else ("patches",)
+        self.sees = ("patches", "identity_patches") if options.identity else ("patches",)
         self.needs = frozenset(self.sees)
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: CutView) -> Mapping[str, Tensor]:
         """`nce` and, with the identity, `nce-identity`: summed over both domains and halved when there are two."""
         names = ("nce", "nce-identity")
         return {name: self._mean(getattr(view, seen)) / len(self.sees) for name, seen in zip(names, self.sees)}
@@ -211,17 +205,11 @@ class PatchNce(Loss):
         return a + b
 
 
-def build_cut(options: CutOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> CutPair:
+def build_cut(options: CutOptions, *, here: LevelSpec, image: ImageSpec) -> CutPair:
     """Both generators with their embeddings. Raises InputError when the map cannot be halved."""
-    del deeper
     size = here.size(image.size)
     check_quarters(size, f"translator cut at level {here.number}")
     return CutPair(here.channels, options, options.blocks or published_blocks(size))
-
-
-def build_patch_nce(options: PatchNceOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> PatchNce:
-    """The loss; what it compares is the translators' to learn."""
-    return PatchNce(options)
 
 
 @hookimpl
@@ -242,7 +230,7 @@ def losses() -> Iterator[LossOffer]:
     yield LossOffer(
         name="patch-nce",
         options=PatchNceOptions,
-        build=build_patch_nce,
+        build=PatchNce,
         summary="each patch of a translation is most like the same patch of its source",
         source="Park et al. 2020, Eq. (3) to (6)",
     )

@@ -128,9 +128,8 @@ def published_blocks(size: int) -> int:
     return 9 if size >= LARGE else 6
 
 
-def build(options: ResnetOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> TranslatorPair:
+def build(options: ResnetOptions, *, here: LevelSpec, image: ImageSpec) -> TranslatorPair:
     """Both generators, for images (level 0) or any level's features. Raises InputError when maps cannot be halved."""
-    del deeper
     size = here.size(image.size)
     check_quarters(size, f"translator cyclegan-resnet at level {here.number}")
     blocks = options.blocks or published_blocks(size)

@@ -77,16 +77,15 @@ class Dfi(TranslatorPair):
         """The shift into each domain."""
         return Pair(self.into_a, self.into_b)
 
-    def remember(self, features: Pair[Tensor]) -> None:
+    def calibrate(self, features: Pair[Tensor]) -> None:
         """Keeps real features of both domains, each (N, C, H, W)."""
         for net, target, source in ((self.into_a, *features), (self.into_b, *features.swap())):
             net.target.copy_(target)
             net.source.copy_(source)
 
 
-def build(options: DfiOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> Dfi:
+def build(options: DfiOptions, *, here: LevelSpec, image: ImageSpec) -> Dfi:
     """Both directions at one level, whose examples are still zeros. Raises InputError when K exceeds N."""
-    del deeper
     if options.neighbours > options.examples:
         raise InputError(
             "translator dfi",

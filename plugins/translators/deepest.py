@@ -124,9 +124,8 @@ class Deepest(nn.Module):
         return torch.tanh(h + torch.atanh(INSIDE * features.float()) if self.residual else h)
 
 
-def build(options: DeepestOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> TranslatorPair:
+def build(options: DeepestOptions, *, here: LevelSpec, image: ImageSpec) -> TranslatorPair:
     """Both translators of the deepest level. Raises InputError when the level is too small to be halved."""
-    del deeper  # a cascade may start here with deeper levels unused
     size, where = here.size(image.size), f"translator deepest at level {here.number}"
     if options.width % 2:
         raise InputError(where, found=f"width = {options.width}", expected="an even number", cure="Half of it is used.")

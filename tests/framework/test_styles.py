@@ -15,12 +15,12 @@ from crosscade.framework import (
     Pair,
     Translation,
     TranslationView,
-    TranslatorPair,
 )
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.styles import draw_styles, run, run_seeded, style_size
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import TinyEncoder, uniform
+from crosscade.framework.testing.views import TinyPair, view_of
 
 
 class Styled(nn.Module):
@@ -81,12 +81,12 @@ def test_batches_of_a_store_are_translated_as_the_whole_would_be():
 
 def test_the_plain_view_gives_random_styles_to_fakes_and_real_ones_to_reconstructions():
     features = Pair(uniform(3, 3, 4, 4, seed=1), uniform(3, 3, 4, 4, seed=2))
-    net, none = Styled(), Pair(None, None)
-    view = TranslationView(Pair(net, net), features, none, none)
-    torch.testing.assert_close(view.same.a, net(features.a, None, net.style_of(features.a)))
-    torch.testing.assert_close(view.cycled.a, net(view.fake.b, None, net.style_of(features.a)))
+    net = Styled()
+    view = view_of(TinyPair(net, net), 2, features)
+    torch.testing.assert_close(view.identity.a[2], net(features.a, None, net.style_of(features.a)))
+    torch.testing.assert_close(view.cycled.a[2], net(view.fake.b, None, net.style_of(features.a)))
     torch.manual_seed(3)
-    fake = TranslationView(Pair(net, net), features, none, none).fake
+    fake = view_of(TinyPair(net, net), 2, features).fake
     torch.manual_seed(3)
     torch.testing.assert_close(fake.a, net(features.b, None, torch.randn(3, 2)))
     torch.testing.assert_close(fake.b, net(features.a, None, torch.randn(3, 2)))
@@ -162,14 +162,8 @@ class Mixed(Styled):
         return torch.tanh(self.mix(features) + self.scale(style)[:, :, None, None])
 
 
-class Twice(TranslatorPair):
-    def __init__(self, net):
-        super().__init__()
-        self.a, self.b = net(), net()
-
-    @property
-    def into(self):
-        return Pair(self.a, self.b)
+def twice(net, kind=TinyPair):
+    return kind(net(), net())
 
 
 class Deaf(Mixed):
@@ -187,8 +181,24 @@ class Longer(Mixed):
         return super().style_of(features).repeat(1, 2)
 
 
-class Boastful(Twice):
-    offers = frozenset({"fake", "contents"})
+class Empty(TranslationView):
+    contents: Pair[torch.Tensor]
+
+
+class Boastful(TinyPair):
+    """Says that its view has contents."""
+
+    view = Empty
+
+
+class Flat(TranslationView):
+    @property
+    def cycled(self):
+        return self.fake
+
+
+class Flattened(TinyPair):
+    view = Flat
 
 
 def check(pair, export=False):
@@ -196,16 +206,17 @@ def check(pair, export=False):
 
 
 def test_a_sound_multimodal_translator_passes():
-    check(Twice(Mixed), export=True)
+    check(twice(Mixed), export=True)
 
 
 @pytest.mark.parametrize(
     ("pair", "sentence"),
     [
-        (Twice(Deaf), "no finite gradient reaches input 1"),
-        (Twice(Shared), r"style_of into\.a: row 0 of a batch"),
-        (Twice(Longer), r"style_of into\.a: gives \(3, 4\), expected \(3, 2\)"),
-        (Boastful(Mixed), "offers contents, which its view does not give"),
+        (twice(Deaf), "no finite gradient reaches input 1"),
+        (twice(Shared), r"style_of into\.a: row 0 of a batch"),
+        (twice(Longer), r"style_of into\.a: gives \(3, 4\), expected \(3, 2\)"),
+        (twice(Mixed, Boastful), "its view cannot give contents: AttributeError"),
+        (twice(Mixed, Flattened), r"cycled of its view is no map by level, expected \{1: \(2, 8, 8, 8\)\}"),
     ],
 )
 def test_a_planted_defect_is_named(pair, sentence):

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework import InversionView, Pair, RefineView, TranslationView
+from crosscade.framework import InversionView, Pair, RefineView, TranslationView, by_level
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.testing.tools import TinyEncoder, uniform
-from crosscade.framework.views import Detached
+from crosscade.framework.testing.views import TinyPair, view_of
+from crosscade.framework.views import View, at_level
 
 
 class Net(nn.Module):
@@ -47,42 +48,40 @@ def maps(*shape, seed):
 @pytest.fixture
 def view():
     """G_A(x, d) = 2 x + d, G_B(x, d) = 3 x + d; condition (a_{i+1}, b_{i+1}), translated (a~_{i+1}, b~_{i+1})."""
-    into = Pair(Net(2.0), Net(3.0))
-    return TranslationView(into, *(maps(4, 5, 6, 6, seed=s) for s in (1, 3, 5)))
+    return view_of(TinyPair(Net(2.0), Net(3.0)), 7, *(maps(4, 5, 6, 6, seed=s) for s in (1, 3, 5)))
 
 
 def test_section_3s_conditions(view):
-    a, b = view.features
-    (deep_a, deep_b), (moved_a, moved_b) = view.condition, view.translated
+    a, b = view.real
+    (deep_a, deep_b), (moved_a, moved_b) = view._condition, view._translated
     torch.testing.assert_close(view.fake.b, 3 * a + moved_b)  # G_B(a_i, b~_{i+1})
     torch.testing.assert_close(view.fake.a, 2 * b + moved_a)
-    torch.testing.assert_close(view.cycled.a, 2 * (3 * a + moved_b) + deep_a)  # G_A(G_B(a_i, b~_{i+1}), a_{i+1})
-    torch.testing.assert_close(view.cycled.b, 3 * (2 * b + moved_a) + deep_b)
-    torch.testing.assert_close(view.same.a, 2 * a + deep_a)  # G_A(a_i, a_{i+1})
-    torch.testing.assert_close(view.same.b, 3 * b + deep_b)
-    assert view.real is view.features
+    torch.testing.assert_close(view.cycled.a[7], 2 * (3 * a + moved_b) + deep_a)  # G_A(G_B(a_i, b~_{i+1}), a_{i+1})
+    torch.testing.assert_close(view.cycled.b[7], 3 * (2 * b + moved_a) + deep_b)
+    torch.testing.assert_close(view.identity.a[7], 2 * a + deep_a)  # G_A(a_i, a_{i+1})
+    torch.testing.assert_close(view.identity.b[7], 3 * b + deep_b)
+    assert (view.real.a, view.real.b) == (view.features.a[7], view.features.b[7])
 
 
 def test_at_the_deepest_level_there_is_no_condition():
-    none = Pair(None, None)
-    view = TranslationView(Pair(Net(2.0), Net(3.0)), maps(4, 5, 6, 6, seed=1), none, none)
-    torch.testing.assert_close(view.cycled.a, 6 * view.features.a)
+    view = view_of(TinyPair(Net(2.0), Net(3.0)), 7, maps(4, 5, 6, 6, seed=1))
+    torch.testing.assert_close(view.cycled.a[7], 6 * view.real.a)
 
 
 def test_nothing_is_computed_before_it_is_asked_for_and_nothing_twice(view):
-    calls = lambda: [net.calls for net in view.into]  # noqa: E731
-    assert (view.real, calls()) == (view.features, [0, 0])
+    calls = lambda: [net.calls for net in view._pair.into]  # noqa: E731
+    assert (view.real is view.real, calls()) == (True, [0, 0])
     assert (view.fake is view.fake, calls()) == (True, [1, 1])
     assert (view.cycled is view.cycled, calls()) == (True, [2, 2]), "the cycle reuses what was translated"
-    assert (view.same is view.same, calls()) == (True, [3, 3])
+    assert (view.identity is view.identity, calls()) == (True, [3, 3])
 
 
 def test_critics_see_the_same_numbers_without_the_way_to_the_translators(view):
-    detached = Detached(view)
+    detached = view.detached()
     assert torch.equal(detached.fake.a, view.fake.a)
     assert not detached.fake.a.requires_grad
     assert view.fake.a.requires_grad
-    assert [net.calls for net in view.into] == [1, 1]
+    assert [net.calls for net in view._pair.into] == [1, 1]
     with pytest.raises(AttributeError, match="reconstructed"):
         _ = detached.reconstructed
 
@@ -90,7 +89,10 @@ def test_critics_see_the_same_numbers_without_the_way_to_the_translators(view):
 def test_inversion_encodes_both_domains_in_one_pass_and_only_what_is_asked():
     encoder = Counted()
     images, features = maps(4, 3, 32, 32, seed=1), maps(4, 12, 8, 8, seed=3)
-    view = InversionView(Pair(Enlarge(1.0), Enlarge(2.0)), images, features, encoder, (1, 2))
+    view = InversionView(
+        inverters=Pair(Enlarge(1.0), Enlarge(2.0)), images=images, features=by_level({1: features}), encoder=encoder,
+        encode_levels=(1, 2),
+    )  # fmt: skip
     torch.testing.assert_close(view.fake.b[:, :, ::4, ::4], 2 * features.b[:, :3])
     assert encoder.calls == 0
     assert sorted(view.encoded_real.a) == [1, 2]
@@ -98,7 +100,7 @@ def test_inversion_encodes_both_domains_in_one_pass_and_only_what_is_asked():
     torch.testing.assert_close(view.encoded_real.b[2], encoder(images.b, [2])[2])
     assert not view.encoded_real.a[1].requires_grad
     assert view.encoded_fake.a[1].requires_grad
-    assert Detached(view).encoded_fake.a[1].requires_grad is False
+    assert view.detached().encoded_fake.a[1].requires_grad is False
     assert encoder.calls == 3
 
 
@@ -110,19 +112,21 @@ def refine():
     frozen = maps(4, 5, 8, 8, seed=7)
     identity = Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0))
     return RefineView(
-        into, Pair(Enlarge(1.0), Enlarge(1.0)), maps(4, 3, 32, 32, seed=5), levels, maps(4, 5, 8, 8, seed=9), frozen,
-        frozen.map(lambda f: {4: f}), identity, Counted(), (1, 2), share=0.5,
+        into=into, inverters=Pair(Enlarge(1.0), Enlarge(1.0)), images=maps(4, 3, 32, 32, seed=5),
+        features=by_level(levels), condition=maps(4, 5, 8, 8, seed=9), translated=frozen,
+        frozen=frozen.map(lambda f: {4: f}), normalise=identity, encoder=Counted(), encode_levels=(1, 2), share=0.5,
     )  # fmt: skip
 
 
 def test_refinement_chains_the_learning_levels_deep_to_shallow(refine):
-    three, two, frozen, condition = refine._real[3], refine._real[2], refine._translated, refine._condition
+    three, two = at_level(refine._features, 3), at_level(refine._features, 2)
+    frozen, condition = refine._translated, refine._condition
     deep_b = 3 * three.a + frozen.b
     torch.testing.assert_close(refine.fake_features.b[3], deep_b)
     torch.testing.assert_close(refine.fake_features.b[2], 7 * two.a + deep_b)
     torch.testing.assert_close(refine.fake.b[:, :, ::4, ::4], (7 * two.a + deep_b)[:, :3])
-    torch.testing.assert_close(refine.same.a[3], (2 * three.a + condition.a)[:2])
-    torch.testing.assert_close(refine.same.a[2], (5 * two.a + 2 * three.a + condition.a)[:2])
+    torch.testing.assert_close(refine.identity.a[3], (2 * three.a + condition.a)[:2])
+    torch.testing.assert_close(refine.identity.a[2], (5 * two.a + 2 * three.a + condition.a)[:2])
 
 
 def test_refinement_reconstructs_a_share_and_is_held_to_deeper_levels_only(refine):
@@ -136,7 +140,7 @@ def test_refinement_reconstructs_a_share_and_is_held_to_deeper_levels_only(refin
 
 
 def test_the_deepest_learning_level_goes_there_and_back_on_the_reconstructed_rows(refine):
-    three, condition = refine._real[3], refine._condition
+    three, condition = at_level(refine._features, 3), refine._condition
     assert list(refine.cycled.a) == [3]
     torch.testing.assert_close(refine.cycled.a[3], (2 * (3 * three.a + refine._translated.b) + condition.a)[:2])
     assert refine.cycled.b[3].shape == refine.features.b[3].shape
@@ -146,3 +150,24 @@ def test_a_deepest_level_that_learns_is_held_to_what_it_had_decided(refine):
     earlier = maps(4, 5, 8, 8, seed=11)
     refine._frozen = earlier.map(lambda f: {3: f})
     assert torch.equal(refine.translations.a[3], earlier.a)
+
+
+def test_what_a_view_gives_is_read_off_its_class(view, refine):
+    assert TranslationView.gives() == {"real", "fake", "features", "cycled", "identity"}
+    more = {"images", "reconstructed", "encoded_real", "encoded_fake", "encoded_reconstructed"}
+    assert InversionView.gives() == {"real", "fake", "features"} | more
+    own = {"cycled", "identity", "fake_features", "translations", "normalise"}
+    assert RefineView.gives() == InversionView.gives() | own
+    assert all(isinstance(getattr(one, name), Pair) for one in (view, refine) for name in type(one).gives())
+
+    class Strangers(View):
+        depth: Pair[torch.Tensor]
+
+        @property
+        def edges(self):
+            return self._edges
+
+        def method(self):
+            return self.depth
+
+    assert Strangers.gives() == View.gives() | {"depth", "edges"}

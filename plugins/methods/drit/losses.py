@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 from attrs import frozen, validators
@@ -14,13 +13,11 @@ from torch.nn import functional as F
 
 from ....framework import (
     AdversarialLoss,
-    Encoder,
     ImageSpec,
     InputError,
     LevelSpec,
     Loss,
     LossOffer,
-    NoOptions,
     Pair,
     betas_option,
     hookimpl,
@@ -29,7 +26,9 @@ from ....framework import (
 )
 from ...layers.blocks import SLOPE, initialise
 from ...layers.norms import InstanceNorm
+from ..munit.translator import ContentView
 from .networks import STRICT_SLOPE
+from .translator import DritView
 
 SMALLEST = 4
 """The content critic halves its map down to this many pixels a side."""
@@ -86,7 +85,7 @@ class ContentCritic(nn.Module):
         return self.layers(content).float()
 
 
-class ContentAdversarial(AdversarialLoss):
+class ContentAdversarial(AdversarialLoss[ContentView]):
     """One critic tells the domains' contents apart, and the encoders make it undecided: p = 1/2 for each.
 
     Its gradient is shortened before Adam sees it, which is why it calls backward itself.
@@ -102,12 +101,12 @@ class ContentAdversarial(AdversarialLoss):
         self.learning_rate, self.steps = options.learning_rate, options.steps
         self.betas = (options.betas[0], options.betas[1])
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: ContentView) -> Mapping[str, Tensor]:
         """`content-adversarial`: cross-entropy against 1/2, summed over both domains."""
         a, b = view.contents.map(self._judged).map(lambda y: 0.5 * (F.softplus(y) + F.softplus(-y)).mean())
         return {"content-adversarial": a + b}
 
-    def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
+    def critic_terms(self, view: ContentView, step: int) -> Mapping[str, Tensor]:
         """`critic`: cross-entropy, domain a being 0 and b 1."""
         a, b = view.contents.map(self._judged)
         loss = F.softplus(a).mean() + F.softplus(-b).mean()
@@ -127,12 +126,12 @@ class ContentAdversarial(AdversarialLoss):
         return self.critic(content)
 
 
-class StylePrior(Loss):
+class StylePrior(Loss[DritView]):
     """Attributes are like the prior: the divergence of each posterior from N(0, 1), or of a code its mean square."""
 
     needs = frozenset({"posteriors"})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: DritView) -> Mapping[str, Tensor]:
         """`style-prior`: summed over an attribute's numbers (mean square: averaged) and both domains."""
         a, b = view.posteriors.map(_divergence)
         return {"style-prior": a + b}
@@ -146,23 +145,23 @@ def _divergence(posterior: Mapping[str, Tensor]) -> Tensor:
     return 0.5 * (square + log_variance.exp() - 1 - log_variance).sum(1).mean()
 
 
-class ContentPrior(Loss):
+class ContentPrior(Loss[ContentView]):
     """Contents stay small: against their noise of N(0, 1) only that limits what they can say."""
 
     needs = frozenset({"contents"})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: ContentView) -> Mapping[str, Tensor]:
         """`content-prior`: the mean square, summed over both domains."""
         a, b = view.contents.map(lambda c: c.float().square().mean())
         return {"content-prior": a + b}
 
 
-class ModeSeeking(Loss):
+class ModeSeeking(Loss[DritView]):
     """Two attributes make two images: 1 / (|x - x'| / |z - z'| + 1e-5), differences averaged over the batch."""
 
     needs = frozenset({"fake", "varied", "drawn", "drawn_again"})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: DritView) -> Mapping[str, Tensor]:
         """`mode-seeking`: summed over both domains."""
         images, styles = view.fake.zip(l1, view.varied), view.drawn.zip(l1, view.drawn_again)
         a, b = images.zip(lambda image, style: 1 / (image / style + TINY), styles)
@@ -170,7 +169,7 @@ class ModeSeeking(Loss):
 
 
 def build_content_adversarial(
-    options: ContentAdversarialOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder
+    options: ContentAdversarialOptions, *, here: LevelSpec, image: ImageSpec
 ) -> ContentAdversarial:
     """The loss with its critic. Raises InputError when the contents are too small for it."""
     size = here.size(image.size) // 2**options.downs
@@ -183,21 +182,6 @@ def build_content_adversarial(
             cure="Use a larger image.size, fewer `downs`, or strict = false.",
         )
     return ContentAdversarial(options, size)
-
-
-def build_style_prior(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> StylePrior:
-    """The loss; it has no parameters and fits every level."""
-    return StylePrior()
-
-
-def build_content_prior(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> ContentPrior:
-    """The loss; it has no parameters and fits every level."""
-    return ContentPrior()
-
-
-def build_mode_seeking(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> ModeSeeking:
-    """The loss; it has no parameters and fits every level."""
-    return ModeSeeking()
 
 
 @hookimpl
@@ -213,19 +197,19 @@ def losses() -> Iterator[LossOffer]:
     )
     yield LossOffer(
         name="style-prior",
-        build=build_style_prior,
+        build=lambda _: StylePrior(),
         source=source,
         summary="attributes are like draws from N(0, 1) (DRIT: weight 0.01)",
     )
     yield LossOffer(
         name="content-prior",
-        build=build_content_prior,
+        build=lambda _: ContentPrior(),
         source=source,
         summary="contents stay small against their noise (DRIT: weight 0.01)",
     )
     yield LossOffer(
         name="mode-seeking",
-        build=build_mode_seeking,
+        build=lambda _: ModeSeeking(),
         source="Mao et al. 2019; Lee et al. 2020",
         summary="different attributes give different images (DRIT++: weight 1)",
     )

@@ -23,14 +23,14 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ....framework import ImageSpec, LevelSpec, Pair, TranslationView, TranslatorOffer, TranslatorPair, hookimpl, option
+from ....framework import Features, ImageSpec, LevelSpec, Pair, TranslatorOffer, TranslatorPair, hookimpl, option
 from ...layers.blocks import SLOPE
 from ..munit.networks import ResBlock, check_size
+from ..munit.translator import ContentView, call
 from .networks import (
     STRICT_SLOPE,
     AttributeCode,
@@ -72,22 +72,15 @@ class DritOptions:
     strict: bool = option(False, "transposed convolutions and slopes as published, which draw checkerboards")
 
 
-class DritView(TranslationView):
-    """Contents, attributes and what is made of them. A Pair is by the domain that the tensor belongs to."""
+class DritView(ContentView):
+    """DRIT's: attributes are the styles, and two more translations. Contents are in the space that both share."""
 
-    def __init__(self, pair: Drit, *given: Any) -> None:
-        super().__init__(pair.into, *given)
-        self.pair = pair
-
-    @cached_property
-    def contents(self) -> Pair[Tensor]:
-        """contents.a = E(a), in the shared space."""
-        return self.pair.content.zip(self._encode, self.features)
+    _pair: Drit
 
     @cached_property
     def posteriors(self) -> Pair[dict[str, Tensor]]:
         """Each real image's attribute: `mean` and, where it has one, `log_variance`, each (B, S)."""
-        return self.pair.attribute.zip(_call, self.features)
+        return self._pair.attribute.zip(call, self.real)
 
     @cached_property
     def styles(self) -> Pair[Tensor]:
@@ -95,58 +88,31 @@ class DritView(TranslationView):
         return self.posteriors.map(sampled)
 
     @cached_property
-    def drawn(self) -> Pair[Tensor]:
-        """Attributes from the prior."""
-        return self._random()
-
-    @cached_property
     def drawn_again(self) -> Pair[Tensor]:
         """Others from the prior."""
         return self._random()
 
     @cached_property
-    def fake(self) -> Pair[Tensor]:
-        """fake.b = G_B(contents.a, drawn.b)."""
-        return self._decode(self.contents.swap(), self.drawn)
-
-    @cached_property
     def varied(self) -> Pair[Tensor]:
         """varied.b = G_B(contents.a, drawn_again.b)."""
-        return self._decode(self.contents.swap(), self.drawn_again)
+        return self._pair.decoded(self.contents.swap(), self.drawn_again)
 
     @cached_property
     def swapped(self) -> Pair[Tensor]:
         """swapped.b = G_B(contents.a, styles.b)."""
-        return self._decode(self.contents.swap(), self.styles)
+        return self._pair.decoded(self.contents.swap(), self.styles)
 
     @cached_property
-    def same(self) -> Pair[Tensor]:
-        """same.a = G_A(contents.a, styles.a), to be like features.a."""
-        return self._decode(self.contents, self.styles)
-
-    @cached_property
-    def cycled(self) -> Pair[Tensor]:
+    def cycled(self) -> Pair[Features]:
         """Swapped twice: cycled.a has swapped.b's content and swapped.a's attribute, to be like features.a."""
-        contents = self.pair.content.zip(self._encode, self.swapped).swap()
-        return self._decode(contents, self.pair.attribute.zip(_call, self.swapped).map(sampled))
+        contents = self._pair.contents_of(self.swapped).swap()
+        styles = self._pair.attribute.zip(call, self.swapped).map(sampled)
+        return self._levelled(self._pair.decoded(contents, styles))
 
     @cached_property
     def recovered_styles(self) -> Pair[Tensor]:
         """recovered_styles.b = the mean that fake.b encodes to; its gradient does not reach the attribute encoder."""
-        return self.pair.attribute.zip(_call_frozen, self.fake).map(lambda posterior: posterior["mean"])
-
-    def _random(self) -> Pair[Tensor]:
-        return self.features.map(lambda x: torch.randn(len(x), self.pair.style_size, device=x.device))
-
-    def _encode(self, content: Any, features: Tensor) -> Tensor:
-        return self.pair.shared(content(features))
-
-    def _decode(self, contents: Pair[Tensor], styles: Pair[Tensor]) -> Pair[Tensor]:
-        return self.pair.decoder.zip(lambda net, c, s: net(self.pair.bridge(c), s), contents, styles)
-
-
-def _call(net: Any, *given: Tensor) -> Any:
-    return net(*given)
+        return self._pair.attribute.zip(_call_frozen, self.fake).map(lambda posterior: posterior["mean"])
 
 
 def _call_frozen(net: nn.Module, features: Tensor) -> Any:
@@ -156,12 +122,7 @@ def _call_frozen(net: nn.Module, features: Tensor) -> Any:
 class Drit(TranslatorPair):
     """Both domains' encoders and generators, and the parts that they share."""
 
-    offers = frozenset(
-        {
-            "fake", "cycled", "same", "contents", "posteriors", "styles", "drawn", "drawn_again", "varied", "swapped",
-            "recovered_styles",
-        }
-    )  # fmt: skip
+    view = DritView
 
     def __init__(self, channels: int, options: DritOptions) -> None:
         super().__init__()
@@ -209,14 +170,17 @@ class Drit(TranslatorPair):
             self.decoder,
         )
 
-    def view(self, features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]) -> DritView:
-        """What DRIT's losses read."""
-        return DritView(self, features, condition, translated)
+    def contents_of(self, features: Pair[Tensor]) -> Pair[Tensor]:
+        """Each domain's features -> contents in the shared space."""
+        return self.content.zip(lambda net, x: self.shared(net(x)), features)
+
+    def decoded(self, contents: Pair[Tensor], styles: Pair[Tensor]) -> Pair[Tensor]:
+        """Contents and attributes (B, S) -> each domain's features."""
+        return self.decoder.zip(lambda net, content, style: net(self.bridge(content), style), contents, styles)
 
 
-def build(options: DritOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> Drit:
+def build(options: DritOptions, *, here: LevelSpec, image: ImageSpec) -> Drit:
     """Both translators. Raises InputError when the map cannot be halved so often."""
-    del deeper
     size = here.size(image.size)
     check_size(size, options.downs, options.style_downs, f"translator drit at level {here.number}")
     return Drit(here.channels, options)

@@ -16,14 +16,24 @@ implementation, and why:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ....framework import Encoder, ImageSpec, InputError, LevelSpec, LossOffer, betas_option, hookimpl, l1, option
+from ....framework import (
+    Features,
+    ImageSpec,
+    InputError,
+    LevelSpec,
+    LossOffer,
+    TranslationView,
+    betas_option,
+    hookimpl,
+    l1,
+    option,
+)
 from ...layers.critics import Opponents
 from .translator import Normed, halving, same
 
@@ -115,10 +125,10 @@ def _blurred(x: Tensor) -> Tensor:
         return F.conv2d(x, taps.view(1, 1, 1, -1).expand(n, -1, -1, -1), groups=n)
 
 
-class Ganimorph(Opponents):
+class Ganimorph(Opponents[TranslationView]):
     """The whole objective; it owns a critic a domain, and the terms' recent sizes, which are part of checkpoints."""
 
-    needs = frozenset({"real", "fake", "cycled"})
+    needs = frozenset({"real", "fake", "features", "cycled"})
     average: Tensor
     divisor: Tensor
     updates: Tensor
@@ -134,15 +144,15 @@ class Ganimorph(Opponents):
         self.register_buffer("divisor", torch.ones(len(SHARES)))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: TranslationView) -> Mapping[str, Tensor]:
         """`adversarial`, `matching` and `cycle`, each summed over both domains, divided by its size, and weighted."""
         a, b = self.critics.zip(_judged, view.real, view.fake)
-        c, d = view.cycled.zip(_cycle, view.real)
+        c, d = view.cycled.zip(_cycle, view.features)
         values = (a[0] + b[0], a[1] + b[1], c + d)
         self._measure(torch.stack([v.detach() for v in values]))
         return {name: share * v / d for (name, share), v, d in zip(SHARES.items(), values, self.divisor.clone())}
 
-    def critic_terms(self, view: Any, step: int) -> Mapping[str, Tensor]:
+    def critic_terms(self, view: TranslationView, step: int) -> Mapping[str, Tensor]:
         """`critic`: least squares to 0.9 and 0, halved."""
         a, b = self.critics.zip(_opposed, view.real, view.fake)
         return {"critic": a + b}
@@ -165,13 +175,13 @@ def _opposed(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 * ((critic(real)[0] - REAL).square().mean() + critic(fake)[0].square().mean())
 
 
-def _cycle(made: Tensor, real: Tensor) -> Tensor:
-    return STRUCTURE * (1 - ms_ssim(made, real)) + (1 - STRUCTURE) * l1(made, real) / 2
+def _cycle(cycled: Features, real: Features) -> Tensor:
+    ((x, y),) = ((cycled[i], real[i]) for i in cycled)
+    return STRUCTURE * (1 - ms_ssim(x, y)) + (1 - STRUCTURE) * l1(x, y) / 2
 
 
-def build(options: GanimorphLossOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> Ganimorph:
+def build(options: GanimorphLossOptions, *, here: LevelSpec, image: ImageSpec) -> Ganimorph:
     """The loss with two fresh critics. Raises InputError when the map is too small for its window or its halvings."""
-    del encoder
     size = here.size(image.size)
     if size < 16:
         raise InputError(

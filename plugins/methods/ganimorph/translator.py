@@ -102,9 +102,8 @@ class GanimorphGenerator(nn.Module):
         return torch.tanh(self.exit(self.ups[2](h)).float())
 
 
-def build(options: GanimorphOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> TranslatorPair:
+def build(options: GanimorphOptions, *, here: LevelSpec, image: ImageSpec) -> TranslatorPair:
     """Both generators. Raises InputError when the map cannot be halved four times."""
-    del deeper
     size = here.size(image.size)
     if size % 16 or size < 64:
         raise InputError(

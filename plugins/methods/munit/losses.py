@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 from attrs import frozen, validators
@@ -20,12 +19,13 @@ from ....framework import (
     LevelSpec,
     Loss,
     LossOffer,
-    NoOptions,
+    View,
     hookimpl,
     l1,
     option,
 )
 from ...layers.blocks import check_half
+from .translator import ContentView, MunitView
 
 
 @frozen
@@ -38,68 +38,53 @@ class PerceptualOptions:
     )
 
 
-class StyleReconstruction(Loss):
+class StyleReconstruction(Loss[ContentView]):
     """The style that a translation was given can be read off it: |S_B(G_B(c_a, s)) - s| and the same for a."""
 
     needs = frozenset({"recovered_styles", "drawn"})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: ContentView) -> Mapping[str, Tensor]:
         """`style`: mean absolute difference, summed over both domains."""
         a, b = view.recovered_styles.zip(l1, view.drawn)
         return {"style": a + b}
 
 
-class ContentReconstruction(Loss):
+class ContentReconstruction(Loss[MunitView]):
     """A translation has its source's content: |E_B(G_B(c_a, s)) - c_a| and the same for b."""
 
     needs = frozenset({"recovered_contents", "contents"})
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: MunitView) -> Mapping[str, Tensor]:
         """`content`: mean absolute difference, summed over both domains."""
         a, b = view.recovered_contents.zip(l1, view.contents)
         return {"content": a + b}
 
 
-class Perceptual(Loss):
+class Perceptual(Loss[View]):
     """A translated image has its source's features but for each channel's mean and deviation: mean squared difference.
 
     MUNIT's domain-invariant perceptual loss. Its authors use it for images of 512 pixels and more.
     """
 
-    needs = frozenset({"fake", "features"})
+    needs = frozenset({"fake", "real"})
 
     def __init__(self, encoder: Encoder, levels: tuple[int, ...]) -> None:
         super().__init__()
         self.encoder, self.levels = encoder, levels
 
-    def terms(self, view: Any) -> Mapping[str, Tensor]:
+    def terms(self, view: View) -> Mapping[str, Tensor]:
         """`perceptual`: the mean over the levels, summed over both directions."""
-        a, b = view.fake.zip(self._difference, view.features.swap())
+        a, b = view.fake.zip(self._difference, view.real.swap())
         return {"perceptual": a + b}
 
-    def _difference(self, made: Tensor, source: Tensor) -> Tensor:
+    def _difference(self, fake: Tensor, source: Tensor) -> Tensor:
         with torch.no_grad():
             wanted = self._encode(source)
-        found = self._encode(made)
-        return torch.stack([(found[i] - wanted[i]).square().mean() for i in self.levels]).mean()
+        shown = self._encode(fake)
+        return torch.stack([(shown[i] - wanted[i]).square().mean() for i in self.levels]).mean()
 
     def _encode(self, images: Tensor) -> dict[int, Tensor]:
-        if self.encoder.exact:
-            with torch.autocast(images.device.type, enabled=False):
-                features = self.encoder(images.float(), self.levels)
-        else:
-            features = self.encoder(images, self.levels)
-        return {i: F.instance_norm(f.float()) for i, f in features.items()}
-
-
-def build_style(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> StyleReconstruction:
-    """The loss; it has no parameters and fits every level."""
-    return StyleReconstruction()
-
-
-def build_content(options: NoOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder) -> ContentReconstruction:
-    """The loss; it has no parameters and fits every level."""
-    return ContentReconstruction()
+        return {i: F.instance_norm(f.float()) for i, f in self.encoder.encode(images, self.levels).items()}
 
 
 def build_perceptual(
@@ -125,13 +110,13 @@ def losses() -> Iterator[LossOffer]:
     """Style and content reconstruction, and the perceptual term."""
     yield LossOffer(
         name="style-reconstruction",
-        build=build_style,
+        build=lambda _: StyleReconstruction(),
         source="Huang et al. 2018, eq. 4; Lee et al. 2018, latent regression",
         summary="a translation's style is the one that it was given (MUNIT: weight 1, DRIT: 10)",
     )
     yield LossOffer(
         name="content-reconstruction",
-        build=build_content,
+        build=lambda _: ContentReconstruction(),
         source="Huang et al. 2018, eq. 3",
         summary="a translation's content is its source's (MUNIT: weight 1)",
     )

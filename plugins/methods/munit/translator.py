@@ -21,14 +21,24 @@ from both domains alike, where upstream stops each pass at the end of the smalle
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 
-from ....framework import ImageSpec, LevelSpec, Pair, TranslationView, TranslatorOffer, TranslatorPair, hookimpl, option
+from ....framework import (
+    Features,
+    ImageSpec,
+    LevelSpec,
+    Pair,
+    TranslationView,
+    TranslatorOffer,
+    TranslatorPair,
+    hookimpl,
+    option,
+)
 from .networks import ContentEncoder, Decoder, StyleEncoder, check_size
 
 
@@ -61,67 +71,80 @@ class Translator(nn.Module):
         return self.style(features)
 
 
-class MunitView(TranslationView):
-    """Contents, styles and what is made of them. A Pair is by the domain that the tensor belongs to.
+class ContentView(TranslationView):
+    """Contents, styles and what is made of them. A Pair is by the domain that the tensor belongs to."""
 
-    `nets` are the content encoders, style encoders and decoders by domain.
-    """
+    _pair: Any
 
-    def __init__(self, nets: tuple[Pair[Any], Pair[Any], Pair[Any]], style_size: int, *given: Any) -> None:
-        super().__init__(*given)
-        (self.encode, self.encode_style, self.decode), self.style_size = nets, style_size
+    @cached_property
+    def styles(self) -> Pair[Tensor]:
+        """Of the real features."""
+        raise NotImplementedError
+
+    @cached_property
+    def recovered_styles(self) -> Pair[Tensor]:
+        """Of `fake`, to be like `drawn`."""
+        raise NotImplementedError
 
     @cached_property
     def contents(self) -> Pair[Tensor]:
         """contents.a = E_A(a)."""
-        return self.encode.zip(_call, self.features)
-
-    @cached_property
-    def styles(self) -> Pair[Tensor]:
-        """styles.a = S_A(a)."""
-        return self.encode_style.zip(_call, self.features)
+        return self._pair.contents_of(self.real)
 
     @cached_property
     def drawn(self) -> Pair[Tensor]:
         """Styles from the prior."""
-        return self.features.map(lambda x: torch.randn(len(x), self.style_size, device=x.device))
+        return self._random()
 
     @cached_property
     def fake(self) -> Pair[Tensor]:
         """fake.b = G_B(contents.a, drawn.b)."""
-        return self.decode.zip(_call, self.contents.swap(), self.drawn)
+        return self._pair.decoded(self.contents.swap(), self.drawn)
 
     @cached_property
-    def same(self) -> Pair[Tensor]:
-        """same.a = G_A(contents.a, styles.a), to be like features.a."""
-        return self.decode.zip(_call, self.contents, self.styles)
+    def identity(self) -> Pair[Features]:
+        """identity.a = {i: G_A(contents.a, styles.a)}, to be like features.a."""
+        return self._levelled(self._pair.decoded(self.contents, self.styles))
+
+    def _random(self) -> Pair[Tensor]:
+        return self.real.map(lambda x: torch.randn(len(x), self._pair.style_size, device=x.device))
+
+
+class MunitView(ContentView):
+    """MUNIT's: contents of translations, too."""
+
+    _pair: Munit
+
+    @cached_property
+    def styles(self) -> Pair[Tensor]:
+        """styles.a = S_A(a)."""
+        return self._pair.style.zip(call, self.real)
 
     @cached_property
     def recovered_contents(self) -> Pair[Tensor]:
         """recovered_contents.a = E_B(fake.b), to be like contents.a."""
-        return self.encode.zip(_call, self.fake).swap()
+        return self._pair.contents_of(self.fake).swap()
 
     @cached_property
     def recovered_styles(self) -> Pair[Tensor]:
         """recovered_styles.b = S_B(fake.b), to be like drawn.b."""
-        return self.encode_style.zip(_call, self.fake)
+        return self._pair.style.zip(call, self.fake)
 
     @cached_property
-    def cycled(self) -> Pair[Tensor]:
-        """cycled.a = G_A(E_B(fake.b), styles.a), to be like features.a."""
-        return self.decode.zip(_call, self.recovered_contents, self.styles)
+    def cycled(self) -> Pair[Features]:
+        """cycled.a = {i: G_A(E_B(fake.b), styles.a)}, to be like features.a."""
+        return self._levelled(self._pair.decoded(self.recovered_contents, self.styles))
 
 
-def _call(net: Any, *given: Tensor) -> Tensor:
-    return net(*given)
+def call(net: Any, *inputs: Tensor) -> Any:
+    """The network's output, for `Pair.zip`."""
+    return net(*inputs)
 
 
 class Munit(TranslatorPair):
     """Both domains' encoders and decoders."""
 
-    offers = frozenset(
-        {"fake", "cycled", "same", "contents", "styles", "drawn", "recovered_contents", "recovered_styles"}
-    )
+    view = MunitView
 
     def __init__(self, channels: int, options: MunitOptions) -> None:
         super().__init__()
@@ -134,28 +157,37 @@ class Munit(TranslatorPair):
         )
 
     @property
-    def nets(self) -> tuple[Pair[Any], Pair[Any], Pair[Any]]:
-        """Content encoders, style encoders and decoders, by domain."""
-        return (
-            Pair(self.content_a, self.content_b),
-            Pair(self.style_a, self.style_b),
-            Pair(self.decoder_a, self.decoder_b),
-        )
+    def content(self) -> Pair[nn.Module]:
+        """Each domain's content encoder."""
+        return Pair(self.content_a, self.content_b)
+
+    @property
+    def style(self) -> Pair[nn.Module]:
+        """Each domain's style encoder."""
+        return Pair(self.style_a, self.style_b)
+
+    @property
+    def decoder(self) -> Pair[nn.Module]:
+        """Each domain's decoder."""
+        return Pair(self.decoder_a, self.decoder_b)
 
     @property
     def into(self) -> Pair[nn.Module]:
         """Each domain's style and decoder, on the other's content."""
-        content, style, decoder = self.nets
-        return content.swap().zip(lambda c, s, g: Translator(c, s, g, self.style_size), style, decoder)
+        make = partial(Translator, style_size=self.style_size)
+        return self.content.swap().zip(make, self.style, self.decoder)
 
-    def view(self, features: Pair[Tensor], condition: Pair[Any], translated: Pair[Any]) -> MunitView:
-        """What MUNIT's losses read."""
-        return MunitView(self.nets, self.style_size, self.into, features, condition, translated)
+    def contents_of(self, features: Pair[Tensor]) -> Pair[Tensor]:
+        """Each domain's features -> contents."""
+        return self.content.zip(call, features)
+
+    def decoded(self, contents: Pair[Tensor], styles: Pair[Tensor]) -> Pair[Tensor]:
+        """Contents and styles (B, S) -> each domain's features."""
+        return self.decoder.zip(call, contents, styles)
 
 
-def build(options: MunitOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> Munit:
+def build(options: MunitOptions, *, here: LevelSpec, image: ImageSpec) -> Munit:
     """Both translators. Raises InputError when the map cannot be halved so often."""
-    del deeper
     size = here.size(image.size)
     check_size(size, options.downs, options.style_downs, f"translator munit at level {here.number}")
     return Munit(here.channels, options)

@@ -13,7 +13,7 @@ class Cycle(Loss):
     needs = frozenset({"cycled", "features"})
 
     def terms(self, view):
-        apart = view.cycled.zip(l1, view.features)
+        apart = view.cycled.zip(lambda made, real: sum(l1(made[i], real[i]) for i in made), view.features)
         return {"cycle": apart.a + apart.b}
 
 
@@ -55,9 +55,9 @@ def changed(base, **attributes):
     [
         (lambda: changed(Cycle, needs=frozenset({"cycled"})), r"reads features and declares needs \['cycled'\]"),
         (lambda: changed(Cycle, needs=frozenset({"styles"})), "needs styles, which the view on translation does not"),
-        (lambda: changed(Cycle, terms=lambda self, v: {"c": v.cycled.a.mean() / 0}), "term 'c' is (inf|-inf|nan)"),
-        (lambda: changed(Cycle, terms=lambda self, v: {"c": v.features.a.mean()}), "move no parameter of network 0"),
-        (lambda: changed(Cycle, terms=lambda self, v: {"c": v.cycled.a}), "term 'c' is not a scalar"),
+        (lambda: changed(Cycle, terms=lambda self, v: {"c": v.fake.a.mean() / 0}), "term 'c' is (inf|-inf|nan)"),
+        (lambda: changed(Cycle, terms=lambda self, v: {"c": v.real.a.mean()}), "move no parameter of network 0"),
+        (lambda: changed(Cycle, terms=lambda self, v: {"c": v.fake.a}), "term 'c' is not a scalar"),
         (lambda: changed(Cycle, terms=lambda self, v: {}), "gives no named terms"),
         (lambda: changed(Hinge, learning_rate=0.0), "learning rate 0.0"),
         (lambda: changed(Hinge, critic_terms=lambda self, v, s: {"d": v.fake.a.mean()}), "critic step 0: terms"),

@@ -6,35 +6,24 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from crosscade.framework import AdversarialLoss, Loss, NoOptions, Pair, TranslationView, TranslatorPair
+from crosscade.framework import AdversarialLoss, Loss, NoOptions, Pair
 from crosscade.framework.bundle.networks import Networks
 from crosscade.framework.recipe.recipe import LossUse, Schedule
 from crosscade.framework.testing.tools import uniform
-from crosscade.framework.testing.views import TinyTranslator
+from crosscade.framework.testing.views import TinyPair, TinyTranslator, view_of
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.loop import TrainState, train_step
 from crosscade.framework.training.stages import Stage
 
 SIZES = Pair(20, 30)
-NONE = Pair(None, None)
 FEATURES = SIZES.zip(lambda n, seed: uniform(n, 8, 6, 6, seed=seed), Pair(1, 2))
 DATA = SimpleNamespace(sizes=SIZES)
 """All that the loop itself asks of the data; the stage's view has the features."""
 
 
-class Two(TranslatorPair):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = TinyTranslator(8), TinyTranslator(8)
-
-    @property
-    def into(self):
-        return Pair(self.first, self.second)
-
-
 class Same(Loss):
     def terms(self, view):
-        a, b = view.same.zip(lambda x, y: (x - y).abs().mean(), view.features)
+        a, b = view.identity.zip(lambda x, y: (x[1] - y[1]).abs().mean(), view.features)
         return {"same": a + b}
 
 
@@ -65,12 +54,12 @@ class Duel(AdversarialLoss):
 def stage(*losses, **schedule) -> Stage:
     """One level's translation of random features."""
     torch.manual_seed(0)
-    networks = Networks({1: Two().to(memory_format=torch.channels_last)})
+    networks = Networks({1: TinyPair(TinyTranslator(8), TinyTranslator(8)).to(memory_format=torch.channels_last)})
     uses = [(LossUse(f"loss{k}", NoOptions(), *rest), loss) for k, (loss, *rest) in enumerate(losses)]
 
     def view(data, rows):
         assert data is DATA
-        return TranslationView(networks.translators[1].into, FEATURES.zip(lambda f, r: f[r], rows), NONE, NONE)
+        return view_of(networks.translators[1], 1, FEATURES.zip(lambda f, r: f[r], rows))
 
     settings = {"images": 40, "batch": 4, "learning_rate": 1e-2, "ema": 0.5} | schedule
     return Stage(2, "translate", 1, networks, uses, Schedule(**settings), view)

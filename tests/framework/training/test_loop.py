@@ -50,12 +50,12 @@ def test_a_critics_turns_alone_make_what_it_needs_without_a_graph_and_nothing_el
     class Both(Duel):
         """Needs what is real, and what is translated to where it is."""
 
-        needs = frozenset({"real", "same"})
+        needs = frozenset({"real", "identity"})
 
         def critic_terms(self, view, step):
             self.made = view._view  # what was made before anybody asked
-            assert {"same", "fake"} & set(vars(self.made)) == ({"same"} if step % 3 < 2 else {"fake"})
-            assert step % 3 == 2 or not self.made.same.a.requires_grad
+            assert {"identity", "fake"} & set(vars(self.made)) == ({"identity"} if step % 3 < 2 else {"fake"})
+            assert step % 3 == 2 or not self.made.identity.a[1].requires_grad
             a, b = self.critics.zip(lambda d, x: (d(x) - 1).square().mean(), view.real)
             return {"critic": a + b}
 

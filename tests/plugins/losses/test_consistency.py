@@ -16,9 +16,13 @@ def full(value, dtype=torch.float32):
     return torch.full((2, 3, 4, 4), value, dtype=dtype)
 
 
-@pytest.mark.parametrize(("loss", "name"), [(Cycle(), "cycled"), (Identity(), "same")])
+def levels(a, b):
+    return Pair({3: a}, {3: b})
+
+
+@pytest.mark.parametrize(("loss", "name"), [(Cycle(), "cycled"), (Identity(), "identity")])
 def test_the_mean_absolute_difference_summed_over_both_domains(loss, name):
-    view = SimpleNamespace(**{name: Pair(full(0.5), full(-1.0)), "features": Pair(full(0.25), full(1.0))})
+    view = SimpleNamespace(**{name: levels(full(0.5), full(-1.0)), "features": levels(full(0.25), full(1.0))})
     (value,) = loss.terms(view).values()
     assert value.item() == pytest.approx(0.25 + 2.0)
     assert loss.needs == {name, "features"}
@@ -26,7 +30,7 @@ def test_the_mean_absolute_difference_summed_over_both_domains(loss, name):
 
 def test_differences_are_float32():
     view = SimpleNamespace(
-        cycled=Pair(full(1.0, torch.bfloat16), full(0.0)), features=Pair(full(0.999), full(0.0, torch.bfloat16))
+        cycled=levels(full(1.0, torch.bfloat16), full(0.0)), features=levels(full(0.999), full(0.0, torch.bfloat16))
     )
     value = Cycle().terms(view)["cycle"]
     assert value.dtype == torch.float32
@@ -41,9 +45,7 @@ class Tenth:
 
 
 def consistency(**options):
-    return OFFERS["feature-consistency"].build(
-        FeatureConsistencyOptions(**options), here=None, image=None, encoder=TinyEncoder()
-    )
+    return OFFERS["feature-consistency"].make(FeatureConsistencyOptions(**options), encoder=TinyEncoder())
 
 
 def view(**of_b):

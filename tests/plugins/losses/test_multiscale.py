@@ -16,7 +16,7 @@ PIXELS = LevelSpec(0, "pixels", 3, 1)
 
 
 def made(size=32, **options):
-    return build(MultiScaleOptions(**options), here=PIXELS, image=ImageSpec(size), encoder=None)
+    return build(MultiScaleOptions(**options), here=PIXELS, image=ImageSpec(size))
 
 
 def test_the_published_critics():

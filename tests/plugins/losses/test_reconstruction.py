@@ -16,9 +16,7 @@ U = V + torch.tensor([3.0, 10.0]).view(1, 2, 1, 1)
 
 
 def feature(**options):
-    return OFFERS["feature-reconstruction"].build(
-        FeatureOptions(**options), here=None, image=None, encoder=TinyEncoder()
-    )
+    return OFFERS["feature-reconstruction"].make(FeatureOptions(**options), encoder=TinyEncoder())
 
 
 @pytest.mark.parametrize(("norm", "expected"), [("l1", 0.5 + 0.1), ("l2", 0.25 + 0.01)])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework import Pair
+from crosscade.framework import ImageSpec, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.plugins.layers.critics import FeatureCritic, PatchCritic
 from crosscade.plugins.losses import wgan_gp as module
@@ -68,6 +68,9 @@ def test_only_straight_critics_take_the_tangent_pass():
     assert straight(nn.Linear(2, 1)) is None
 
 
+HERE, IMAGE = LevelSpec(1, "one", 4, 2), ImageSpec(12)
+
+
 def view(seed=0):
     torch.manual_seed(seed)
     return SimpleNamespace(
@@ -77,7 +80,7 @@ def view(seed=0):
 
 
 def test_eq_1_by_its_terms():
-    loss, v = WganGp(WganGpOptions(width=8, lambda_gp=10.0, penalty_every=1), 4, 6), view()
+    loss, v = WganGp(WganGpOptions(width=8, lambda_gp=10.0, penalty_every=1), here=HERE, image=IMAGE), view()
     a, b = loss.critics
     gap = a(v.fake.a).mean() - a(v.real.a).mean() + b(v.fake.b).mean() - b(v.real.b).mean()
     torch.manual_seed(1)
@@ -93,7 +96,7 @@ def test_eq_1_by_its_terms():
 
 
 def test_a_rarer_penalty_is_as_much_heavier():
-    often, rare = (WganGp(WganGpOptions(width=8, penalty_every=n), 4, 6) for n in (1, 3))
+    often, rare = (WganGp(WganGpOptions(width=8, penalty_every=n), here=HERE, image=IMAGE) for n in (1, 3))
     rare.load_state_dict(often.state_dict())
     torch.manual_seed(1)
     one = often.critic_terms(view(), 3)["penalty"]
@@ -104,7 +107,7 @@ def test_a_rarer_penalty_is_as_much_heavier():
 
 
 def test_finite_in_bfloat16():
-    loss = WganGp(WganGpOptions(width=8, penalty_every=1), 4, 6)
+    loss = WganGp(WganGpOptions(width=8, penalty_every=1), here=HERE, image=IMAGE)
     with torch.autocast("cpu", torch.bfloat16):
         total = sum(loss.critic_terms(view(), 0).values())
     total.backward()

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from crosscade.framework import ImageSpec, InputError, Pair
 from crosscade.framework.testing.checks import check_loss, check_translator
 from crosscade.framework.testing.tools import Deepest, require_exports, uniform
+from crosscade.framework.testing.views import view_of
 from crosscade.plugins.methods import cut
 from crosscade.plugins.methods.cut import (
     BlurredDown,
@@ -29,12 +30,12 @@ SIZE = ImageSpec(16)
 
 def pair(options=TINY):
     torch.manual_seed(0)
-    return build_cut(options, here=PIXELS, deeper=None, image=SIZE)
+    return build_cut(options, here=PIXELS, image=SIZE)
 
 
 def view(made, seed=0):
     features = Pair(*uniform(2, 3, 3, 16, 16, seed=seed))
-    return made.view(features, Pair(None, None), Pair(None, None))
+    return view_of(made, 0, features)
 
 
 def test_contrast_by_hand():
@@ -51,7 +52,7 @@ def test_terms_are_means_over_the_maps_and_halved_with_the_identity():
         return Pair([(torch.ones(1, value, 4), torch.ones(1, value, 4))] * 2, [(torch.ones(1, 3, 4),) * 2] * 5)
 
     class View:
-        patches, same_patches = same(2), same(8)
+        patches, identity_patches = same(2), same(8)
 
     terms = PatchNce(PatchNceOptions()).terms(View)
     assert terms["nce"].item() == pytest.approx((math.log(2) + math.log(3)) / 2)
@@ -111,14 +112,14 @@ def test_down_and_up_are_convolution_and_blur():
 
 @pytest.mark.parametrize(("strict", "deviation"), [(False, 0.02), (True, 0.02 * math.sqrt(2 / (9 * 512)))])
 def test_initial_weights(strict, deviation):
-    made = build_cut(CutOptions(blocks=1, strict=strict), here=PIXELS, deeper=None, image=SIZE)
+    made = build_cut(CutOptions(blocks=1, strict=strict), here=PIXELS, image=SIZE)
     assert made.into_a.blocks[0].first.weight.std().item() == pytest.approx(deviation, rel=0.02)
     assert made.embed_a[0][2].weight.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 def test_a_map_that_cannot_be_halved_twice_is_refused():
     with pytest.raises(InputError, match="translator cut at level 0: found a map of 30 x 30"):
-        build_cut(TINY, here=PIXELS, deeper=None, image=ImageSpec(30))
+        build_cut(TINY, here=PIXELS, image=ImageSpec(30))
 
 
 def test_translator_contract():

@@ -24,13 +24,13 @@ def count(module):
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_at_256_px_it_has_the_published_parameters(strict):
-    pair = build(ResnetOptions(strict=strict), here=PIXELS, deeper=None, image=ImageSpec(256))
+    pair = build(ResnetOptions(strict=strict), here=PIXELS, image=ImageSpec(256))
     net = pair.into.a
     assert count(pair) == 2 * 11_378_179  # 22.76 M
     assert [count(m) for m in (net.entry, *net.downs)] == [9_472, 73_856, 295_168]
     assert [count(b) for b in net.blocks] == [1_180_160] * 9
     assert [count(m) for m in (*net.ups, net.exit)] == [295_040, 73_792, 9_411]
-    assert len(build(ResnetOptions(), here=PIXELS, deeper=None, image=ImageSpec(128)).into.a.blocks) == 6
+    assert len(build(ResnetOptions(), here=PIXELS, image=ImageSpec(128)).into.a.blocks) == 6
 
 
 def test_the_critic_is_the_published_one_and_its_logits_see_70_pixels():
@@ -48,7 +48,7 @@ def test_the_critic_is_the_published_one_and_its_logits_see_70_pixels():
 
 
 def test_initial_weights_are_normal_of_deviation_0_02():
-    net = build(ResnetOptions(), here=PIXELS, deeper=None, image=IMAGE).into.a
+    net = build(ResnetOptions(), here=PIXELS, image=IMAGE).into.a
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             assert module.weight.std().item() == pytest.approx(0.02, rel=0.05)
@@ -103,7 +103,7 @@ def test_instance_norm_is_the_library_s_with_its_gradients():
 
 def test_a_map_that_cannot_be_halved_twice_is_refused():
     with pytest.raises(InputError, match="a map of 30 x 30; expected a multiple of 4"):
-        build(TINY, here=PIXELS, deeper=None, image=ImageSpec(30))
+        build(TINY, here=PIXELS, image=ImageSpec(30))
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -121,7 +121,7 @@ def test_loss_contract():
 
 
 def test_the_critic_sees_the_pool_and_the_generators_their_own():
-    loss = LSGAN.build(LSGAN.options(**CRITIC, width=4, pool=2), here=PIXELS, image=ImageSpec(32), encoder=None)
+    loss = LSGAN.make(LSGAN.options(**CRITIC, width=4, pool=2), here=PIXELS, image=ImageSpec(32), encoder=None)
 
     class View:
         real, fake = Pair(*uniform(2, 2, 3, 32, 32)), Pair(*uniform(2, 2, 3, 32, 32, seed=1))
@@ -147,4 +147,4 @@ def test_the_critic_sees_the_pool_and_the_generators_their_own():
 )
 def test_options_that_do_not_go_together_are_refused(options, found):
     with pytest.raises(InputError, match=found):
-        LSGAN.build(LSGAN.options(**options), here=PIXELS, image=IMAGE, encoder=None)
+        LSGAN.make(LSGAN.options(**options), here=PIXELS, image=IMAGE, encoder=None)

@@ -17,9 +17,9 @@ OPTIONS = DfiOptions(examples=9, neighbours=4)
 
 def remembering(options=OPTIONS):
     """A pair that knows nine small random features of each domain."""
-    pair = build(options, here=HERE, deeper=None, image=IMAGE)
+    pair = build(options, here=HERE, image=IMAGE)
     known = Pair(1, 2).map(lambda seed: 0.3 * uniform(9, 5, 4, 4, seed=seed))
-    pair.remember(known)
+    pair.calibrate(known)
     return pair, known
 
 
@@ -57,7 +57,7 @@ def test_there_is_nothing_to_learn():
 
 def test_more_neighbours_than_examples_are_refused():
     with pytest.raises(InputError, match="neighbours = 5; expected at most examples = 4"):
-        build(DfiOptions(examples=4, neighbours=5), here=HERE, deeper=None, image=IMAGE)
+        build(DfiOptions(examples=4, neighbours=5), here=HERE, image=IMAGE)
 
 
 def test_contract():

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import Deepest, moved, require_exports, uniform
+from crosscade.framework.testing.views import view_of
 from crosscade.plugins.methods.drit import translator as module
 from crosscade.plugins.methods.drit.networks import (
     AttributePosterior,
@@ -14,16 +15,15 @@ from crosscade.plugins.methods.drit.networks import (
     SharedContent,
     sampled,
 )
-from crosscade.plugins.methods.drit.translator import DritOptions, DritView, build
+from crosscade.plugins.methods.drit.translator import DritOptions, build
 
 PIXELS = LevelSpec(0, "pixels", 3, 1)
 SMALL = {"width": 4, "blocks": 1, "style_size": 2, "style_downs": 2}
-NONE = Pair(None, None)
 BOTH = pytest.mark.parametrize("variant", ["concat", "mix"])
 
 
 def made(size=16, **options):
-    return build(DritOptions(**{**SMALL, **options}), here=PIXELS, deeper=None, image=ImageSpec(size))
+    return build(DritOptions(**{**SMALL, **options}), here=PIXELS, image=ImageSpec(size))
 
 
 def count(module):
@@ -43,7 +43,7 @@ CONTENT = conv(3, 64, 7) + conv(64, 128, 3) + conv(128, 256, 3) + 3 * BLOCK
 
 
 def published(variant):
-    return build(DritOptions(variant=variant, strict=True), here=PIXELS, deeper=None, image=ImageSpec(216))
+    return build(DritOptions(variant=variant, strict=True), here=PIXELS, image=ImageSpec(216))
 
 
 def test_the_published_sizes_of_the_concatenating_variant():
@@ -172,7 +172,7 @@ def test_the_view_is_the_equations():
     pair.attribute_a, pair.attribute_b, pair.bridge = Attribute(7), Attribute(11), Content(13)
     pair.decoder_a, pair.decoder_b = Decoder(17), Decoder(19)
     features = Pair(uniform(4, 1, 3, 3, seed=1), uniform(4, 1, 3, 3, seed=2))
-    view = DritView(pair, features, NONE, NONE)
+    view = view_of(pair, 0, features)
     a, b = features
 
     def mean(x):
@@ -182,13 +182,13 @@ def test_the_view_is_the_equations():
         return style[:, :, None, None]
 
     torch.testing.assert_close(view.contents.b, 15 * b)
-    torch.testing.assert_close(view.same.a, 13 * 17 * 10 * a + 7 * mean(a))
+    torch.testing.assert_close(view.identity.a[0], 13 * 17 * 10 * a + 7 * mean(a))
     torch.testing.assert_close(view.fake.b, 13 * 19 * 10 * a + maps(view.drawn.b))
     torch.testing.assert_close(view.varied.b, 13 * 19 * 10 * a + maps(view.drawn_again.b))
     swapped = Pair(13 * 17 * 15 * b + 7 * mean(a), 13 * 19 * 10 * a + 11 * mean(b))
     torch.testing.assert_close(view.swapped.a, swapped.a)
     torch.testing.assert_close(view.swapped.b, swapped.b)
-    torch.testing.assert_close(view.cycled.a, 13 * 17 * 15 * swapped.b + 7 * mean(swapped.a), rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(view.cycled.a[0], 13 * 17 * 15 * swapped.b + 7 * mean(swapped.a), rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(view.recovered_styles.b, 11 * view.fake.b.mean((2, 3)))
     draws = [*view.drawn, *view.drawn_again]
     assert len({tuple(d.flatten().tolist()) for d in draws}) == 4, "four draws"
@@ -198,7 +198,7 @@ def test_the_view_is_the_equations():
 def test_latent_regression_teaches_no_attribute_encoder(variant):
     pair = made(variant=variant)
     features = Pair(uniform(2, 3, 16, 16, seed=1), uniform(2, 3, 16, 16, seed=2))
-    view = pair.view(features, NONE, NONE)
+    view = view_of(pair, 0, features)
     a, b = view.recovered_styles.zip(lambda x, y: (x - y).abs().mean(), view.drawn)
     (a + b).backward()
     assert all(p.grad is None for net in pair.attribute for p in net.parameters())

@@ -8,28 +8,28 @@ from torch.nn import functional as F
 from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import uniform
+from crosscade.framework.testing.views import view_of
 from crosscade.plugins.methods.drit import losses as drit_losses
 from crosscade.plugins.methods.drit import translator as drit
 from crosscade.plugins.methods.drit.losses import ContentAdversarialOptions, ContentPrior, ModeSeeking, StylePrior
 
 PIXELS, SMALL = LevelSpec(0, "pixels", 3, 1), ImageSpec(16)
 OFFERS = {offer.name: offer for offer in drit_losses.losses()}
-NONE = Pair(None, None)
 CONTENT = {"channels": 16, "downs": 2}
 
 
 def content_adversarial(size=32, **options):
     values = ContentAdversarialOptions(**{**CONTENT, **options})
-    return OFFERS["content-adversarial"].build(values, here=PIXELS, image=ImageSpec(size), encoder=None)
+    return OFFERS["content-adversarial"].build(values, here=PIXELS, image=ImageSpec(size))
 
 
 def view(variant):
     """DRIT's on random images, and its networks."""
     torch.manual_seed(0)
     options = drit.DritOptions(variant=variant, width=4, blocks=1, style_size=2, style_downs=2)
-    pair = drit.build(options, here=PIXELS, deeper=None, image=SMALL)
+    pair = drit.build(options, here=PIXELS, image=SMALL)
     images = Pair(uniform(3, 3, 16, 16, seed=1), uniform(3, 3, 16, 16, seed=2))
-    return pair.view(images, NONE, NONE), pair
+    return view_of(pair, 0, images), pair
 
 
 @pytest.mark.parametrize("variant", ["concat", "mix"])

@@ -31,7 +31,7 @@ def convolutions(net, kind=nn.Conv2d):
 
 
 def test_the_published_generator():
-    net = build(GanimorphOptions(strict=True), here=PIXELS, deeper=None, image=ImageSpec(128)).into.a
+    net = build(GanimorphOptions(strict=True), here=PIXELS, image=ImageSpec(128)).into.a
     assert [m.weight.shape[:2] for m in convolutions(net, nn.ConvTranspose2d)] == [
         (512, 256),
         (256, 128),
@@ -121,7 +121,8 @@ class Says(nn.Module):
 def views(offset=0.0):
     real = Pair(*uniform(2, 2, 3, 16, 16))
     fake, cycled = (real.map(lambda x, s=s: (x * s + offset).requires_grad_(True)) for s in (0.5, 0.8))
-    return SimpleNamespace(real=real, fake=fake, cycled=cycled)
+    features, cycled = (pair.map(lambda x: {0: x}) for pair in (real, cycled))
+    return SimpleNamespace(real=real, fake=fake, features=features, cycled=cycled)
 
 
 def loss():
@@ -135,7 +136,7 @@ def by_hand(view):
     match = sum((f.mean(0) - r.mean(0)).square().mean() for f, r in zip(view.fake, view.real))
     cycle = sum(
         0.7 * (1 - ms_ssim(c, r)) + 0.3 * ((c + 1) / 2 - (r + 1) / 2).abs().mean()
-        for c, r in zip(view.cycled, view.real)
+        for c, r in zip((maps[0] for maps in view.cycled), view.real)
     )
     return torch.stack([adversarial, match, cycle])
 
@@ -164,7 +165,7 @@ def test_critics_learn_0_9_and_0():
 @pytest.mark.parametrize("size", [48, 72])
 def test_a_size_that_does_not_fit_is_refused(size):
     with pytest.raises(InputError, match="a multiple of 16, at least 64"):
-        build(GanimorphOptions(), here=PIXELS, deeper=None, image=ImageSpec(size))
+        build(GanimorphOptions(), here=PIXELS, image=ImageSpec(size))
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -175,7 +176,7 @@ def test_translator_contract(strict):
 
 @pytest.mark.slow
 def test_onnx_parity_at_batch_1_and_3():
-    net = build(GanimorphOptions(width=2), here=PIXELS, deeper=None, image=IMAGE).into.a
+    net = build(GanimorphOptions(width=2), here=PIXELS, image=IMAGE).into.a
     require_exports(Deepest(net), lambda b: (uniform(b, 3, 64, 64, seed=b),), "ganimorph")
 
 

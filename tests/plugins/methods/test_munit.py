@@ -6,17 +6,17 @@ from torch.nn import functional as F
 from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import Deepest, moved, require_exports, uniform
+from crosscade.framework.testing.views import view_of
 from crosscade.plugins.methods.munit import translator as module
 from crosscade.plugins.methods.munit.networks import Doubling, LayerNorm
-from crosscade.plugins.methods.munit.translator import MunitOptions, MunitView, build
+from crosscade.plugins.methods.munit.translator import MunitOptions, build
 
 PIXELS = LevelSpec(0, "pixels", 3, 1)
 SMALL = MunitOptions(width=4, blocks=1, style_size=2, style_downs=2)
-NONE = Pair(None, None)
 
 
 def made(options=SMALL, size=16):
-    return build(options, here=PIXELS, deeper=None, image=ImageSpec(size))
+    return build(options, here=PIXELS, image=ImageSpec(size))
 
 
 def count(*modules):
@@ -126,21 +126,24 @@ class Style(Net):
 
 def test_the_view_is_the_equations():
     """E_A = 2 x, E_B = 3 x; S_A = 5 mean, S_B = 7 mean; G_A(c, s) = 11 c + s, G_B(c, s) = 13 c + s."""
-    nets = Pair(Net(2), Net(3)), Pair(Style(5), Style(7)), Pair(Net(11), Net(13))
+    pair = made(MunitOptions(width=4, blocks=1, style_size=1, style_downs=2))
+    pair.content_a, pair.content_b = Net(2), Net(3)
+    pair.style_a, pair.style_b, pair.decoder_a, pair.decoder_b = Style(5), Style(7), Net(11), Net(13)
     features = Pair(uniform(4, 1, 3, 3, seed=1), uniform(4, 1, 3, 3, seed=2))
-    view = MunitView(nets, 1, NONE, features, NONE, NONE)
+    view = view_of(pair, 0, features)
     a, b = features
     s_a, r_b = 5 * a.mean((2, 3), keepdim=True), view.drawn.b[:, :, None, None]
     torch.testing.assert_close(view.contents.b, 3 * b)
-    torch.testing.assert_close(view.same.a, 11 * 2 * a + s_a)
+    torch.testing.assert_close(view.identity.a[0], 11 * 2 * a + s_a)
     fake_b = 13 * 2 * a + r_b
     torch.testing.assert_close(view.fake.b, fake_b)
     torch.testing.assert_close(view.recovered_contents.a, 3 * fake_b)
     torch.testing.assert_close(view.recovered_styles.b, 7 * fake_b.mean((2, 3)))
-    torch.testing.assert_close(view.cycled.a, 11 * 3 * fake_b + s_a)
+    torch.testing.assert_close(view.cycled.a[0], 11 * 3 * fake_b + s_a)
     assert view.drawn.a.shape == (4, 1)
     assert not torch.equal(view.drawn.a, view.drawn.b)
-    assert [n.calls for pair in nets for n in pair] == [2, 2, 2, 2, 3, 3], "nothing twice"
+    calls = [net.calls for nets in (pair.content, pair.style, pair.decoder) for net in nets]
+    assert calls == [2, 2, 2, 2, 3, 3], "nothing twice"
 
 
 @pytest.mark.parametrize(

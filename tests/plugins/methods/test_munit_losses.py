@@ -6,22 +6,22 @@ import torch
 from crosscade.framework import Catalogue, ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import TinyEncoder, uniform
+from crosscade.framework.testing.views import view_of
 from crosscade.plugins.methods.munit import losses as munit_losses
 from crosscade.plugins.methods.munit import translator as munit
 from crosscade.plugins.methods.munit.losses import Perceptual, PerceptualOptions
 
 PIXELS, SMALL = LevelSpec(0, "pixels", 3, 1), ImageSpec(16)
 OFFERS = {offer.name: offer for offer in munit_losses.losses()}
-NONE = Pair(None, None)
 
 
 def view():
     """MUNIT's on random images, and its networks."""
     torch.manual_seed(0)
     options = munit.MunitOptions(width=4, blocks=1, style_size=2, style_downs=2)
-    pair = munit.build(options, here=PIXELS, deeper=None, image=SMALL)
+    pair = munit.build(options, here=PIXELS, image=SMALL)
     images = Pair(uniform(3, 3, 16, 16, seed=1), uniform(3, 3, 16, 16, seed=2))
-    return pair.view(images, NONE, NONE), pair
+    return view_of(pair, 0, images), pair
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def view():
     ],
 )
 def test_mean_absolute_differences_summed_over_both_domains(name, made, wanted):
-    loss = OFFERS[name].make(here=None, image=None, encoder=None)
+    loss = OFFERS[name].make()
     values = {made: Pair(torch.full((2, 3), 0.5), torch.zeros(2, 3)), wanted: Pair(torch.zeros(2, 3), torch.ones(2, 3))}
     (value,) = loss.terms(SimpleNamespace(**values)).values()
     assert value.item() == pytest.approx(0.5 + 1.0)
@@ -59,7 +59,7 @@ def test_perceptual_compares_features_but_for_their_statistics():
     encoder = Scaled()
     loss = Perceptual(encoder, (2,))
     source, made = uniform(2, 3, 32, 32, seed=1), uniform(2, 3, 32, 32, seed=2)
-    view = SimpleNamespace(fake=Pair(source, made), features=Pair(made, source))  # .a is made from b
+    view = SimpleNamespace(fake=Pair(source, made), real=Pair(made, source))  # .a is made from b
     first, second = (encoder(x, [2])[2] for x in (source, made))
 
     def norm(x):
@@ -69,7 +69,7 @@ def test_perceptual_compares_features_but_for_their_statistics():
     assert loss.terms(view)["perceptual"].item() == pytest.approx(0.0, abs=1e-6), (
         "each fake is compared with its source"
     )
-    view.features = view.features.swap()
+    view.real = view.real.swap()
     assert loss.terms(view)["perceptual"].item() == pytest.approx(2 * difference, rel=1e-3)
     encoder.scale, encoder.shift = 3.0, 5.0
     assert loss.terms(view)["perceptual"].item() == pytest.approx(2 * difference, rel=1e-2)

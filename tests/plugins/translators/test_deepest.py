@@ -24,7 +24,7 @@ def paddings(net):
 )
 def test_output_padding_follows_the_sizes_on_the_way_down(image, expected):
     size = image // 16
-    net = build(DeepestOptions(width=16), here=level(), deeper=None, image=ImageSpec(image)).into.a
+    net = build(DeepestOptions(width=16), here=level(), image=ImageSpec(image)).into.a
     assert paddings(net) == expected
     assert net(torch.zeros(2, 16, size, size), None).shape == (2, 16, size, size)
 
@@ -54,7 +54,7 @@ def test_features_at_the_clamp_keep_a_finite_gradient():
 
 
 def test_the_two_directions_start_differently():
-    pair = build(DeepestOptions(width=16), here=level(), deeper=None, image=ImageSpec(96)).into
+    pair = build(DeepestOptions(width=16), here=level(), image=ImageSpec(96)).into
     assert not torch.equal(next(pair.a.parameters()), next(pair.b.parameters()))
 
 
@@ -67,11 +67,11 @@ def test_group_norm_keeps_the_type_and_gives_each_group_four_channels():
 @pytest.mark.parametrize(("stride", "downs", "cure"), [(32, 2, "downs = 1"), (64, 1, "downs = 0")])
 def test_a_map_too_small_is_refused_with_the_cure(stride, downs, cure):
     with pytest.raises(InputError, match=cure):
-        build(DeepestOptions(width=16, downs=downs), here=level(stride=stride), deeper=None, image=ImageSpec(64))
+        build(DeepestOptions(width=16, downs=downs), here=level(stride=stride), image=ImageSpec(64))
 
 
 def test_one_halving_fits_small_maps():
-    build(DeepestOptions(width=16, downs=1), here=level(stride=32), deeper=None, image=ImageSpec(64))
+    build(DeepestOptions(width=16, downs=1), here=level(stride=32), image=ImageSpec(64))
 
 
 def test_blocks_at_full_size_start_near_the_identity():
