@@ -121,9 +121,10 @@ def check_translator(
         if sizes.a:
             _check_styles(net, inputs(3)[0], sizes.a, f"{what}, style_of into.{domain}")
 
+    gives = sorted(pair.gives)
     own, *conditions = [Pair(x, x) for x in inputs(2)[: 2 if deeper else 1]]
     view = view_of(pair, here.number, own, *conditions, *conditions)
-    for name in sorted(pair.gives):
+    for name in gives:
         try:
             value = getattr(view, name)
         except Exception as error:

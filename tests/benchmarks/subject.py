@@ -71,7 +71,7 @@ def fresh(recipe: Recipe, catalogue: Catalogue, pictures: NDArray[np.uint8]) -> 
     for stage in recipe.stages:
         here = encoder.pyramid[stage.level]
         offer = catalogue.get("translator", stage.translator.use)
-        translators[stage.level] = offer.build(stage.translator.options, here=here, deeper=deeper, image=image).into.b
+        translators[stage.level] = offer.make(stage.translator.options, here=here, deeper=deeper, image=image).into.b
         deeper = here
     use = next(s.inverter for s in recipe.inversions if s.level == levels[-1])
     inverter = catalogue.get("inverter", use.use).build(use.options, level=deeper, image=image)

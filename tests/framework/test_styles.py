@@ -222,3 +222,17 @@ def test_a_sound_multimodal_translator_passes():
 def test_a_planted_defect_is_named(pair, sentence):
     with pytest.raises(AssertionError, match=sentence):
         check(pair)
+
+
+@pytest.mark.parametrize(
+    ("former", "line"),
+    [
+        ({"offers": frozenset({"fake"})}, "`offers`; expected `view`, the class of its view"),
+        ({"view": lambda self, features, condition, translated: None}, "a method `view`; expected `view`, the class"),
+        ({"remember": lambda self, features: None}, "`remember`; expected `calibrate`"),
+    ],
+)
+def test_a_pair_of_the_former_contract_is_told_the_new_names(former, line):
+    pair = twice(Mixed, type("Former", (TinyPair,), former))
+    with pytest.raises(InputError, match=f"translator pair Former: found {line}"):
+        check(pair)

@@ -21,7 +21,7 @@ def module_of(translator, **options):
     offer, pixels = (catalogue.get(*name) for name in (("translator", translator), ("encoder", "pixels")))
     encoder = pixels.build(pixels.options())
     level = encoder.pyramid[0]
-    pair = offer.build(offer.options(**options), here=level, deeper=None, image=ImageSpec(SIZE))
+    pair = offer.make(offer.options(**options), here=level, deeper=None, image=ImageSpec(SIZE))
     inverter = catalogue.get("inverter", "none").build(None, level=level, image=ImageSpec(SIZE))
     plain = Normalise({}, {}, 1.0)
     return Deployed(Cascade(encoder, plain, plain, {0: moved(pair).into.b.eval()}, inverter).eval())

@@ -58,6 +58,7 @@ def changed(base, **attributes):
         (lambda: changed(Cycle, terms=lambda self, v: {"c": v.fake.a.mean() / 0}), "term 'c' is (inf|-inf|nan)"),
         (lambda: changed(Cycle, terms=lambda self, v: {"c": v.real.a.mean()}), "move no parameter of network 0"),
         (lambda: changed(Cycle, terms=lambda self, v: {"c": v.fake.a}), "term 'c' is not a scalar"),
+        (lambda: changed(Cycle, needs=frozenset({"same"})), r"does not give\. `same` is called `identity` now$"),
         (lambda: changed(Cycle, terms=lambda self, v: {}), "gives no named terms"),
         (lambda: changed(Hinge, learning_rate=0.0), "learning rate 0.0"),
         (lambda: changed(Hinge, critic_terms=lambda self, v, s: {"d": v.fake.a.mean()}), "critic step 0: terms"),

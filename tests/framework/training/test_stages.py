@@ -6,12 +6,13 @@ import pytest
 import torch
 from attrs import evolve
 
-from crosscade.framework import Catalogue, Pair
+from crosscade.framework import Catalogue, InputError, Pair
 from crosscade.framework.bundle.networks import Networks
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.loop import TrainState
 from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage, stage_names
+from crosscade.plugins.losses.consistency import Cycle
 from tests.framework.tiny import tiny_recipe
 
 NONE = Pair(None, None)
@@ -78,3 +79,9 @@ def test_refinement_reads_what_the_deepest_level_had_decided_even_where_that_lea
     data.translated = lambda number, rows: read.append(number) or NONE
     build_stage(changed(tiny, "refine.levels=2"), 3).view(data, NONE)
     assert read == [5]
+
+
+def test_a_loss_that_needs_what_is_called_otherwise_now_is_told_so(tiny, monkeypatch):
+    monkeypatch.setattr(Cycle, "needs", frozenset({"same", "features"}))
+    with pytest.raises(InputError, match=r"found it needs same, which .*\. `same` is called `identity` now\.$"):
+        build_stage(tiny, 1)

@@ -35,17 +35,17 @@ VIEW = SimpleNamespace(
 
 
 @pytest.mark.parametrize(
-    ("objective", "critic", "opponent"),
+    ("objective", "critic", "generator"),
     [
         # logits: real a (0, 1), b (2, 2); fake a (0.5, -2), b (0, 2)
         (LSGAN, (1 + 0) / 2 + (0.25 + 4) / 2 + 1 + (0 + 4) / 2, (0.25 + 9) / 2 + (1 + 1) / 2),
         (HINGE, (1 + 0) / 2 + (1.5 + 0) / 2 + 0 + (1 + 3) / 2, -(0.5 - 2) / 2 - (0 + 2) / 2),
     ],
 )
-def test_terms_by_hand(objective, critic, opponent):
+def test_terms_by_hand(objective, critic, generator):
     loss = Adversarial(objective, AdversarialOptions(), Sum)
     assert loss.critic_terms(VIEW, 0)["critic"].item() == pytest.approx(critic)
-    assert loss.terms(VIEW)["adversarial"].item() == pytest.approx(opponent)
+    assert loss.terms(VIEW)["adversarial"].item() == pytest.approx(generator)
 
 
 def test_r1_by_hand_and_by_its_cadence():

@@ -71,15 +71,15 @@ def test_the_terms_by_hand(reference, fakes):
     sets = {name: Pair(uniform(2, 3, 32, 32, seed=k), uniform(2, 3, 32, 32, seed=k + 1)) for k, name in
             enumerate(("real", "fake", "varied"))}  # fmt: skip
     view = SimpleNamespace(**sets)
-    critic = opponent = 0.0
+    critic = generator = 0.0
     for name in fakes:
         for net, real, fake in zip(loss.critics, sets["real"], sets[name]):
             for layers in net.scales:
                 found = reference(layers(real), layers(fake))
-                critic, opponent = critic + found[0].item(), opponent + found[1].item()
+                critic, generator = critic + found[0].item(), generator + found[1].item()
                 real, fake = (F.avg_pool2d(x, 3, 2, 1, count_include_pad=False) for x in (real, fake))
     assert loss.critic_terms(view, 0)["critic"].item() == pytest.approx(critic, rel=1e-4)
-    assert loss.terms(view)["adversarial"].item() == pytest.approx(opponent, rel=1e-4)
+    assert loss.terms(view)["adversarial"].item() == pytest.approx(generator, rel=1e-4)
     assert loss.needs == {"real", *fakes}
 
 

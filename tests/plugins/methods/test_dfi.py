@@ -15,7 +15,7 @@ HERE, IMAGE = LevelSpec(3, "conv3", 5, 8), ImageSpec(32)
 OPTIONS = DfiOptions(examples=9, neighbours=4)
 
 
-def remembering(options=OPTIONS):
+def calibrated(options=OPTIONS):
     """A pair that knows nine small random features of each domain."""
     pair = build(options, here=HERE, image=IMAGE)
     known = Pair(1, 2).map(lambda seed: 0.3 * uniform(9, 5, 4, 4, seed=seed))
@@ -25,7 +25,7 @@ def remembering(options=OPTIONS):
 
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 def test_it_adds_the_difference_of_the_nearest_means(strength):
-    pair, known = remembering(DfiOptions(examples=9, neighbours=4, strength=strength))
+    pair, known = calibrated(DfiOptions(examples=9, neighbours=4, strength=strength))
     x = 0.3 * uniform(2, 5, 4, 4, seed=3)
     for k in range(2):
 
@@ -40,7 +40,7 @@ def test_it_adds_the_difference_of_the_nearest_means(strength):
 
 
 def test_with_all_examples_as_neighbours_it_is_one_shift_for_every_image():
-    pair, known = remembering(DfiOptions(examples=9, neighbours=9))
+    pair, known = calibrated(DfiOptions(examples=9, neighbours=9))
     x = 0.2 * uniform(3, 5, 4, 4, seed=3)
     torch.testing.assert_close(pair.into.b(x) - x, (known.b.mean(0) - known.a.mean(0)).expand_as(x))
 
@@ -52,7 +52,7 @@ def test_equally_near_examples_count_alike():
 
 
 def test_there_is_nothing_to_learn():
-    assert not list(remembering()[0].parameters())
+    assert not list(calibrated()[0].parameters())
 
 
 def test_more_neighbours_than_examples_are_refused():
@@ -64,8 +64,8 @@ def test_contract():
     check_translator(OFFER, here=HERE, deeper=None, image=IMAGE, options=OPTIONS, export=False)
 
 
-def test_onnx_parity_with_what_it_remembers():
-    require_exports(remembering()[0].into.b, lambda b: (0.3 * uniform(b, 5, 4, 4, seed=b),), "dfi")
+def test_onnx_parity_with_what_it_keeps():
+    require_exports(calibrated()[0].into.b, lambda b: (0.3 * uniform(b, 5, 4, 4, seed=b),), "dfi")
 
 
 def test_only_the_inverter_is_trained_and_the_bundle_remembers(tmp_path):

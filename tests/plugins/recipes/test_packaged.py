@@ -25,6 +25,6 @@ def test_paper_is_the_papers_size():
     for stage, deeper in zip(recipe.stages, [None, *recipe.stages]):
         offer = CATALOGUE.get("translator", stage.translator.use)
         below = VGG[deeper.level - 1] if deeper else None
-        pair = offer.build(stage.translator.options, here=VGG[stage.level - 1], deeper=below, image=ImageSpec(224))
+        pair = offer.make(stage.translator.options, here=VGG[stage.level - 1], deeper=below, image=ImageSpec(224))
         total += sum(p.numel() for p in pair.into.a.parameters())
     assert total == pytest.approx(66.1e6, rel=1e-3)  # 81.4 M with VGG-19 up to conv5_1 and the level-3 inverter
