@@ -24,8 +24,6 @@ from .errors import CrosscadeError as CrosscadeError
 from .errors import InputError as InputError
 from .errors import RunError as RunError
 from .errors import did_you_mean as did_you_mean
-from .features.store import to_images as to_images
-from .features.store import to_tensor as to_tensor
 from .hookspecs import CommandOffer as CommandOffer
 from .hookspecs import DatasetOffer as DatasetOffer
 from .hookspecs import EncoderOffer as EncoderOffer
@@ -56,6 +54,8 @@ from .spec import LevelSpec as LevelSpec
 from .spec import Pair as Pair
 from .spec import PyramidSpec as PyramidSpec
 from .support.progress import Reporter as Reporter
+from .support.tensors import to_images as to_images
+from .support.tensors import to_tensor as to_tensor
 from .training.run import train as train
 from .views import Features as Features
 from .views import InversionView as InversionView

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+
+from .data.styles import draw_styles
 
 
 def style_size(net: nn.Module) -> int:
@@ -17,10 +18,9 @@ def style_size(net: nn.Module) -> int:
     return int(getattr(net, "style_size", 0))
 
 
-def draw_styles(count: int, size: int, seed: int) -> Tensor:
-    """(count, S) float32 from the prior. Row k depends on the seed and k alone, so that batches do not matter."""
-    # not torch's generator: how it draws depends on how much it draws
-    return torch.from_numpy(np.random.default_rng(seed).standard_normal((count, size), dtype=np.float32))
+def styles_on(x: Tensor, size: int, seed: int, start: int = 0) -> Tensor | None:
+    """Drawn styles (B, size) of rows `start`, … of a set, where those rows `x` lie; None for a size of 0."""
+    return torch.from_numpy(draw_styles(start + len(x), size, seed)[start:]).to(x.device) if size else None
 
 
 def run(net: Any, features: Tensor, deeper: Tensor | None, like: Tensor | None = None) -> Tensor:
@@ -34,8 +34,5 @@ def run(net: Any, features: Tensor, deeper: Tensor | None, like: Tensor | None =
 
 def run_seeded(net: Any, features: Tensor, deeper: Tensor | None, seed: int, start: int = 0) -> Tensor:
     """`net` on rows `start`, … of a set: one that has styles is given those that `draw_styles(…, seed)` has there."""
-    size = style_size(net)
-    if not size:
-        return net(features, deeper)
-    style = draw_styles(start + len(features), size, seed)[start:]
-    return net(features, deeper, style.to(features.device))
+    style = styles_on(features, style_size(net), seed, start)
+    return net(features, deeper) if style is None else net(features, deeper, style)

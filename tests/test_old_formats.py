@@ -68,6 +68,11 @@ def test_an_export_is_checked_and_runs(crosscade, tmp_path):
     answer = crosscade("run", OLD / "drit.onnx", OLD / "sources", "--device", "cpu", "--out", "made")
     assert answer.code == 0, answer.error
     assert len(list((tmp_path / "made").glob("*.png"))) == 2
+    assert any("exported as crosscade.onnx/1" in line for line in answer.others), "its seeds draw other styles now"
+    samples = OLD / "expected" / "drit-samples"
+    first = sorted(path.name for path in samples.iterdir())[0]
+    made = read_rgb(tmp_path / "made" / f"{first.rpartition('-')[0]}.png").astype(int)
+    assert np.abs(made - read_rgb(samples / first)).max() <= NEAR, "namely those that its bundle always drew"
 
 
 def test_a_run_that_was_stopped_goes_on_to_what_it_would_have_been(crosscade, tmp_path):

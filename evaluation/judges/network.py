@@ -21,7 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Images
+from ...framework import Images, to_tensor
 from ...framework.support import atomic
 from ...framework.support.fetch import cache_dir
 
@@ -112,7 +112,7 @@ class View:
 
 def as_tensor(images: Images, size: int) -> Tensor:
     """uint8 (B, H, W, C) -> (B, C, size, size) in [-1, 1]; area-resized when larger."""
-    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = to_tensor(images)
     return F.interpolate(x, (size, size), mode="area") if x.shape[-1] != size else x
 
 

@@ -14,13 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Images, InputError, MetricOffer, Samples, hookimpl, option
+from ...framework import Images, InputError, MetricOffer, Samples, hookimpl, option, to_tensor
 from ...framework.bundle.bundle import fill
 from ...framework.support.weights import checked, load_state
 from .extractors import Extractor
@@ -78,8 +77,7 @@ class Inception(Extractor):
 
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2048)."""
-        x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        x = F.interpolate(x, (SIZE, SIZE), mode="bilinear", align_corners=False)
+        x = F.interpolate(to_tensor(images), (SIZE, SIZE), mode="bilinear", align_corners=False)
         features: Tensor = self.network(samples)(x.contiguous(memory_format=torch.channels_last))
         return features
 

@@ -28,12 +28,13 @@ from ...framework import (
     option,
     write_png,
 )
+from ...framework.data.styles import Styles, styles_for
 from ...framework.support import atomic
 from ..safety import manifest
 from ..safety.manifest import PRECISIONS, Direction, Golden, Manifest
 from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
-from .low_precision import Judges, drawn_styles, reduced
-from .parity import GOLDEN_IMAGES, LEAST_PSNR_DB, RUNTIME_VERSION, Reference, Styles, check_parity, session_of
+from .low_precision import Judges, reduced
+from .parity import GOLDEN_IMAGES, LEAST_PSNR_DB, RUNTIME_VERSION, Reference, check_parity, session_of
 from .quantise import random_pictures
 
 PARITY_IMAGES, RANDOM_IMAGES = 64, 8
@@ -83,7 +84,7 @@ class OnnxExporter(Exporter):
         module = Deployed(bundle.cascade(direction), taps=o.taps)
         real = _pictures(bundle, direction, dataset)
         images = np.concatenate([real, random_pictures(RANDOM_IMAGES, bundle.image.size)])
-        reference = eager(module, images, drawn_styles(len(images), module.cascade.style_size))
+        reference = eager(module, images, styles_for(len(images), module.cascade.style_size))
         say(f"{title}: compiling the graph")
         model = compile_graph(module, bundle.image.size, o.opset)
         session = session_of(model.SerializeToString())
@@ -113,7 +114,7 @@ def one_thread() -> Iterator[None]:
 
 
 @torch.inference_mode()
-def eager(module: Deployed, images: Images, styles: Styles, batch: int = 16) -> Reference:
+def eager(module: Deployed, images: Images, styles: Styles | None, batch: int = 16) -> Reference:
     """What the module makes of uint8 `images` (N, H, W, 3) in float32."""
     made: list[tuple[torch.Tensor, ...]] = []
     for start in range(0, len(images), batch):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...framework import Cascade, InputError, RunError
+from ...framework.support.tensors import as_pixels, from_pixels
 from ..safety.manifest import INPUT, OUTPUT, STYLE
 
 LOWEST_OPSET, HIGHEST_OPSET, OPSET = 18, 23, 21
@@ -33,17 +34,12 @@ class Deployed(nn.Module):
 
     def forward(self, images: Tensor, style: Tensor | None = None) -> tuple[Tensor, ...]:
         """`images` and, where the cascade takes one, `style` float32 (N, style_size)."""
-        x = images.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        x = from_pixels(images)
         given = (x,) if style is None else (x, style)
         if not self.taps:
             return (as_pixels(self.cascade(*given)),)
         *levels, final = self.cascade.strip(*given)
         return (as_pixels(final), *(as_pixels(level) for level in levels))
-
-
-def as_pixels(x: Tensor) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] -> uint8 (N, H, W, 3), rounded half to even."""
-    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def compile_graph(module: Deployed, size: int, opset: int = OPSET) -> onnx.ModelProto:

@@ -14,8 +14,8 @@ import onnxruntime
 from attrs import frozen
 
 from ...framework import Bundle, Catalogue, Dataset, Images, RunError, Score, evaluate
+from ...framework.data.styles import styles_for
 from ...framework.metrics.evaluate import DirectionImages, evaluation_images
-from ..runtime.inputs import draw_styles
 from ..safety.manifest import OUTPUT
 from . import parity as gate
 from .graph import scopes
@@ -57,7 +57,7 @@ def reduced(
     """
     whole = gate.session_of(model.SerializeToString())
     test, style_size = judges.images.test, 0 if reference.styles is None else reference.styles.shape[1]
-    styles = drawn_styles(len(test), style_size, 2)
+    styles = styles_for(len(test), style_size, seed=2)
     before = judges.scores(gate.run_graph(whole, test, styles)[OUTPUT])
     rows: dict[str, Any] = {"float32": {"megabytes": _megabytes(model), "scores": _values(before)}}
     refused: list[str] = []
@@ -99,14 +99,9 @@ def _variants(
     if precision == "fp16":
         yield "float16, norms in float32", to_float16(model)
         return
-    parts, styles = scopes(model), drawn_styles(len(calibration), style_size, 1)
+    parts, styles = scopes(model), styles_for(len(calibration), style_size, seed=1)
     for plan in PLANS:
         yield plan.title, to_int8(model, calibration, styles, parts, plan)
-
-
-def drawn_styles(count: int, size: int, seed: int = 0) -> gate.Styles:
-    """Styles (count, size) for a cascade that takes them, else None."""
-    return draw_styles(count, size, seed) if size else None
 
 
 def speed_ratio(

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from attrs import asdict, frozen
-from numpy.typing import NDArray
 
 from ...framework import Images, RunError, Score
+from ...framework.data.styles import Styles
 from ..runtime.exported import psnr_db
 from ..safety.manifest import INPUT, STYLE
 
@@ -30,15 +30,13 @@ LEAST_PSNR_DB = {"fp32": 45.0, "fp16": 40.0, "int8": 30.0}
 SCORE_CHANGE = {"fp32": 0.01, "fp16": 0.01, "int8": 0.02}
 """How far a judged score may get worse: shares and correlations as they are, distances in parts of their ceiling."""
 
-Styles = NDArray[np.float32] | None
-
 
 @frozen(eq=False)
 class Reference:
     """Pictures uint8 (N, H, W, 3), their styles (N, K) or None, and what eager float32 makes of them, by output."""
 
     images: Images
-    styles: Styles
+    styles: Styles | None
     outputs: Mapping[str, Images]
 
 
@@ -76,7 +74,7 @@ def session_of(model: bytes, threads: int = 0) -> onnxruntime.InferenceSession:
 
 
 def run_graph(
-    session: onnxruntime.InferenceSession, images: Images, styles: Styles = None, batch: int = 16
+    session: onnxruntime.InferenceSession, images: Images, styles: Styles | None = None, batch: int = 16
 ) -> dict[str, Images]:
     """Every output for `images` (N, H, W, 3), by name, in batches."""
     names = [output.name for output in session.get_outputs()]

@@ -18,9 +18,9 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from ...framework import Images
+from ...framework.data.styles import Styles
 from ..safety.manifest import INPUT, STYLE
 from .graph import LAST, cleaned
-from .parity import Styles
 
 KEPT_IN_FLOAT = ("InstanceNormalization", "GroupNormalization", "Atanh", "Tanh", "ReduceMean", "Log")
 """Sums over a whole map, and atanh near 1, lose too much in float16."""
@@ -59,7 +59,7 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 class _Pictures(CalibrationDataReader):
-    def __init__(self, images: Images, styles: Styles, batch: int = 8) -> None:
+    def __init__(self, images: Images, styles: Styles | None, batch: int = 8) -> None:
         feeds: list[dict[str, Any]] = []
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
@@ -72,7 +72,7 @@ class _Pictures(CalibrationDataReader):
 
 
 def to_int8(
-    model: onnx.ModelProto, images: Images, styles: Styles, parts: Mapping[str, str], plan: Plan
+    model: onnx.ModelProto, images: Images, styles: Styles | None, parts: Mapping[str, str], plan: Plan
 ) -> onnx.ModelProto:
     """Static quantisation, per channel, of all convolutions and products but those of `plan.float_parts`.
 

@@ -11,6 +11,7 @@ from ...framework import DIRECTIONS, Catalogue, CommandOffer, CrosscadeError, In
 from ...framework.data.files import free_name, image_files, results_folder
 
 if TYPE_CHECKING:
+    from ...framework import Reporter
     from .exported import Exported
 
 SPEED_SECONDS = 3.0
@@ -49,6 +50,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from ...framework import Reporter
     from .exported import load
 
     if arguments.check and (arguments.files or arguments.out or arguments.no_check):
@@ -67,7 +69,10 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         allow_fallback=arguments.allow_cpu_fallback,
         check=not arguments.no_check,
     )
-    return _check(exported, arguments) if out is None else _translate(exported, arguments, files, out)
+    report = Reporter()
+    for line in exported.warnings:
+        report.warn(line)
+    return _check(exported, arguments) if out is None else _translate(exported, arguments, files, out, report)
 
 
 def _check(exported: Exported, arguments: argparse.Namespace) -> int:
@@ -86,24 +91,27 @@ def _check(exported: Exported, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _translate(exported: Exported, arguments: argparse.Namespace, files: list[Path], out: Path) -> int:
-    from ...framework import Reporter, write_png
+def _translate(
+    exported: Exported, arguments: argparse.Namespace, files: list[Path], out: Path, report: Reporter
+) -> int:
+    from ...framework import write_png
     from ...framework.data.images import grid
-    from .inputs import checked_batch, draw_styles
+    from ...framework.data.styles import styles_for
+    from .inputs import checked_batch
 
     batch = checked_batch(arguments.batch)
     direction = arguments.direction or "a2b"
     provider = exported.provider(direction)
-    styles = draw_styles(len(files), exported.way(direction).style_size, arguments.seed)
-    report, made, names = Reporter(), 0, set[str]()
+    styles = styles_for(len(files), exported.way(direction).style_size, seed=arguments.seed)
+    made, names = 0, set[str]()
     with report.stage("run", len(files)) as bar:
         for start in range(0, len(files), batch):
             piece = files[start : start + batch]
             rows, pictures = _readable(exported, piece, report)
             if rows:
-                given: dict[str, Any] = {"batch": batch}
-                if styles.size:  # a file's style does not depend on which others can be read
-                    given["style"] = styles[[start + row for row in rows]]
+                # a file's style does not depend on which others can be read
+                style = None if styles is None else styles[[start + row for row in rows]]
+                given: dict[str, Any] = {"batch": batch, "style": style}
                 columns = (
                     exported.strip(pictures, direction, **given)
                     if arguments.strip
@@ -121,7 +129,7 @@ def _translate(exported: Exported, arguments: argparse.Namespace, files: list[Pa
     return 1 if failed else 0
 
 
-def _readable(exported: Exported, files: list[Path], report: Any) -> tuple[list[int], list[Any]]:
+def _readable(exported: Exported, files: list[Path], report: Reporter) -> tuple[list[int], list[Any]]:
     """Which of the files are pictures, and these, fitted; the others are warned of."""
     rows, pictures = [], []
     for row, path in enumerate(files):

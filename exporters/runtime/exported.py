@@ -21,8 +21,9 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ...framework import InputError, RunError, did_you_mean
+from ...framework.data.styles import Styles, styles_for
 from ..safety.folder import check_folder
-from ..safety.manifest import INPUT, OUTPUT, STYLE, Direction, Manifest
+from ..safety.manifest import FORMAT, INPUT, OLDER, OUTPUT, STYLE, Direction, Manifest
 from . import inputs
 from .inputs import Images, Picture, Pictures
 from .onnxruntime import OnnxRuntime
@@ -108,6 +109,16 @@ class Exported:
         """Of `a2b` and `b2a`, what was exported."""
         return tuple(self.manifest.directions)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Lines that a user should read first."""
+        if self.manifest.format == FORMAT or not any(way.style_size for way in self.manifest.directions.values()):
+            return ()
+        return (
+            f"{self.folder} was exported as {OLDER}, when a seed drew other styles than its bundle did; it now draws "
+            "the bundle's, so that a seed gives other pictures than it gave then",
+        )
+
     def way(self, direction: str) -> Direction:
         """The manifest's entry of a direction; InputError for one that was not exported."""
         if direction not in self.manifest.directions:
@@ -171,7 +182,7 @@ class Exported:
     def _run(
         self, outputs: Sequence[str], images: Images, direction: str, style: Any, seed: int, batch: int
     ) -> list[Images]:
-        styles = inputs.styles(style, seed, len(images), self.way(direction).style_size)
+        styles = styles_for(len(images), self.way(direction).style_size, style, seed)
         return in_batches(self._graph(direction), outputs, _feeds(images, styles), inputs.checked_batch(batch))
 
     def _graph(self, direction: str) -> OnnxRuntime | OpenVino:
@@ -190,7 +201,7 @@ class Exported:
         graph = self._opened(direction)
         sources = self._fitted([self.folder / golden.source for golden in way.golden])
         expected = self._fitted([self.folder / golden.translated for golden in way.golden])
-        styles = inputs.styles(None, 0, len(sources), way.style_size)
+        styles = self._golden_styles(len(sources), way.style_size)
         made = in_batches(graph, [OUTPUT], _feeds(sources, styles), MAX_BATCH)[0]
         worst = min(psnr_db(one, other) for one, other in zip(made, expected))
         least = min(way.psnr_db, graph.least_db)
@@ -202,6 +213,11 @@ class Exported:
                 cure="Use another device, backend or precision (cpu, onnxruntime, f32), or export again.",
             )
         return Checked(direction, graph.provider, worst, least)
+
+    def _golden_styles(self, count: int, size: int) -> Styles | None:
+        if self.manifest.format == OLDER and size:
+            return np.random.default_rng(0).standard_normal((count, size)).astype(np.float32)
+        return styles_for(count, size)
 
 
 def _feeds(images: Images, styles: NDArray[np.float32] | None) -> dict[str, NDArray[Any]]:

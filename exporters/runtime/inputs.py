@@ -1,6 +1,6 @@
-"""What people give to be translated, and in which style, as the arrays that a graph reads. Torch-free."""
+"""What people give to be translated, as the arrays that a graph reads. Torch-free."""
 
-# N pictures, H W space, S the export's image size, K the length of a style
+# N pictures, H W space, S the export's image size
 
 from __future__ import annotations
 
@@ -77,27 +77,3 @@ def checked_batch(batch: int) -> int:
     if not 1 <= batch <= MAX_BATCH:
         raise InputError("batch", found=str(batch), expected=f"1 to {MAX_BATCH}")
     return batch
-
-
-def styles(given: Any, seed: int, count: int, size: int) -> NDArray[np.float32] | None:
-    """Styles (N, K) for `count` pictures, None where the method has none (`size` 0).
-
-    `given` is (K,) for all or (N, K); without it they are drawn by `draw_styles`. Raises InputError for another shape.
-    """
-    if given is None:
-        return draw_styles(count, size, seed) if size else None
-    if not size:
-        raise InputError("style", found="a method without styles", expected="none", cure="Leave it out.")
-    try:
-        made = np.broadcast_to(np.asarray(given, dtype=np.float32), (count, size))
-    except (TypeError, ValueError):
-        made = np.full(1, np.nan, np.float32)
-    if not np.isfinite(made).all():
-        expected = f"finite numbers of shape ({size},) or ({count}, {size})"
-        raise InputError("style", found=f"{type(given).__name__} of shape {np.shape(given)}", expected=expected)
-    return np.ascontiguousarray(made)
-
-
-def draw_styles(count: int, size: int, seed: int = 0) -> NDArray[np.float32]:
-    """(N, K) from the prior N(0, 1). Row k depends on the seed and k alone, so that batches do not matter."""
-    return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)

@@ -18,7 +18,8 @@ from attrs import asdict, field, frozen, validators
 from ...framework import InputError
 from ...framework.support import atomic
 
-FORMAT = "crosscade.onnx/1"
+FORMAT, OLDER = "crosscade.onnx/2", "crosscade.onnx/1"
+"""What is written, and what is also read: where a method has styles, another rule drew those of the golden pictures."""
 NAME = "manifest.json"
 PRECISIONS = ("fp32", "fp16", "int8")
 INPUT, OUTPUT, STYLE = "images", "translated", "style"
@@ -90,10 +91,11 @@ class Manifest:
     """The short side, in pixels, at which test images are loaded before their centre is cut (0: 9/8 of `size`)."""
     data: Mapping[str, Any] = field(factory=dict, validator=validators.instance_of(dict))
     """The dataset that it was trained on, as a recipe's table; empty where that is a place on one machine."""
+    format: str = field(default=FORMAT, validator=validators.in_((FORMAT, OLDER)))
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"format": FORMAT, **asdict(self)}
+        return {"format": self.format, **asdict(self)}
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -114,7 +116,7 @@ def read(folder: str | Path) -> Manifest:
             str(folder), found=f"no {NAME}", expected="a folder that `crosscade export` made", cure="Export again."
         )
     table = atomic.read_json(path, "an export's manifest")
-    if table.get("format") != FORMAT:
+    if table.get("format") not in (FORMAT, OLDER):
         raise InputError(
             str(path),
             found=f"format {table.get('format')!r:.60}",
@@ -122,7 +124,7 @@ def read(folder: str | Path) -> Manifest:
             cure="Use the version of crosscade that wrote it.",
         )
     try:
-        return _structured({k: v for k, v in table.items() if k != "format"})
+        return _structured(table)
     except (TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error.args[0] if error.args else error).split())[:200]
         raise InputError(str(path), found=reason, expected="a whole manifest", cure="Copy the export again.") from None

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.images import centre_crop, resize_short_side
+from ..data.styles import styles_for
 from ..errors import InputError
-from ..features.store import to_images, to_tensor
-from ..styles import draw_styles
+from ..support.tensors import to_images, to_tensor
 from .bundle import Bundle
 
 Picture = NDArray[np.uint8]
@@ -85,10 +85,8 @@ class Translation:
     def _run(
         self, cascade: Callable[..., list[Tensor]], fitted: NDArray[np.uint8], style: Tensor | None, seed: int
     ) -> list[NDArray[np.uint8]]:
-        given: list[Tensor] = []
-        if self.style_size:
-            drawn = draw_styles(len(fitted), self.style_size, seed)
-            given = [drawn if style is None else style.reshape(-1, self.style_size).expand_as(drawn)]
+        styles = styles_for(len(fitted), self.style_size, style, seed)
+        given = [] if styles is None else [torch.from_numpy(styles)]
         made = []
         for n in range(0, len(fitted), self.batch):
             rows = slice(n, n + self.batch)

@@ -19,9 +19,11 @@ from torch import Tensor
 
 from ..contracts import Encoder
 from ..data.dataset import ImageSet
+from ..data.images import centre_crop
 from ..errors import RunError
 from ..recipe.recipe import ImageOptions
 from ..support.atomic import disk_error, reserve, write_json
+from ..support.tensors import tensor_of, to_tensor
 from .normalise import Normalise, Statistics, participation_ratio
 
 BATCH = 50
@@ -39,28 +41,6 @@ def cut_views(image: NDArray[np.uint8], options: ImageOptions, key: Sequence[int
         crop = image[top : top + size, left : left + size]
         views[k] = crop[:, ::-1] if options.mirror and k % 2 else crop
     return views
-
-
-def centre(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The central size x size pixels."""
-    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top : top + size, left : left + size]
-
-
-def to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """(B, H, W, 3) uint8 -> (B, 3, H, W) in [-1, 1], channels last in memory."""
-    return _tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-
-
-def _tensor(array: NDArray[Any]) -> Tensor:
-    # rows picked by number are a copy already; a slice of the map is read-only, which torch does not know
-    return torch.from_numpy(np.ascontiguousarray(array) if array.flags.writeable else np.array(array))
-
-
-def to_images(tensor: Tensor) -> NDArray[np.uint8]:
-    """(B, 3, H, W) in [-1, 1] -> (B, H, W, 3) uint8."""
-    values = ((tensor.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return values.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 class Store:
@@ -99,7 +79,7 @@ class Store:
 
     def features(self, name: str, rows: Any = slice(None)) -> Tensor:
         """(B, C, H, W) in [-1, 1] of array `name` (`level4`, `translated5`)."""
-        return _tensor(self.array(name)[rows]).permute(0, 3, 1, 2).float() / 127.0
+        return tensor_of(self.array(name)[rows]).permute(0, 3, 1, 2).float() / 127.0
 
     def put(self, name: str, shape: Sequence[int], batches: Callable[[], Any]) -> None:
         """Array `name` of `shape` (N, H, W, C) int8 from `batches()` of (B, C, H, W) tensors in [-1, 1], atomically."""
@@ -142,7 +122,7 @@ def cut(
         array = new_array(part, np.uint8, (len(images) * views, options.size, options.size, 3))
         for n in range(len(images)):
             image = images.load(n, load)
-            made = cut_views(image, options, (seed, n)) if train else centre(image, options.size)[None]
+            made = cut_views(image, options, (seed, n)) if train else centre_crop(image, options.size)[None]
             array[n * views : (n + 1) * views] = made
             progress(1)
         array.flush()

@@ -15,6 +15,7 @@ from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
 from ..data.dataset import ImageSet
+from ..data.images import centre_crop
 from ..errors import InputError
 
 T = TypeVar("T")
@@ -203,7 +204,5 @@ def cropped(images: ImageSet, load: int, size: int, limit: int | None = None) ->
     count = min(len(images), limit or len(images))
     found = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
-        image = images.load(index, load)
-        top, left = ((side - size) // 2 for side in image.shape[:2])
-        found[index] = image[top : top + size, left : left + size]
+        found[index] = centre_crop(images.load(index, load), size)
     return found

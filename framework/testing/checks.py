@@ -24,7 +24,7 @@ from ..contracts import AdversarialLoss, Encoder, Loss, TranslatorPair
 from ..data.dataset import Dataset
 from ..hookspecs import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
 from ..spec import ImageSpec, LevelSpec, Pair
-from ..styles import draw_styles, style_size
+from ..styles import style_size, styles_on
 from ..views import View, renamed
 from .tools import (
     Deepest,
@@ -112,7 +112,8 @@ def check_translator(
     def inputs(batch: int) -> tuple[Tensor, ...]:
         specs = [here] + ([deeper] if deeper else [])
         maps = tuple(uniform(batch, s.channels, *[s.size(image.size)] * 2, seed=batch) for s in specs)
-        return (*maps, draw_styles(batch, sizes.a, batch)) if sizes.a else maps
+        style = styles_on(maps[0], sizes.a, seed=batch)
+        return maps if style is None else (*maps, style)
 
     # Layers that start at zero (AdaIN's style) would hide a wrong graph: check a copy that has moved on a little.
     for domain, net in zip("ab", moved(pair).into):

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from ..bundle.cascade import Cascade
 from ..features import health
-from ..features.store import BATCH, Store, to_images
+from ..features.store import BATCH, Store
 from ..features.training_data import TrainingData
 from ..spec import DIRECTIONS
-from ..styles import draw_styles, run_seeded
+from ..styles import run_seeded, styles_on
+from ..support.tensors import to_images
 from .run_state import StageHealth
 from .setup import Setup
 from .stages import Stage
@@ -82,7 +83,6 @@ def check_inverters(stage: Stage, setup: Setup, data: TrainingData) -> list[str]
 def check_final(cascade: Cascade, source: Store, where: str) -> tuple[list[str], bool]:
     """Warnings about the final images of some test images, and whether they have collapsed."""
     given = source.images(slice(0, 60)).to(next(cascade.parameters()).device)
-    styles = [draw_styles(len(given), cascade.style_size, 0).to(given.device)] if cascade.style_size else []
-    images = to_images(cascade(given, *styles))
+    images = to_images(cascade(given, styles_on(given, cascade.style_size, 0)))
     collapsed = health.black_share(images) > health.COLLAPSED or health.alike(images)
     return health.check_images(images, where), collapsed

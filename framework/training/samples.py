@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..bundle.networks import Networks
 from ..data.images import grid, write_png
-from ..features.store import Store, to_images
+from ..features.store import Store
 from ..features.training_data import TrainingData
 from ..spec import DIRECTIONS, Direction
 from ..styles import run_seeded
+from ..support.tensors import to_images
 from .loop import TrainState
 from .setup import Setup
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from crosscade.exporters.runtime.inputs import draw_styles
 from crosscade.exporters.safety import manifest
 from crosscade.exporters.safety.manifest import INPUT, OUTPUT, STYLE, Direction, Golden, Manifest
 from crosscade.framework import write_png
+from crosscade.framework.data.styles import styles_for
 from crosscade.framework.support.atomic import write_bytes
 
 SIZE, LEVELS, OPSET = 16, (3, 2), 21
@@ -43,13 +43,19 @@ def write(
     precision: str = "fp32",
     golden_error: int = 0,
     golden_count: int = 2,
+    form: str = manifest.FORMAT,
 ) -> Path:
-    """Writes an export to `folder`; its golden pictures are off by up to `golden_error`, as on another machine."""
+    """Writes an export to `folder`; its golden pictures are off by up to `golden_error`, as on another machine.
+
+    With the older `form` their styles are drawn as they then were.
+    """
     made = {}
     for direction in directions:
         write_bytes(folder / f"{direction}.onnx", graph(direction, taps, style_size).SerializeToString())
         images = pictures(golden_count, seed=9)
-        styles = draw_styles(golden_count, style_size) if style_size else None
+        styles = styles_for(golden_count, style_size)
+        if form == manifest.OLDER and style_size:
+            styles = older_styles(golden_count, style_size, 0)
         expected = translated(images, direction, styles) ^ golden_error
         golden = []
         for k in range(golden_count):
@@ -67,10 +73,15 @@ def write(
             method="tiny", size=SIZE, resize="bicubic", precision=precision, opset=OPSET,
             encoder={"use": "none", "weights_sha256": "0" * 64}, levels=LEVELS, bundle_sha256="0" * 64,
             versions={"crosscade": "0"}, licence="Apache-2.0", directions=made,
-            files={p.relative_to(folder).as_posix(): manifest.file(p) for p in files},
+            files={p.relative_to(folder).as_posix(): manifest.file(p) for p in files}, format=form,
         ),
     )  # fmt: skip
     return folder
+
+
+def older_styles(count: int, size: int, seed: int) -> np.ndarray:
+    """As exports of format 1 drew them, which their bundles did not."""
+    return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)
 
 
 def outputs(taps: bool) -> tuple[str, ...]:

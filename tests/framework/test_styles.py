@@ -16,8 +16,9 @@ from crosscade.framework import (
     Translation,
     TranslationView,
 )
+from crosscade.framework.data.styles import draw_styles
 from crosscade.framework.features.normalise import Normalise
-from crosscade.framework.styles import draw_styles, run, run_seeded, style_size
+from crosscade.framework.styles import run, run_seeded, style_size, styles_on
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import TinyEncoder, uniform
 from crosscade.framework.testing.views import TinyPair, view_of
@@ -55,14 +56,19 @@ def cascade(*nets):
 
 
 def test_a_drawn_style_depends_on_seed_and_place_alone():
+    np.testing.assert_array_equal(draw_styles(3, 4, 7), draw_styles(9, 4, 7)[:3])
+    assert not np.array_equal(draw_styles(3, 4, 7), draw_styles(3, 4, 8))
+    many = draw_styles(5000, 4, 0)
+    assert abs(many.mean()) < 0.05
+    assert abs(many.std() - 1) < 0.05
+
+
+def test_a_set_is_given_the_drawn_styles_of_its_rows():
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
-    assert torch.equal(draw_styles(3, 4, 7), draw_styles(9, 4, 7)[:3])
-    assert not torch.equal(draw_styles(3, 4, 7), draw_styles(3, 4, 8))
+    np.testing.assert_array_equal(styles_on(uniform(2, 3, 4, 4), 4, 7, start=3).numpy(), draw_styles(5, 4, 7)[3:])
+    assert styles_on(uniform(2, 3, 4, 4), 0, 7) is None
     assert torch.equal(torch.random.get_rng_state(), before), "the training's own chance is left alone"
-    many = draw_styles(5000, 4, 0)
-    assert many.mean().abs() < 0.05
-    assert (many.std() - 1).abs() < 0.05
 
 
 def test_a_net_without_styles_is_called_as_ever():
@@ -93,7 +99,7 @@ def test_the_plain_view_gives_random_styles_to_fakes_and_real_ones_to_reconstruc
 
 
 def test_a_cascade_hands_each_level_its_part_of_the_style():
-    made, images, style = cascade(Styled(), Styled()), uniform(2, 3, 32, 32), draw_styles(2, 4, 0)
+    made, images, style = cascade(Styled(), Styled()), uniform(2, 3, 32, 32), torch.from_numpy(draw_styles(2, 4, 0))
     assert made.style_size == 4
     normal = made.source(made.encoder(images, [3, 2]))
     features = made.features(images, style)

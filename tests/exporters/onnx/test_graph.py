@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from crosscade.exporters.onnx.exporter import eager
-from crosscade.exporters.onnx.graph import Deployed, as_pixels, compile_graph
+from crosscade.exporters.onnx.graph import Deployed, compile_graph
 from crosscade.exporters.onnx.parity import parity, run_graph, session_of
 from crosscade.exporters.onnx.quantise import random_pictures
-from crosscade.framework import InputError, RunError, to_images
+from crosscade.framework import InputError, RunError
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +60,6 @@ def test_the_file_says_what_it_is_and_not_who_made_it_where(model, exported):
     data = (exported / "a2b.onnx").read_bytes()
     for trace in (b".py", b"site-packages", b"forward", b"/tmp", b"stack_trace"):
         assert trace not in data
-
-
-def test_pixels_round_as_the_framework_rounds():
-    x = torch.linspace(-1.2, 1.2, 3 * 64).reshape(1, 3, 8, 8)
-    assert (as_pixels(x).numpy() == to_images(x)).all()
 
 
 def test_an_opset_that_cannot_be_written_is_refused(trained):

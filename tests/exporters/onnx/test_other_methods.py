@@ -5,10 +5,10 @@ import pytest
 
 from crosscade.exporters.onnx.exporter import eager
 from crosscade.exporters.onnx.graph import Deployed, compile_graph
-from crosscade.exporters.onnx.low_precision import drawn_styles
 from crosscade.exporters.onnx.parity import check_parity, run_graph, session_of
 from crosscade.exporters.onnx.quantise import random_pictures
 from crosscade.framework import Cascade, Catalogue, ImageSpec
+from crosscade.framework.data.styles import styles_for
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.testing.tools import moved
 
@@ -40,7 +40,7 @@ METHODS = [
 def test_pixel_methods_pass_the_gate(translator, options):
     module = module_of(translator, **options)
     images = random_pictures(18, SIZE)
-    reference = eager(module, images, drawn_styles(len(images), module.cascade.style_size))
+    reference = eager(module, images, styles_for(len(images), module.cascade.style_size))
     session = session_of(compile_graph(module, SIZE).SerializeToString())
     record = check_parity(session, reference, "fp32", translator)
     assert len(record) == 3
@@ -51,5 +51,5 @@ def test_styles_are_an_input_that_changes_the_picture():
     session = session_of(compile_graph(module, SIZE).SerializeToString())
     assert [(v.name, v.shape[1:]) for v in session.get_inputs()] == [("images", [SIZE, SIZE, 3]), ("style", [8])]
     images = np.repeat(random_pictures(1, SIZE), 2, axis=0)
-    one, other = run_graph(session, images, drawn_styles(2, 8))["translated"]
+    one, other = run_graph(session, images, styles_for(2, 8))["translated"]
     assert not np.array_equal(one, other)

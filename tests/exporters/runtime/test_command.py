@@ -8,9 +8,9 @@ from PIL import Image
 
 from crosscade.exporters.runtime import command as run_command
 from crosscade.exporters.runtime import onnxruntime as onnxruntime_backend
-from crosscade.exporters.runtime.inputs import draw_styles
 from crosscade.exporters.runtime.providers import Machine
 from crosscade.framework import read_rgb, write_png
+from crosscade.framework.data.styles import draw_styles
 from tests.exporters.tiny_export import pictures, tapped, translated, write
 from tests.test_floors import without_torch
 

@@ -9,10 +9,11 @@ from PIL import Image
 
 from crosscade.exporters.runtime import exported as runtime
 from crosscade.exporters.runtime.exported import load, psnr_db
-from crosscade.exporters.runtime.inputs import draw_styles
+from crosscade.exporters.safety import manifest
 from crosscade.framework import InputError, RunError, resize_short_side, write_png
 from crosscade.framework.data.images import centre_crop
-from tests.exporters.tiny_export import pictures, tapped, translated, write
+from crosscade.framework.data.styles import draw_styles
+from tests.exporters.tiny_export import older_styles, pictures, tapped, translated, write
 from tests.test_floors import without_torch
 
 WIDE = pictures(1, seed=3, size=40)[0][:24]
@@ -147,6 +148,21 @@ def test_styles_are_drawn_by_seed_or_given(styled):
 
 def test_a_pictures_style_does_not_depend_on_how_many_there_are():
     assert (draw_styles(9, 4, 5)[:3] == draw_styles(3, 4, 5)).all()
+
+
+def test_an_older_export_keeps_its_golden_pictures_draws_the_bundles_styles_and_says_so(tmp_path):
+    older, images = load(write(tmp_path / "older", style_size=4, form=manifest.OLDER)), pictures(5)
+    assert older.check().psnr_db == float("inf")
+    assert (older.translate(images, seed=1) == translated(images, styles=draw_styles(5, 4, 1))).all()
+    assert (older.translate(images, seed=1) != translated(images, styles=older_styles(5, 4, 1))).any()
+    (line,) = older.warnings
+    assert line.startswith(f"{tmp_path / 'older'} was exported as crosscade.onnx/1, when a seed drew other styles")
+
+
+def test_what_the_change_of_styles_does_not_touch_is_not_warned_of(tmp_path, tiny, styled):
+    older = load(write(tmp_path / "older", form=manifest.OLDER))
+    assert (older.warnings, tiny.warnings, styled.warnings) == ((), (), ())
+    assert (older.translate(pictures(2)) == translated(pictures(2))).all()
 
 
 @pytest.mark.parametrize("style", [[1, 2, 3], np.zeros((2, 4)), "red", [np.nan] * 4])

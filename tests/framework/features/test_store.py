@@ -112,10 +112,3 @@ def test_a_non_finite_feature_is_named(tmp_path):
     next(encoder.parameters()).data[0] = float("nan")
     with pytest.raises(RunError, match=r"features of level 3.*non-finite.*float32"):
         store.build(tmp_path, encoder, [3], FLOAT32, None, 1.5, nothing)
-
-
-def test_pixels_survive_the_way_to_tensors_and_back():
-    pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
-    tensor = store.to_tensor(pixels)
-    assert (float(tensor.min()), float(tensor.max())) == (-1, 1)
-    np.testing.assert_array_equal(store.to_images(tensor), pixels)

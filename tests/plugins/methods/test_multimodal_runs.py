@@ -7,6 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from crosscade.exporters import runtime as exports
+from crosscade.exporters.onnx.exporter import OnnxExporter, OnnxOptions
 from crosscade.framework import Catalogue, InputError, Reporter, Translation, read, resolve, train
 from crosscade.framework.bundle import bundle
 from crosscade.framework.recipe.read import override
@@ -113,6 +115,19 @@ def test_a_bundle_gives_many_translations_and_takes_an_examples_style(trained):
     one, two = (translation.images([photo, example], torch.full((1, 3), number)) for number in (-2.0, 2.0))
     assert not np.array_equal(one, two)
     np.testing.assert_array_equal(one[1:], translation.images([example], torch.full((3,), -2.0)))
+
+
+def test_a_bundle_and_its_export_give_the_same_pictures_at_a_seed(trained, tmp_path):
+    _, run = trained
+    loaded = bundle.load(run)
+    dataset = loaded.catalogue.build("dataset", loaded.recipe.data)
+    OnnxExporter(OnnxOptions(direction="a2b")).export(loaded, tmp_path, dataset, lambda line: None)
+    exported, photo = exports.load(tmp_path), np.random.default_rng(0).integers(0, 255, (40, 48, 3)).astype(np.uint8)
+    ours = {seed: Translation(loaded).samples(photo, 3, seed).astype(int) for seed in (0, 1)}
+    theirs = {seed: exported.translate([photo] * 3, seed=seed) for seed in (0, 1)}
+    for seed in ours:
+        assert np.abs(ours[seed] - theirs[seed]).max() <= 1
+    assert np.abs(ours[0] - theirs[1]).max() > 1, "a style is seen"
 
 
 def command(crosscade, run, *words):

@@ -1,0 +1,38 @@
+"""Pixels and tensors: uint8 (N, H, W, 3) is what people and files have, (N, 3, H, W) in [-1, 1] what networks read."""
+
+# N images, H W space, C channels
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def from_pixels(pixels: Tensor) -> Tensor:
+    """uint8 (N, H, W, 3) -> (N, 3, H, W) in [-1, 1], channels last in memory."""
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def as_pixels(x: Tensor) -> Tensor:
+    """(N, 3, H, W) in [-1, 1] -> uint8 (N, H, W, 3), rounded half to even."""
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """`from_pixels` of an array."""
+    return from_pixels(tensor_of(images))
+
+
+def to_images(x: Tensor) -> NDArray[np.uint8]:
+    """`as_pixels` as an array."""
+    return as_pixels(x.detach()).contiguous().cpu().numpy()
+
+
+def tensor_of(array: NDArray[Any]) -> Tensor:
+    """The array as a tensor; it may be part of a memory-mapped file."""
+    # rows picked by number are a copy already; a slice of the map is read-only, which torch does not know
+    return torch.from_numpy(np.ascontiguousarray(array) if array.flags.writeable else np.array(array))
