@@ -2,4 +2,7 @@
 
 import lazy_loader
 
+from . import former
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+former.keep()
