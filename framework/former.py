@@ -1,4 +1,4 @@
-"""Module paths of 0.1.0 from which plugins could import: until 0.3 they give their public names, and warn. Torch-free."""
+"""Module paths of 0.1.0 from which plugins could import: until 0.3 they give their names, and warn. Torch-free."""
 
 from __future__ import annotations
 

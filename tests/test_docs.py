@@ -1,5 +1,6 @@
 """Documentation is run, not believed."""
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -7,10 +8,11 @@ import re
 
 import pytest
 
+import crosscade.framework
 from crosscade.evaluation.reports.table import LABELS
 from crosscade.framework import Catalogue, InversionView, RefineView, TranslationView
 from crosscade.framework.hookspecs import HOOKS, KINDS
-from tests.docs_tools import DOCS, PAGES, ROOT, name_of, prose
+from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, fenced, name_of, prose
 
 MODULES = [
     ".".join(("crosscade", *path.relative_to(ROOT).with_suffix("").parts))
@@ -70,3 +72,19 @@ def test_every_score_of_ours_is_explained():
     page = (DOCS / "reading-scores.md").read_text(encoding="utf-8")
     names = {offer.name for offer in Catalogue.discover().offers("metric")} - {"structure"} | set(LABELS)
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+DOORS = {"crosscade.framework", "crosscade.framework.testing", "crosscade.exporters.runtime"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(WHEELS.rglob("*.py"))], ids=name_of)
+def test_strangers_import_through_the_doors_alone(page):
+    text = page.read_text(encoding="utf-8")
+    for block in fenced(text, "python") if page.suffix == ".md" else [text]:
+        for node in ast.walk(ast.parse(block)):
+            ours = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            ours += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            ours = {name for name in ours if name.split(".")[0] == "crosscade"}
+            assert ours <= DOORS
+            if ours == {"crosscade.framework"}:
+                assert {alias.name for alias in node.names} <= set(crosscade.framework.__all__)

@@ -1,11 +1,17 @@
 """Who may import whom: framework <- plugins, exporters <- evaluation; and the torch-free half stays torch-free."""
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from crosscade.framework import Catalogue
+from crosscade.framework.catalogue import BUILT_IN
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -60,6 +66,115 @@ def test_the_floors_test_sees_a_forbidden_import(tmp_path):
     deep.parent.mkdir()
     deep.write_text("from .pixels import fit\nfrom ..spec import Pair\nfrom ...plugins.encoders import vgg\n")
     assert imported_floors(deep, tmp_path) == {"framework", "plugins"}
+
+
+def modules(root: Path = ROOT) -> dict[tuple[str, ...], Path]:
+    """Every module and package of the four folders, by its dotted name's parts."""
+    paths = [path for floor in MAY_IMPORT for path in sorted((root / floor).rglob("*.py"))]
+    return {path.relative_to(root).parent.parts + (path.stem,) * (path.stem != "__init__"): path for path in paths}
+
+
+def imported_at_once(path: Path, root: Path = ROOT) -> set[tuple[str, ...]]:
+    """The modules that importing this one imports: not for the type checker alone, nor inside functions."""
+    there, found = modules(root), set()
+    stub = (root / "framework" / "__init__.pyi").read_text(encoding="utf-8")
+    door = {name: ("framework", *home.split(".")) for home, name in re.findall(r"from \.(\S+) import (\w+)", stub)}
+    package = path.relative_to(root).parent.parts
+    nodes = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.ImportFrom) and node.level:
+            way = (*package[: len(package) + 1 - node.level], *filter(None, (node.module or "").split(".")))
+            for alias in node.names:
+                module = (*way, alias.name)
+                found.add(module if module in there else door[alias.name] if way == ("framework",) else way)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            nodes += node.orelse
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            nodes += [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt | ast.ExceptHandler)]
+    return found
+
+
+def circle(arrows: dict[tuple[str, ...], set[tuple[str, ...]]]) -> str:
+    """A circle among the arrows, in words; empty when there is none."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return " <- ".join(".".join(name) for name in error.args[1])
+    return ""
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert circle({name: imported_at_once(path) for name, path in modules().items()}) == ""
+
+
+def test_no_folder_imports_itself_by_way_of_others():
+    arrows = {}
+    for name, path in modules().items():
+        if len(name) > 2 and name[:2] != ("evaluation", "metrics"):  # until metrics leave the judges alone
+            inside = {module[:2] for module in imported_at_once(path) if len(module) > 2}
+            arrows.setdefault(name[:2], set()).update(inside - {name[:2]})
+    assert len(arrows) > 15
+    assert circle(arrows) == ""
+
+
+def test_the_circle_test_sees_a_circle_and_leaves_late_imports_alone(tmp_path):
+    (tmp_path / "framework").mkdir()
+    (tmp_path / "framework" / "__init__.pyi").write_text("from .a import A as A\n")
+    for name, lines in {
+        "a": "try:\n    from .b import B\nexcept ImportError:\n    B = None\n",
+        "b": "from . import c\n",
+        "c": "from ..framework import A\n",
+        "d": "if TYPE_CHECKING:\n    from .e import E\n",
+        "e": "from .d import D\ndef late():\n    from .a import A\n",
+    }.items():
+        (tmp_path / "framework" / f"{name}.py").write_text(lines)
+    arrows = {name: imported_at_once(path, tmp_path) for name, path in modules(tmp_path).items()}
+    assert sorted(circle(arrows).split(" <- ")[1:]) == ["framework.a", "framework.b", "framework.c"]
+    del arrows["framework", "b"]
+    assert circle(arrows) == ""
+
+
+WORDS = {"none", "folder", "onnx", "identity"}
+"""Parts whose names are words that code has other uses for. So are all commands' (`data`, `train`)."""
+BY_NAME = {
+    # what a command takes that is not told a recipe or a dataset
+    ("evaluation/evaluate", "demo"),
+    ("evaluation/experiments", "demo"),
+    ("evaluation/experiments", "safari"),
+    # a score is defined by the network that it is measured with, and says so in its own name
+    ("evaluation/metrics", "efficientnet-lite0"),
+    ("evaluation/metrics", "vgg16-hed"),
+    # until the recipe of low precision asks the caller for its judges
+    ("exporters/onnx", "target-class"),
+    ("exporters/onnx", "target-shape"),
+    ("exporters/onnx", "fd-efficientnet-lite0"),
+    # until datasets say themselves how to draw shapes with swapped textures
+    ("evaluation/judges", "safari"),
+}
+
+
+def named(path: Path) -> set[str]:
+    """The strings of a module, but for docstrings, up to a colon: `safari:zebra,giraffe` names safari."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {n.value.partition(":")[0] for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def test_no_floor_names_another_floors_parts():
+    floors: dict[str, set[str]] = {}
+    for module in BUILT_IN:
+        for entry in Catalogue.of(importlib.import_module(module)).entries:
+            if entry.offer.kind != "command":
+                floors.setdefault(entry.offer.name, set()).add(module.split(".")[1])
+    assert {"safari", "lsgan", "triton", "target-class", "demo"} <= floors.keys()
+    found = {
+        (path.parent.relative_to(ROOT).as_posix(), name)
+        for floor, may in MAY_IMPORT.items()
+        for path in (ROOT / floor).rglob("*.py")
+        for name in named(path) - WORDS
+        if name in floors and not floors[name] & may
+    }
+    assert found - BY_NAME == set()
 
 
 def test_no_folder_holds_more_than_a_dozen_modules():
@@ -121,3 +236,16 @@ def test_the_runtime_tells_its_maker_nothing_unless_the_user_says_so(monkeypatch
         monkeypatch.setenv("ORT_DISABLE_TELEMETRY", given)
     done = without_torch("import os; import crosscade.exporters.runtime; print(os.environ['ORT_DISABLE_TELEMETRY'])")
     assert done.stdout.strip() == found, done.stderr
+
+
+METRICS = ("crosscade.evaluation.metrics.", "crosscade.evaluation.judges.")
+
+
+def test_every_module_that_implements_a_hook_is_built_in_and_the_reverse():
+    def offers(path: Path) -> bool:
+        functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
+        return any(ast.unparse(d) == "hookimpl" for function in functions for d in function.decorator_list)
+
+    implementing = {"crosscade." + ".".join(name) for name, path in modules().items() if offers(path)}
+    by_builtin = {name for name in implementing if name.startswith(METRICS)}  # until each is listed itself
+    assert sorted(name for name in BUILT_IN if not name.startswith(METRICS)) == sorted(implementing - by_builtin)

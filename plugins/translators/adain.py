@@ -5,18 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
 from ..layers.blocks import SLOPE, UPSAMPLING, Twins, doubling, halvings, initialise, shrink
+from ..layers.norms import adain
 
-EPSILON = 1e-5
 SMALLEST_STYLE = 4  # Table S2 ends at 4x4
 
 
@@ -61,40 +59,6 @@ class AdainOptions:
         "initial weights: kaiming, or normal with deviation 0.02 (gaps table, row 19)",
         validators.in_(("kaiming", "normal")),
     )
-
-
-class _Adain(torch.autograd.Function):
-    """AdaIN with its gradient written out, in few passes over the map: a third to a half of autograd's time."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        h = x.float()
-        h = h - h.mean((2, 3), keepdim=True)
-        rate = torch.rsqrt(h.square().mean((2, 3), keepdim=True) + EPSILON)
-        h = h * rate
-        ctx.save_for_backward(h, scale, rate)
-        return torch.addcmul(shift, h, scale).to(x.dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        h, scale, rate = ctx.saved_tensors
-        g, pixels = upstream.float(), h.shape[2] * h.shape[3]
-        to_shift, to_scale = g.mean((2, 3), keepdim=True), (g * h).mean((2, 3), keepdim=True)
-        to_x = (g - to_shift).addcmul_(h, -to_scale).mul_(scale * rate)
-        return to_x.to(upstream.dtype), to_scale * pixels, to_shift * pixels
-
-
-def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Adaptive instance normalisation (Huang & Belongie 2017): `scale` * (x - mean) / deviation + `shift`.
-
-    x (B, C, H, W); scale and shift (B, C, 1, 1) float32. Statistics are each instance's, biased, in float32; the
-    result has x's type. A pure function: parameters kept in a module's buffers export as wrong graphs.
-    """
-    if not torch.compiler.is_compiling():
-        return _Adain.apply(x, scale, shift)
-    # Exported this is one InstanceNormalization, a multiplication and an addition.
-    return torch.addcmul(shift, F.instance_norm(x.float(), eps=EPSILON), scale).to(x.dtype)
 
 
 class Adain(nn.Module):

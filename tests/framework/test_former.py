@@ -25,7 +25,8 @@ STILL = {
 @pytest.mark.parametrize(("module", "name"), [(m, n) for m, names in (GONE | PACKAGES).items() for n in sorted(names)])
 def test_an_old_path_gives_what_the_door_gives_and_says_so(module, name):
     old = importlib.import_module(f"crosscade.framework.{module}")
-    with pytest.warns(DeprecationWarning, match=rf"framework\.{module} is .*: from crosscade\.framework import {name}$"):
+    says = rf"framework\.{module} is .*: from crosscade\.framework import {name}$"
+    with pytest.warns(DeprecationWarning, match=says):
         assert getattr(old, name) is getattr(crosscade.framework, name)
 
 

@@ -13,12 +13,10 @@ from torch.nn import functional as F
 
 from ....framework import InputError
 from ...layers.blocks import initialise
-from ...layers.norms import InstanceNorm
-from ...translators.adain import adain
+from ...layers.norms import EPSILON, InstanceNorm, adain
 
 HIDDEN = 256
 """Units of the layers between a style and what it sets in the decoder."""
-EPSILON = 1e-5
 CODE_LIMIT = 4
 """The style encoder's channels grow to this many times `width`."""
 
