@@ -10,6 +10,7 @@ from .contracts import Encoder as Encoder
 from .contracts import Exporter as Exporter
 from .contracts import Loss as Loss
 from .contracts import TranslatorPair as TranslatorPair
+from .contracts import Twins as Twins
 from .contracts import freeze as freeze
 from .contracts import l1 as l1
 from .contracts import parameters_of as parameters_of

@@ -91,6 +91,19 @@ class TranslatorPair(nn.Module, ABC):
         """Puts into buffers what the pair must know of the data without learning it: (`examples`, C_i, H_i, W_i)."""
 
 
+class Twins(TranslatorPair):
+    """Two networks with weights of their own, one into each domain."""
+
+    def __init__(self, into_a: nn.Module, into_b: nn.Module) -> None:
+        super().__init__()
+        self.into_a, self.into_b = into_a, into_b
+
+    @property
+    def into(self) -> Pair[nn.Module]:
+        """The translator into each domain."""
+        return Pair(self.into_a, self.into_b)
+
+
 class Loss(nn.Module, ABC, Generic[V]):
     """A training objective. `terms` returns named, unweighted scalars; the stage weights and sums them.
 
@@ -155,6 +168,3 @@ def freeze(module: nn.Module) -> nn.Module:
 def parameters_of(*modules: nn.Module) -> list[nn.Parameter]:
     """All trainable parameters, in a stable order, each once though modules may share it."""
     return list(dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad))
-
-
-__all__ = ["AdversarialLoss", "Encoder", "Exporter", "Loss", "TranslatorPair", "freeze", "l1", "parameters_of", "torch"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..contracts import Encoder, TranslatorPair
+from ..contracts import Encoder, TranslatorPair, Twins
 from ..features.normalise import Normalise
 from ..spec import ImageSpec, LevelSpec, Pair
 from ..views import Features, InversionView, RefineView, TranslationView, View, by_level, shallowest
@@ -29,21 +29,7 @@ class TinyTranslator(nn.Module):
 
     def forward(self, features: Tensor, deeper: Tensor | None) -> Tensor:
         """(B, C, H, W) -> the same shape, in [-1, 1]."""
-        del deeper
         return torch.tanh(features + 0.1 * self.convolution(features))
-
-
-class TinyPair(TranslatorPair):
-    """One such translator into each domain, or the networks given."""
-
-    def __init__(self, a: nn.Module, b: nn.Module):
-        super().__init__()
-        self.a, self.b = a, b
-
-    @property
-    def into(self) -> Pair[nn.Module]:
-        """The translator into each domain."""
-        return Pair(self.a, self.b)
 
 
 class TinyInverter(nn.Module):
@@ -74,7 +60,7 @@ def example_view(
     """
     if on == "translation":
         side = here.size(image.size)
-        pair = TinyPair(TinyTranslator(here.channels), TinyTranslator(here.channels))
+        pair = Twins(*(TinyTranslator(here.channels) for _ in "ab"))
         features = Pair(1, 2).map(lambda seed: uniform(BATCH, here.channels, side, side, seed=seed))
         return view_of(pair, here.number, features), pair.into
     if on not in ("inversion", "refinement"):

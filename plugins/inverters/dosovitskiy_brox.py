@@ -42,12 +42,19 @@ class Inverter(nn.Module):
     """Three convolutions, then doublings up to the image, leaky ReLU 0.2, no norm, tanh.
 
     Starts near mid-grey: a last layer of unit gain saturates the tanh, and where images are mostly dark nothing then
-    brings it back.
+    brings it back. Raises InputError when the level's stride cannot be reached by doubling.
     """
 
-    def __init__(self, channels: int, doublings: int, options: InverterOptions) -> None:
+    def __init__(self, options: InverterOptions, *, level: LevelSpec, image: ImageSpec) -> None:
         super().__init__()
-        width = options.width or channels
+        level.size(image.size)
+        where, doublings = f"inverter dosovitskiy-brox at level {level.number}", halvings(level.stride)
+        if doublings is None:
+            cure = "Invert another level."
+            raise InputError(where, found=f"stride {level.stride}", expected="a power of two", cure=cure)
+        if len(options.extra) > doublings:
+            raise InputError(where, found=f"extra = {list(options.extra)}", expected=f"at most {doublings} numbers")
+        channels, width = level.channels, options.width or level.channels
         layers: list[nn.Module] = []
         for ins in [channels, *[width] * (options.convs - 1)]:
             layers += [nn.Conv2d(ins, width, 3, padding=1), nn.LeakyReLU(SLOPE)]
@@ -68,25 +75,13 @@ class Inverter(nn.Module):
         return torch.tanh(self.layers(features).float())
 
 
-def build(options: InverterOptions, *, level: LevelSpec, image: ImageSpec) -> Inverter:
-    """One domain's inverter. Raises InputError when the level's stride cannot be reached by doubling."""
-    level.size(image.size)
-    where = f"inverter dosovitskiy-brox at level {level.number}"
-    doublings = halvings(level.stride)
-    if doublings is None:
-        raise InputError(where, found=f"stride {level.stride}", expected="a power of two", cure="Invert another level.")
-    if len(options.extra) > doublings:
-        raise InputError(where, found=f"extra = {list(options.extra)}", expected=f"at most {doublings} numbers")
-    return Inverter(level.channels, doublings, options)
-
-
 @hookimpl
 def inverters() -> Iterator[InverterOffer]:
     """Feature inversion."""
     yield InverterOffer(
         name="dosovitskiy-brox",
         options=InverterOptions,
-        build=build,
+        build=Inverter,
         summary="convolutions and doublings up to the image, one network a domain and level",
         source="Supplementary 6.1.2 (Feature Inversion), after Dosovitskiy & Brox 2016",
     )

@@ -1,34 +1,30 @@
-"""What several plugins of the method share: options, independent twins, upsampling, initial weights. No hook here."""
+"""What several plugins of the method share: networks by domain, upsampling, initial weights. No hook here."""
 
 # B batch, C channels, H W space
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import InputError, Pair, TranslatorPair
+from ...framework import InputError, Pair
 
 SLOPE = 0.2
 """Of every leaky ReLU (supplementary 6.1.2)."""
 UPSAMPLING = ("transposed", "resize", "shuffle")
 
 
-class Twins(TranslatorPair):
-    """The same network for both directions, each with its own initial weights."""
+class Both:
+    """Of a module, both domains' networks as a `Pair`: `content = Both()` has `content_a` and `content_b`."""
 
-    def __init__(self, make: Callable[[], nn.Module]) -> None:
-        super().__init__()
-        self.into_a, self.into_b = make(), make()
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
 
-    @property
-    def into(self) -> Pair[nn.Module]:
-        """The translator into each domain."""
-        return Pair(self.into_a, self.into_b)
+    def __get__(self, module: nn.Module, owner: type) -> Pair[nn.Module]:
+        return Pair(getattr(module, f"{self.name}_a"), getattr(module, f"{self.name}_b"))
 
 
 class Resize(nn.Module):

@@ -64,9 +64,10 @@ class FeatureConsistency(Loss[RefineView]):
 
     needs = frozenset({"encoded_fake", "normalise", "translations"})
 
-    def __init__(self, options: FeatureConsistencyOptions, levels: tuple[int, ...]) -> None:
+    def __init__(self, options: FeatureConsistencyOptions, *, encoder: Encoder) -> None:
         super().__init__()
-        self.encodes, self.weights = tuple(sorted(levels)), options.weights
+        self.encodes = tuple(sorted(encoder.pyramid[i].number for i in options.levels))
+        self.weights = options.weights
 
     def terms(self, view: RefineView) -> Mapping[str, Tensor]:
         """`consistency`: the weighted sum of the levels' mean absolute differences, summed over both domains."""
@@ -88,11 +89,6 @@ class FeatureConsistency(Loss[RefineView]):
                 yield weight * l1(normalise.one(level, encoded[level]), translations[level].detach())
 
 
-def build_feature_consistency(options: FeatureConsistencyOptions, *, encoder: Encoder) -> FeatureConsistency:
-    """The loss for an encoder's levels; InputError when it has not got one of `levels`."""
-    return FeatureConsistency(options, tuple(encoder.pyramid[i].number for i in options.levels))
-
-
 @hookimpl
 def losses() -> Iterator[LossOffer]:
     """Cycle, identity and feature consistency."""
@@ -111,7 +107,7 @@ def losses() -> Iterator[LossOffer]:
     yield LossOffer(
         name="feature-consistency",
         options=FeatureConsistencyOptions,
-        build=build_feature_consistency,
+        build=FeatureConsistency,
         source="ours",
         summary="the translated image encodes to what the deeper levels decided",
     )

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from attrs import frozen, validators
@@ -78,8 +79,15 @@ class MultiScaleCritic(nn.Module):
 class MultiScale(Opponents[View]):
     """The objective, averaged over each map and summed over scales, fakes and domains, as both papers have it."""
 
-    def __init__(self, options: MultiScaleOptions, make: Callable[[], nn.Module]) -> None:
-        super().__init__(make, learning_rate=options.learning_rate, betas=options.betas, steps=options.steps)
+    def __init__(self, options: MultiScaleOptions, *, here: LevelSpec, image: ImageSpec) -> None:
+        scales = fitting_scales(here.size(image.size), options)
+        make = partial(MultiScaleCritic, here.channels, options.width, scales=scales, strided=options.strided)
+        super().__init__(
+            partial(make, slope=options.slope),
+            learning_rate=options.learning_rate,
+            betas=options.betas,
+            steps=options.steps,
+        )
         self.objective, self.fakes = OBJECTIVES[options.objective], options.fakes
         self.needs = frozenset({"real", *options.fakes})
 
@@ -117,25 +125,13 @@ def fitting_scales(size: int, options: MultiScaleOptions) -> int:
     return options.scales or fitting
 
 
-def build(options: MultiScaleOptions, *, here: LevelSpec, image: ImageSpec) -> MultiScale:
-    """The loss with two fresh critics. Raises InputError when they do not fit the level."""
-    scales = fitting_scales(here.size(image.size), options)
-
-    def make() -> nn.Module:
-        return MultiScaleCritic(
-            here.channels, options.width, scales=scales, strided=options.strided, slope=options.slope
-        )
-
-    return MultiScale(options, make)
-
-
 @hookimpl
 def losses() -> Iterator[LossOffer]:
     """Multi-scale."""
     yield LossOffer(
         name="multiscale",
         options=MultiScaleOptions,
-        build=build,
+        build=MultiScale,
         summary="critics at up to three scales: least squares (MUNIT), cross-entropy (DRIT) or hinge",
         source="Huang et al. 2018; Lee et al. 2018",
     )

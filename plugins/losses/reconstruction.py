@@ -105,10 +105,17 @@ class FeatureReconstruction(Loss[InversionView]):
 
     needs = frozenset({"encoded_reconstructed", "encoded_real"})
 
-    def __init__(self, options: FeatureOptions, levels: tuple[int, ...]) -> None:
+    def __init__(self, options: FeatureOptions, *, encoder: Encoder) -> None:
         super().__init__()
-        self.encodes, self.metric = levels, METRICS[options.metric]
+        levels = tuple(encoder.pyramid[i].number for i in options.levels or encoder.pyramid.numbers[:3])
         weights = options.weights or (1.0,) * len(levels)
+        if len(weights) != len(levels) or not sum(weights):
+            raise InputError(
+                "loss feature-reconstruction",
+                found=f"weights = {list(options.weights)}",
+                expected=f"{len(levels)} numbers, not all 0, for levels {list(levels)}",
+            )
+        self.encodes, self.metric = levels, METRICS[options.metric]
         self.weights = [w / sum(weights) for w in weights]
 
     def terms(self, view: InversionView) -> Mapping[str, Tensor]:
@@ -120,18 +127,6 @@ class FeatureReconstruction(Loss[InversionView]):
         return torch.stack(
             [w * self.metric(made[i], real[i][: len(made[i])]) for i, w in zip(self.encodes, self.weights)]
         ).sum()
-
-
-def build_feature(options: FeatureOptions, *, encoder: Encoder) -> FeatureReconstruction:
-    """The loss for an encoder's levels; InputError when it has not got one of them, or the weights do not match."""
-    levels = tuple(encoder.pyramid[i].number for i in options.levels or encoder.pyramid.numbers[:3])
-    if options.weights and (len(options.weights) != len(levels) or not sum(options.weights)):
-        raise InputError(
-            "loss feature-reconstruction",
-            found=f"weights = {list(options.weights)}",
-            expected=f"{len(levels)} numbers, not all 0, for levels {list(levels)}",
-        )
-    return FeatureReconstruction(options, levels)
 
 
 @hookimpl
@@ -147,7 +142,7 @@ def losses() -> Iterator[LossOffer]:
     yield LossOffer(
         name="feature-reconstruction",
         options=FeatureOptions,
-        build=build_feature,
+        build=FeatureReconstruction,
         summary="the inverted image's encoder features are the original's",
         source="Supplementary 6.1.2; Dosovitskiy & Brox 2016",
     )

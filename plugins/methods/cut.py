@@ -34,11 +34,11 @@ from ...framework import (
     Pair,
     TranslationView,
     TranslatorOffer,
-    TranslatorPair,
+    Twins,
     hookimpl,
     option,
 )
-from ..layers.blocks import initialise
+from ..layers.blocks import Both, initialise
 from .cyclegan import ResnetGenerator, ResnetOptions, check_quarters, published_blocks, reflected
 
 DEEPEST_BLOCK = 5
@@ -134,36 +134,33 @@ class CutView(TranslationView):
         return compared
 
 
-class CutPair(TranslatorPair):
-    """Two generators, and for each an embedding of what its encoder makes of sources and translations."""
+class CutPair(Twins):
+    """Two generators, and for each an embedding of what its encoder makes of sources and translations.
+
+    `embed` has a network for each map: features of P patches (B, P, C) -> (B, P, E). InputError when the map cannot be
+    halved.
+    """
 
     view = CutView
 
-    def __init__(self, channels: int, options: CutOptions, blocks: int) -> None:
-        super().__init__()
-        self.deepest, self.patches = min(DEEPEST_BLOCK, blocks), options.patches
-        width = options.width
-        widths = [channels, 2 * width, 4 * width, 4 * width, 4 * width]
+    embed = Both()
+
+    def __init__(self, options: CutOptions, *, here: LevelSpec, image: ImageSpec) -> None:
+        size, width = here.size(image.size), options.width
+        check_quarters(size, f"translator cut at level {here.number}")
+        blocks = options.blocks or published_blocks(size)
+        widths = [here.channels, 2 * width, 4 * width, 4 * width, 4 * width]
         generators, embeddings = [], []
         for _ in "ab":
-            generators.append(ResnetGenerator(channels, width, blocks, BlurredDown, BlurredUp))
+            generators.append(ResnetGenerator(here.channels, width, blocks, BlurredDown, BlurredUp))
             embeddings.append(nn.ModuleList(_embedding(w, options.embedding) for w in widths))
-        self.into_a, self.into_b = generators
+        super().__init__(*generators)
         self.embed_a, self.embed_b = embeddings
+        self.deepest, self.patches = min(DEEPEST_BLOCK, blocks), options.patches
         initialise(self, "normal")
         if options.strict:
             for module in (m for g in generators for m in g.modules() if isinstance(m, nn.Conv2d)):
                 nn.init.xavier_normal_(module.weight, 0.02)
-
-    @property
-    def into(self) -> Pair[nn.Module]:
-        """The generator into each domain."""
-        return Pair(self.into_a, self.into_b)
-
-    @property
-    def embed(self) -> Pair[nn.Module]:
-        """Of each generator, a network for each map: features of P patches (B, P, C) -> (B, P, E)."""
-        return Pair(self.embed_a, self.embed_b)
 
 
 def _embedding(ins: int, size: int) -> nn.Sequential:
@@ -205,20 +202,13 @@ class PatchNce(Loss[CutView]):
         return a + b
 
 
-def build_cut(options: CutOptions, *, here: LevelSpec, image: ImageSpec) -> CutPair:
-    """Both generators with their embeddings. Raises InputError when the map cannot be halved."""
-    size = here.size(image.size)
-    check_quarters(size, f"translator cut at level {here.number}")
-    return CutPair(here.channels, options, options.blocks or published_blocks(size))
-
-
 @hookimpl
 def translators() -> Iterator[TranslatorOffer]:
     """CUT's."""
     yield TranslatorOffer(
         name="cut",
         options=CutOptions,
-        build=build_cut,
+        build=CutPair,
         summary="CUT's generator without aliasing, with an embedding of its patches",
         source="Park et al. 2020",
     )

@@ -23,8 +23,8 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
-from ..layers.blocks import Resize, Twins, initialise
+from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, option
+from ..layers.blocks import Resize, initialise
 from ..layers.norms import InstanceNorm
 
 LARGE = 256
@@ -106,7 +106,6 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, features: Tensor, deeper: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> the same shape, float32, in [-1, 1]. What is deeper is not looked at."""
-        del deeper
         return self.decode(self.encode(features, len(self.blocks))[-1])
 
 
@@ -128,13 +127,13 @@ def published_blocks(size: int) -> int:
     return 9 if size >= LARGE else 6
 
 
-def build(options: ResnetOptions, *, here: LevelSpec, image: ImageSpec) -> TranslatorPair:
+def build(options: ResnetOptions, *, here: LevelSpec, image: ImageSpec) -> Twins:
     """Both generators, for images (level 0) or any level's features. Raises InputError when maps cannot be halved."""
     size = here.size(image.size)
     check_quarters(size, f"translator cyclegan-resnet at level {here.number}")
     blocks = options.blocks or published_blocks(size)
     up = transposed if options.strict else Resize
-    return Twins(lambda: ResnetGenerator(here.channels, options.width, blocks, up=up))
+    return Twins(*(ResnetGenerator(here.channels, options.width, blocks, up=up) for _ in "ab"))
 
 
 @hookimpl

@@ -21,7 +21,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import ImageSpec, InputError, LevelSpec, Pair, TranslatorOffer, TranslatorPair, hookimpl, option
+from ...framework import ImageSpec, InputError, LevelSpec, Pair, TranslatorOffer, Twins, hookimpl, option
 
 
 @frozen
@@ -49,7 +49,6 @@ class Shift(nn.Module):
 
     def forward(self, features: Tensor, deeper: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> the same shape, float32, in [-1, 1]. What is deeper is not looked at."""
-        del deeper
         x = features.float()
         shift = self._nearest(x, self.target) - self._nearest(x, self.source)
         return (x + self.strength * shift).clamp(-1, 1)
@@ -64,35 +63,23 @@ class Shift(nn.Module):
         return ((chosen @ known) / chosen.sum(1, keepdim=True)).reshape(x.shape)
 
 
-class Dfi(TranslatorPair):
-    """Both directions; each keeps examples of both domains."""
+class Dfi(Twins):
+    """Both directions at one level, whose examples are zeros at first. Raises InputError when K exceeds N."""
 
-    def __init__(self, channels: int, size: int, options: DfiOptions) -> None:
-        super().__init__()
-        self.into_a, self.into_b = (Shift(channels, size, options) for _ in "ab")
+    def __init__(self, options: DfiOptions, *, here: LevelSpec, image: ImageSpec) -> None:
+        if options.neighbours > options.examples:
+            raise InputError(
+                "translator dfi",
+                found=f"neighbours = {options.neighbours}",
+                expected=f"at most examples = {options.examples}",
+            )
+        super().__init__(*(Shift(here.channels, here.size(image.size), options) for _ in "ab"))
         self.examples = options.examples
-
-    @property
-    def into(self) -> Pair[nn.Module]:
-        """The shift into each domain."""
-        return Pair(self.into_a, self.into_b)
 
     def calibrate(self, features: Pair[Tensor]) -> None:
         """Keeps real features of both domains, each (N, C, H, W)."""
         for net, target, source in ((self.into_a, *features), (self.into_b, *features.swap())):
-            net.target.copy_(target)
-            net.source.copy_(source)
-
-
-def build(options: DfiOptions, *, here: LevelSpec, image: ImageSpec) -> Dfi:
-    """Both directions at one level, whose examples are still zeros. Raises InputError when K exceeds N."""
-    if options.neighbours > options.examples:
-        raise InputError(
-            "translator dfi",
-            found=f"neighbours = {options.neighbours}",
-            expected=f"at most examples = {options.examples}",
-        )
-    return Dfi(here.channels, here.size(image.size), options)
+            net.load_state_dict({"source": source, "target": target})
 
 
 @hookimpl
@@ -101,7 +88,7 @@ def translators() -> Iterator[TranslatorOffer]:
     yield TranslatorOffer(
         name="dfi",
         options=DfiOptions,
-        build=build,
+        build=Dfi,
         summary="shifts features by the mean of the nearest targets less that of the nearest sources; learns nothing",
         source="Upchurch et al. 2017",
     )

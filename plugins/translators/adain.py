@@ -11,8 +11,8 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
-from ..layers.blocks import SLOPE, UPSAMPLING, Twins, doubling, halvings, initialise, shrink
+from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, option
+from ..layers.blocks import SLOPE, UPSAMPLING, doubling, halvings, initialise, shrink
 from ..layers.norms import adain
 
 SMALLEST_STYLE = 4  # Table S2 ends at 4x4
@@ -110,7 +110,7 @@ class Adain(nn.Module):
         return h[:, :, None, None].split([2 * w for w in self.widths], dim=1)
 
 
-def build(options: AdainOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> TranslatorPair:
+def build(options: AdainOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> Twins:
     """Both translators of one level. Raises InputError without a deeper level, or when the strides do not fit."""
     where = f"translator adain at level {here.number}"
     if deeper is None:
@@ -129,7 +129,7 @@ def build(options: AdainOptions, *, here: LevelSpec, deeper: LevelSpec | None, i
             cure="Translate another level before this one, or use another encoder.",
         )
     deeper.size(image.size)  # refuses image sizes that the deeper stride does not divide
-    return Twins(lambda: Adain(here.channels, size, deeper.channels, doublings, options))
+    return Twins(*(Adain(here.channels, size, deeper.channels, doublings, options) for _ in "ab"))
 
 
 @hookimpl

@@ -11,8 +11,8 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
-from ..layers.blocks import Twins, check_half, initialise, shrink
+from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, option
+from ..layers.blocks import check_half, initialise, shrink
 
 INSIDE = 0.96
 """Features may be exactly +-1, whose atanh is infinite: the skip carries this share of them."""
@@ -119,19 +119,18 @@ class Deepest(nn.Module):
 
     def forward(self, features: Tensor, deeper: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> the same shape, float32, in [-1, 1]. There is nothing deeper."""
-        del deeper
         h = self.last(self.layers(features)).float()  # tanh in float32: bfloat16 has 3 steps between 0.99 and 1
         return torch.tanh(h + torch.atanh(INSIDE * features.float()) if self.residual else h)
 
 
-def build(options: DeepestOptions, *, here: LevelSpec, image: ImageSpec) -> TranslatorPair:
+def build(options: DeepestOptions, *, here: LevelSpec, image: ImageSpec) -> Twins:
     """Both translators of the deepest level. Raises InputError when the level is too small to be halved."""
     size, where = here.size(image.size), f"translator deepest at level {here.number}"
     if options.width % 2:
         raise InputError(where, found=f"width = {options.width}", expected="an even number", cure="Half of it is used.")
     cure = f"Use a larger image.size or downs = {1 if size > 1 else 0}."
     check_half(size, options.downs, where, cure)
-    return Twins(lambda: Deepest(here.channels, size, options))
+    return Twins(*(Deepest(here.channels, size, options) for _ in "ab"))
 
 
 @hookimpl

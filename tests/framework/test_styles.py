@@ -15,13 +15,14 @@ from crosscade.framework import (
     Pair,
     Translation,
     TranslationView,
+    Twins,
 )
 from crosscade.framework.data.styles import draw_styles
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.styles import run, run_seeded, style_size, styles_on
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import TinyEncoder, uniform
-from crosscade.framework.testing.views import TinyPair, view_of
+from crosscade.framework.testing.views import view_of
 
 
 class Styled(nn.Module):
@@ -88,11 +89,11 @@ def test_batches_of_a_store_are_translated_as_the_whole_would_be():
 def test_the_plain_view_gives_random_styles_to_fakes_and_real_ones_to_reconstructions():
     features = Pair(uniform(3, 3, 4, 4, seed=1), uniform(3, 3, 4, 4, seed=2))
     net = Styled()
-    view = view_of(TinyPair(net, net), 2, features)
+    view = view_of(Twins(net, net), 2, features)
     torch.testing.assert_close(view.identity.a[2], net(features.a, None, net.style_of(features.a)))
     torch.testing.assert_close(view.cycled.a[2], net(view.fake.b, None, net.style_of(features.a)))
     torch.manual_seed(3)
-    fake = view_of(TinyPair(net, net), 2, features).fake
+    fake = view_of(Twins(net, net), 2, features).fake
     torch.manual_seed(3)
     torch.testing.assert_close(fake.a, net(features.b, None, torch.randn(3, 2)))
     torch.testing.assert_close(fake.b, net(features.a, None, torch.randn(3, 2)))
@@ -168,7 +169,7 @@ class Mixed(Styled):
         return torch.tanh(self.mix(features) + self.scale(style)[:, :, None, None])
 
 
-def twice(net, kind=TinyPair):
+def twice(net, kind=Twins):
     return kind(net(), net())
 
 
@@ -191,7 +192,7 @@ class Empty(TranslationView):
     contents: Pair[torch.Tensor]
 
 
-class Boastful(TinyPair):
+class Boastful(Twins):
     """Says that its view has contents."""
 
     view = Empty
@@ -203,7 +204,7 @@ class Flat(TranslationView):
         return self.fake
 
 
-class Flattened(TinyPair):
+class Flattened(Twins):
     view = Flat
 
 
@@ -239,6 +240,6 @@ def test_a_planted_defect_is_named(pair, sentence):
     ],
 )
 def test_a_pair_of_the_former_contract_is_told_the_new_names(former, line):
-    pair = twice(Mixed, type("Former", (TinyPair,), former))
+    pair = twice(Mixed, type("Former", (Twins,), former))
     with pytest.raises(InputError, match=f"translator pair Former: found {line}"):
         check(pair)

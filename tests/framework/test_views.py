@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework import InversionView, Pair, RefineView, TranslationView, by_level
+from crosscade.framework import InversionView, Pair, RefineView, TranslationView, Twins, by_level
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.testing.tools import TinyEncoder, uniform
-from crosscade.framework.testing.views import TinyPair, view_of
+from crosscade.framework.testing.views import view_of
 from crosscade.framework.views import View, at_level
 
 
@@ -48,7 +48,7 @@ def maps(*shape, seed):
 @pytest.fixture
 def view():
     """G_A(x, d) = 2 x + d, G_B(x, d) = 3 x + d; condition (a_{i+1}, b_{i+1}), translated (a~_{i+1}, b~_{i+1})."""
-    return view_of(TinyPair(Net(2.0), Net(3.0)), 7, *(maps(4, 5, 6, 6, seed=s) for s in (1, 3, 5)))
+    return view_of(Twins(Net(2.0), Net(3.0)), 7, *(maps(4, 5, 6, 6, seed=s) for s in (1, 3, 5)))
 
 
 def test_section_3s_conditions(view):
@@ -64,7 +64,7 @@ def test_section_3s_conditions(view):
 
 
 def test_at_the_deepest_level_there_is_no_condition():
-    view = view_of(TinyPair(Net(2.0), Net(3.0)), 7, maps(4, 5, 6, 6, seed=1))
+    view = view_of(Twins(Net(2.0), Net(3.0)), 7, maps(4, 5, 6, 6, seed=1))
     torch.testing.assert_close(view.cycled.a[7], 6 * view.real.a)
 
 

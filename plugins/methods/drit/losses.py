@@ -93,8 +93,16 @@ class ContentAdversarial(AdversarialLoss[ContentView]):
 
     needs = frozenset({"contents"})
 
-    def __init__(self, options: ContentAdversarialOptions, size: int) -> None:
+    def __init__(self, options: ContentAdversarialOptions, *, here: LevelSpec, image: ImageSpec) -> None:
         super().__init__()
+        size, least = here.size(image.size) // 2**options.downs, STRICT_LEAST if options.strict else 1
+        if size < least:
+            raise InputError(
+                "loss content-adversarial",
+                found=f"contents of {size} x {size}" + (" with strict = true" if options.strict else ""),
+                expected=f"at least {least}",
+                cure="Use a larger image.size, fewer `downs`, or strict = false.",
+            )
         critic = ContentCritic(options.channels, size, options.norm, options.strict)
         self.critic = critic.to(memory_format=torch.channels_last)
         self.critics, self.clip, self.shape = Pair(self.critic, self.critic), options.clip, (options.channels, size)
@@ -168,22 +176,6 @@ class ModeSeeking(Loss[DritView]):
         return {"mode-seeking": a + b}
 
 
-def build_content_adversarial(
-    options: ContentAdversarialOptions, *, here: LevelSpec, image: ImageSpec
-) -> ContentAdversarial:
-    """The loss with its critic. Raises InputError when the contents are too small for it."""
-    size = here.size(image.size) // 2**options.downs
-    least = STRICT_LEAST if options.strict else 1
-    if size < least:
-        raise InputError(
-            "loss content-adversarial",
-            found=f"contents of {size} x {size}" + (" with strict = true" if options.strict else ""),
-            expected=f"at least {least}",
-            cure="Use a larger image.size, fewer `downs`, or strict = false.",
-        )
-    return ContentAdversarial(options, size)
-
-
 @hookimpl
 def losses() -> Iterator[LossOffer]:
     """The content critic, both priors, mode seeking."""
@@ -191,7 +183,7 @@ def losses() -> Iterator[LossOffer]:
     yield LossOffer(
         name="content-adversarial",
         options=ContentAdversarialOptions,
-        build=build_content_adversarial,
+        build=ContentAdversarial,
         source=source,
         summary="nobody can tell by its content which domain an image is of (DRIT: weight 1)",
     )

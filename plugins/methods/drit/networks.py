@@ -208,7 +208,6 @@ class Translator(nn.Module):
 
     def forward(self, features: Tensor, deeper: Tensor | None, style: Tensor) -> Tensor:
         """(B, C, H, W) in [-1, 1] and attributes (B, S) -> (B, C, H, W) in [-1, 1]. What is deeper is not looked at."""
-        del deeper
         return self.decoder(self.bridge(self.shared(self.content(features))), style)
 
     def style_of(self, features: Tensor) -> Tensor:

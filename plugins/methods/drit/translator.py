@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ....framework import Features, ImageSpec, LevelSpec, Pair, TranslatorOffer, TranslatorPair, hookimpl, option
-from ...layers.blocks import SLOPE
+from ...layers.blocks import SLOPE, Both
 from ..munit.networks import ResBlock, check_size
 from ..munit.translator import ContentView, call
 from .networks import (
@@ -120,13 +120,18 @@ def _call_frozen(net: nn.Module, features: Tensor) -> Any:
 
 
 class Drit(TranslatorPair):
-    """Both domains' encoders and generators, and the parts that they share."""
+    """Both domains' encoders and generators, and the parts that they share.
+
+    Raises InputError when the map cannot be halved so often.
+    """
 
     view = DritView
+    content, attribute, decoder = Both(), Both(), Both()
 
-    def __init__(self, channels: int, options: DritOptions) -> None:
+    def __init__(self, options: DritOptions, *, here: LevelSpec, image: ImageSpec) -> None:
         super().__init__()
-        o = options
+        o, channels, where = options, here.channels, f"translator drit at level {here.number}"
+        check_size(here.size(image.size), o.downs, o.style_downs, where)
         self.style_size = o.style_size
         wide, slope = o.width * 2**o.downs, STRICT_SLOPE if o.strict else SLOPE
         self.content_a, self.content_b = (
@@ -147,21 +152,6 @@ class Drit(TranslatorPair):
         )
 
     @property
-    def content(self) -> Pair[nn.Module]:
-        """Each domain's own part of the content encoder."""
-        return Pair(self.content_a, self.content_b)
-
-    @property
-    def attribute(self) -> Pair[nn.Module]:
-        """Each domain's attribute encoder."""
-        return Pair(self.attribute_a, self.attribute_b)
-
-    @property
-    def decoder(self) -> Pair[nn.Module]:
-        """Each domain's generator."""
-        return Pair(self.decoder_a, self.decoder_b)
-
-    @property
     def into(self) -> Pair[nn.Module]:
         """Each domain's attribute encoder and generator, on the other's content."""
         return self.content.swap().zip(
@@ -179,20 +169,13 @@ class Drit(TranslatorPair):
         return self.decoder.zip(lambda net, content, style: net(self.bridge(content), style), contents, styles)
 
 
-def build(options: DritOptions, *, here: LevelSpec, image: ImageSpec) -> Drit:
-    """Both translators. Raises InputError when the map cannot be halved so often."""
-    size = here.size(image.size)
-    check_size(size, options.downs, options.style_downs, f"translator drit at level {here.number}")
-    return Drit(here.channels, options)
-
-
 @hookimpl
 def translators() -> Iterator[TranslatorOffer]:
     """DRIT."""
     yield TranslatorOffer(
         name="drit",
         options=DritOptions,
-        build=build,
+        build=Drit,
         summary="a shared content space and attributes by domain: many translations of one image",
         source="Lee et al. 2018, 2020",
     )

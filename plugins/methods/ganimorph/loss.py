@@ -133,9 +133,14 @@ class Ganimorph(Opponents[TranslationView]):
     divisor: Tensor
     updates: Tensor
 
-    def __init__(self, options: GanimorphLossOptions, channels: int) -> None:
+    def __init__(self, options: GanimorphLossOptions, *, here: LevelSpec, image: ImageSpec) -> None:
+        size = here.size(image.size)
+        if size < 16:
+            raise InputError(
+                f"loss ganimorph at level {here.number}", found=f"a map of {size} x {size}", expected="at least 16 x 16"
+            )
         super().__init__(
-            lambda: DilatedCritic(channels, options.width),
+            lambda: DilatedCritic(here.channels, options.width),
             learning_rate=options.learning_rate,
             betas=options.betas,
             steps=options.steps,
@@ -180,23 +185,13 @@ def _cycle(cycled: Features, real: Features) -> Tensor:
     return STRUCTURE * (1 - ms_ssim(x, y)) + (1 - STRUCTURE) * l1(x, y) / 2
 
 
-def build(options: GanimorphLossOptions, *, here: LevelSpec, image: ImageSpec) -> Ganimorph:
-    """The loss with two fresh critics. Raises InputError when the map is too small for its window or its halvings."""
-    size = here.size(image.size)
-    if size < 16:
-        raise InputError(
-            f"loss ganimorph at level {here.number}", found=f"a map of {size} x {size}", expected="at least 16 x 16"
-        )
-    return Ganimorph(options, here.channels)
-
-
 @hookimpl
 def losses() -> Iterator[LossOffer]:
     """GANimorph's objective."""
     yield LossOffer(
         name="ganimorph",
         options=GanimorphLossOptions,
-        build=build,
+        build=Ganimorph,
         summary="a dilated critic, feature matching, and a cycle by MS-SSIM and L1, kept in proportion",
         source="Gokaslan et al. 2018",
     )

@@ -22,8 +22,8 @@ import torch
 from attrs import frozen, validators
 from torch import Tensor, nn
 
-from ....framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, TranslatorPair, hookimpl, option
-from ...layers.blocks import Resize, Twins
+from ....framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, option
+from ...layers.blocks import Resize
 from ...layers.norms import InstanceNorm
 
 BLOCKS = 3
@@ -92,7 +92,6 @@ class GanimorphGenerator(nn.Module):
 
     def forward(self, features: Tensor, deeper: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> the same shape, float32, in [-1, 1]. What is deeper is not looked at."""
-        del deeper
         h, skips = self.entry(features), list[Tensor]()
         for down, blocks in zip(self.downs, self.down_groups):
             h = blocks(down(h))
@@ -102,7 +101,7 @@ class GanimorphGenerator(nn.Module):
         return torch.tanh(self.exit(self.ups[2](h)).float())
 
 
-def build(options: GanimorphOptions, *, here: LevelSpec, image: ImageSpec) -> TranslatorPair:
+def build(options: GanimorphOptions, *, here: LevelSpec, image: ImageSpec) -> Twins:
     """Both generators. Raises InputError when the map cannot be halved four times."""
     size = here.size(image.size)
     if size % 16 or size < 64:
@@ -112,7 +111,7 @@ def build(options: GanimorphOptions, *, here: LevelSpec, image: ImageSpec) -> Tr
             expected="a multiple of 16, at least 64",
             cure="Use another image.size.",
         )
-    return Twins(lambda: GanimorphGenerator(here.channels, options.width, options.strict))
+    return Twins(*(GanimorphGenerator(here.channels, options.width, options.strict) for _ in "ab"))
 
 
 @hookimpl

@@ -39,6 +39,7 @@ from ....framework import (
     hookimpl,
     option,
 )
+from ...layers.blocks import Both
 from .networks import ContentEncoder, Decoder, StyleEncoder, check_size
 
 
@@ -63,7 +64,6 @@ class Translator(nn.Module):
 
     def forward(self, features: Tensor, deeper: Tensor | None, style: Tensor) -> Tensor:
         """(B, C, H, W) in [-1, 1] and styles (B, S) -> (B, C, H, W) in [-1, 1]. What is deeper is not looked at."""
-        del deeper
         return self.decoder(self.content(features), style)
 
     def style_of(self, features: Tensor) -> Tensor:
@@ -142,34 +142,21 @@ def call(net: Any, *inputs: Tensor) -> Any:
 
 
 class Munit(TranslatorPair):
-    """Both domains' encoders and decoders."""
+    """Both domains' encoders and decoders. Raises InputError when the map cannot be halved so often."""
 
     view = MunitView
+    content, style, decoder = Both(), Both(), Both()
 
-    def __init__(self, channels: int, options: MunitOptions) -> None:
+    def __init__(self, options: MunitOptions, *, here: LevelSpec, image: ImageSpec) -> None:
         super().__init__()
-        o = options
+        o, channels, where = options, here.channels, f"translator munit at level {here.number}"
+        check_size(here.size(image.size), o.downs, o.style_downs, where)
         self.style_size = o.style_size
         self.content_a, self.content_b = (ContentEncoder(channels, o.width, o.downs, o.blocks) for _ in "ab")
         self.style_a, self.style_b = (StyleEncoder(channels, o.width, o.style_downs, o.style_size) for _ in "ab")
         self.decoder_a, self.decoder_b = (
             Decoder(channels, o.width, o.downs, o.blocks, o.style_size, o.strict) for _ in "ab"
         )
-
-    @property
-    def content(self) -> Pair[nn.Module]:
-        """Each domain's content encoder."""
-        return Pair(self.content_a, self.content_b)
-
-    @property
-    def style(self) -> Pair[nn.Module]:
-        """Each domain's style encoder."""
-        return Pair(self.style_a, self.style_b)
-
-    @property
-    def decoder(self) -> Pair[nn.Module]:
-        """Each domain's decoder."""
-        return Pair(self.decoder_a, self.decoder_b)
 
     @property
     def into(self) -> Pair[nn.Module]:
@@ -186,20 +173,13 @@ class Munit(TranslatorPair):
         return self.decoder.zip(call, contents, styles)
 
 
-def build(options: MunitOptions, *, here: LevelSpec, image: ImageSpec) -> Munit:
-    """Both translators. Raises InputError when the map cannot be halved so often."""
-    size = here.size(image.size)
-    check_size(size, options.downs, options.style_downs, f"translator munit at level {here.number}")
-    return Munit(here.channels, options)
-
-
 @hookimpl
 def translators() -> Iterator[TranslatorOffer]:
     """MUNIT."""
     yield TranslatorOffer(
         name="munit",
         options=MunitOptions,
-        build=build,
+        build=Munit,
         summary="content and style apart, joined by AdaIN: many translations of one image",
         source="Huang et al. 2018",
     )

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from crosscade.framework import AdversarialLoss, Loss, NoOptions, Pair
+from crosscade.framework import AdversarialLoss, Loss, NoOptions, Pair, Twins
 from crosscade.framework.bundle.networks import Networks
 from crosscade.framework.recipe.recipe import LossUse, Schedule
 from crosscade.framework.testing.tools import uniform
-from crosscade.framework.testing.views import TinyPair, TinyTranslator, view_of
+from crosscade.framework.testing.views import TinyTranslator, view_of
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.loop import TrainState, train_step
 from crosscade.framework.training.stages import Stage
@@ -54,7 +54,7 @@ class Duel(AdversarialLoss):
 def stage(*losses, **schedule) -> Stage:
     """One level's translation of random features."""
     torch.manual_seed(0)
-    networks = Networks({1: TinyPair(TinyTranslator(8), TinyTranslator(8)).to(memory_format=torch.channels_last)})
+    networks = Networks({1: Twins(TinyTranslator(8), TinyTranslator(8)).to(memory_format=torch.channels_last)})
     uses = [(LossUse(f"loss{k}", NoOptions(), *rest), loss) for k, (loss, *rest) in enumerate(losses)]
 
     def view(data, rows):

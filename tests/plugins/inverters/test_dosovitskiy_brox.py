@@ -7,12 +7,12 @@ from crosscade.framework import ImageSpec, InputError, LevelSpec
 from crosscade.framework.testing.checks import check_inverter
 from crosscade.framework.testing.tools import require_exports, uniform
 from crosscade.plugins.inverters import dosovitskiy_brox as module
-from crosscade.plugins.inverters.dosovitskiy_brox import InverterOptions, build
+from crosscade.plugins.inverters.dosovitskiy_brox import Inverter, InverterOptions
 from crosscade.plugins.layers.blocks import Resize, Shuffle, initialise
 
 
 def made(options, channels, stride, image):
-    return build(options, level=LevelSpec(3, "", channels, stride), image=ImageSpec(image))
+    return Inverter(options, level=LevelSpec(3, "", channels, stride), image=ImageSpec(image))
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import uniform
 from crosscade.plugins.losses import multiscale as module
-from crosscade.plugins.losses.multiscale import MultiScaleOptions, build
+from crosscade.plugins.losses.multiscale import MultiScale, MultiScaleOptions
 
 PIXELS = LevelSpec(0, "pixels", 3, 1)
 (OFFER,) = module.losses()
 
 
 def made(size=32, **options):
-    return build(MultiScaleOptions(**options), here=PIXELS, image=ImageSpec(size))
+    return MultiScale(MultiScaleOptions(**options), here=PIXELS, image=ImageSpec(size))
 
 
 def test_the_published_critics():

@@ -15,9 +15,9 @@ from crosscade.plugins.methods.cut import (
     BlurredDown,
     BlurredUp,
     CutOptions,
+    CutPair,
     PatchNce,
     PatchNceOptions,
-    build_cut,
     patch_nce,
 )
 from tests.plugins.methods.baselines import PIXELS, run, small, translated
@@ -30,7 +30,7 @@ SIZE = ImageSpec(16)
 
 def pair(options=TINY):
     torch.manual_seed(0)
-    return build_cut(options, here=PIXELS, image=SIZE)
+    return CutPair(options, here=PIXELS, image=SIZE)
 
 
 def view(made, seed=0):
@@ -112,14 +112,14 @@ def test_down_and_up_are_convolution_and_blur():
 
 @pytest.mark.parametrize(("strict", "deviation"), [(False, 0.02), (True, 0.02 * math.sqrt(2 / (9 * 512)))])
 def test_initial_weights(strict, deviation):
-    made = build_cut(CutOptions(blocks=1, strict=strict), here=PIXELS, image=SIZE)
+    made = CutPair(CutOptions(blocks=1, strict=strict), here=PIXELS, image=SIZE)
     assert made.into_a.blocks[0].first.weight.std().item() == pytest.approx(deviation, rel=0.02)
     assert made.embed_a[0][2].weight.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 def test_a_map_that_cannot_be_halved_twice_is_refused():
     with pytest.raises(InputError, match="translator cut at level 0: found a map of 30 x 30"):
-        build_cut(TINY, here=PIXELS, image=ImageSpec(30))
+        CutPair(TINY, here=PIXELS, image=ImageSpec(30))
 
 
 def test_translator_contract():

@@ -7,7 +7,7 @@ from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import require_exports, uniform
 from crosscade.framework.training.events import Events
 from crosscade.plugins.methods import dfi
-from crosscade.plugins.methods.dfi import DfiOptions, Shift, build
+from crosscade.plugins.methods.dfi import Dfi, DfiOptions, Shift
 from tests.plugins.methods.baselines import run, small, translated
 
 (OFFER,) = dfi.translators()
@@ -17,7 +17,7 @@ OPTIONS = DfiOptions(examples=9, neighbours=4)
 
 def calibrated(options=OPTIONS):
     """A pair that knows nine small random features of each domain."""
-    pair = build(options, here=HERE, image=IMAGE)
+    pair = Dfi(options, here=HERE, image=IMAGE)
     known = Pair(1, 2).map(lambda seed: 0.3 * uniform(9, 5, 4, 4, seed=seed))
     pair.calibrate(known)
     return pair, known
@@ -57,7 +57,7 @@ def test_there_is_nothing_to_learn():
 
 def test_more_neighbours_than_examples_are_refused():
     with pytest.raises(InputError, match="neighbours = 5; expected at most examples = 4"):
-        build(DfiOptions(examples=4, neighbours=5), here=HERE, image=IMAGE)
+        Dfi(DfiOptions(examples=4, neighbours=5), here=HERE, image=IMAGE)
 
 
 def test_contract():

@@ -15,7 +15,7 @@ from crosscade.plugins.methods.drit.networks import (
     SharedContent,
     sampled,
 )
-from crosscade.plugins.methods.drit.translator import DritOptions, build
+from crosscade.plugins.methods.drit.translator import Drit, DritOptions
 
 PIXELS = LevelSpec(0, "pixels", 3, 1)
 SMALL = {"width": 4, "blocks": 1, "style_size": 2, "style_downs": 2}
@@ -23,7 +23,7 @@ BOTH = pytest.mark.parametrize("variant", ["concat", "mix"])
 
 
 def made(size=16, **options):
-    return build(DritOptions(**{**SMALL, **options}), here=PIXELS, image=ImageSpec(size))
+    return Drit(DritOptions(**{**SMALL, **options}), here=PIXELS, image=ImageSpec(size))
 
 
 def count(module):
@@ -43,7 +43,7 @@ CONTENT = conv(3, 64, 7) + conv(64, 128, 3) + conv(128, 256, 3) + 3 * BLOCK
 
 
 def published(variant):
-    return build(DritOptions(variant=variant, strict=True), here=PIXELS, image=ImageSpec(216))
+    return Drit(DritOptions(variant=variant, strict=True), here=PIXELS, image=ImageSpec(216))
 
 
 def test_the_published_sizes_of_the_concatenating_variant():

@@ -27,7 +27,7 @@ def view(variant):
     """DRIT's on random images, and its networks."""
     torch.manual_seed(0)
     options = drit.DritOptions(variant=variant, width=4, blocks=1, style_size=2, style_downs=2)
-    pair = drit.build(options, here=PIXELS, image=SMALL)
+    pair = drit.Drit(options, here=PIXELS, image=SMALL)
     images = Pair(uniform(3, 3, 16, 16, seed=1), uniform(3, 3, 16, 16, seed=2))
     return view_of(pair, 0, images), pair
 

@@ -126,7 +126,7 @@ def views(offset=0.0):
 
 
 def loss():
-    made = Ganimorph(TINY, 3)
+    made = Ganimorph(TINY, here=PIXELS, image=IMAGE)
     made.critics = Pair(Says(), Says())
     return made
 
@@ -189,4 +189,4 @@ def test_the_recipe_trains_and_its_checkpoint_holds_the_sizes(tmp_path):
     images, made = translated(run(recipe, tmp_path / "run"))
     assert made.shape == images.shape
     assert not torch.equal(made, images)
-    assert {"average", "divisor", "updates"} <= set(Ganimorph(TINY, 3).state_dict())
+    assert {"average", "divisor", "updates"} <= set(Ganimorph(TINY, here=PIXELS, image=IMAGE).state_dict())

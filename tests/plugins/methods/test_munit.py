@@ -9,14 +9,14 @@ from crosscade.framework.testing.tools import Deepest, moved, require_exports, u
 from crosscade.framework.testing.views import view_of
 from crosscade.plugins.methods.munit import translator as module
 from crosscade.plugins.methods.munit.networks import Doubling, LayerNorm
-from crosscade.plugins.methods.munit.translator import MunitOptions, build
+from crosscade.plugins.methods.munit.translator import Munit, MunitOptions
 
 PIXELS = LevelSpec(0, "pixels", 3, 1)
 SMALL = MunitOptions(width=4, blocks=1, style_size=2, style_downs=2)
 
 
 def made(options=SMALL, size=16):
-    return build(options, here=PIXELS, image=ImageSpec(size))
+    return Munit(options, here=PIXELS, image=ImageSpec(size))
 
 
 def count(*modules):

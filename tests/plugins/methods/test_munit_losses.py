@@ -19,7 +19,7 @@ def view():
     """MUNIT's on random images, and its networks."""
     torch.manual_seed(0)
     options = munit.MunitOptions(width=4, blocks=1, style_size=2, style_downs=2)
-    pair = munit.build(options, here=PIXELS, image=SMALL)
+    pair = munit.Munit(options, here=PIXELS, image=SMALL)
     images = Pair(uniform(3, 3, 16, 16, seed=1), uniform(3, 3, 16, 16, seed=2))
     return view_of(pair, 0, images), pair
 

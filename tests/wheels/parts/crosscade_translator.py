@@ -2,7 +2,7 @@
 
 import torch
 from attrs import frozen
-from crosscade.framework import Pair, TranslatorOffer, TranslatorPair, hookimpl, option
+from crosscade.framework import TranslatorOffer, Twins, hookimpl, option
 from torch import nn
 
 
@@ -20,20 +20,14 @@ class Beside(nn.Module):
         self.last = nn.Conv2d(options.width, here.channels, 3, padding=1)
 
     def forward(self, features, deeper=None):
-        given = features if deeper is None else torch.cat([features, self.enlarge(deeper)], 1)
-        return self.last(self.first(given).relu()).float().tanh()
+        both = features if deeper is None else torch.cat([features, self.enlarge(deeper)], 1)
+        return self.last(self.first(both).relu()).float().tanh()
 
 
-class Besides(TranslatorPair):
-    def __init__(self, options, *, here, deeper, image):
-        super().__init__()
-        self.a, self.b = Beside(options, here, deeper), Beside(options, here, deeper)
-
-    @property
-    def into(self):
-        return Pair(self.a, self.b)
+def build(options, *, here, deeper):
+    return Twins(Beside(options, here, deeper), Beside(options, here, deeper))
 
 
 @hookimpl
 def translators():
-    yield TranslatorOffer(name="beside", options=BesideOptions, build=Besides, summary="two convolutions")
+    yield TranslatorOffer(name="beside", options=BesideOptions, build=build, summary="two convolutions")
