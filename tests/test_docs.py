@@ -12,7 +12,7 @@ import crosscade.framework
 from crosscade.evaluation.reports.table import LABELS
 from crosscade.framework import Catalogue, InversionView, RefineView, TranslationView
 from crosscade.framework.hookspecs import HOOKS, KINDS
-from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, fenced, name_of, prose
+from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, fenced, inline, name_of, prose
 
 MODULES = [
     ".".join(("crosscade", *path.relative_to(ROOT).with_suffix("").parts))
@@ -38,6 +38,23 @@ def test_links_to_files_lead_somewhere(page):
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_and_folders_of_ours_that_a_page_names_exist(page):
+    ours = [
+        span for span in inline(page) if re.match(r"(framework|plugins|exporters|evaluation|tests|docs)/[^ ]*$", span)
+    ]
+    assert [span for span in ours if not list(ROOT.glob(span.rstrip("/")))] == []
+
+
+def test_contributing_lists_every_folder():
+    rows = re.findall(r"^\| `(\w+)/` \|.*\| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    listed = {floor: set(re.findall(r"`(\w+)/`", folders)) for floor, folders in rows}
+    assert listed == {
+        floor: {path.parent.name for path in (ROOT / floor).glob("*/__init__.py")}
+        for floor in ("framework", "plugins", "exporters", "evaluation")
+    }
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_each_hook_stands_in_the_guide(hook):
     offer = KINDS[HOOKS[hook]]
@@ -61,6 +78,8 @@ def test_parts_that_the_readme_names_exist():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme[readme.index("| kind | built in |") :].split("\n\n")[0]
     found = Catalogue.discover()
+    folders = {path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists()}
+    assert folders - {"commands", "layers", "methods"} <= set(re.findall(r"^\| (\w+) \|", table, re.MULTILINE))
     for row in table.splitlines()[2:]:
         kind, parts = re.match(r"\| (\w+) \| (.*) \|", row).groups()
         names = re.findall(r"`([a-z0-9-]+)`", parts)
