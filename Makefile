@@ -1,4 +1,4 @@
-.PHONY: install lint types test test-slow test-network test-gpu bench bench-training demo docs
+.PHONY: install lint test test-slow test-network test-gpu bench bench-training demo docs
 
 install:
 	pip install -e '.[dev]'

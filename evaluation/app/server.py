@@ -1,8 +1,8 @@
 """The web page of `crosscade app`: a picture in, the strip source | deepest | next | final out (Fig. S15).
 
 What comes in is bytes that nobody vouches for. Their number is capped while they arrive, their pixels before any is
-decoded (`framework.pictures`), and nothing of them outlives its request. The page is one file that asks nobody but this
-server for anything, which its content security policy enforces; there is no analytics.
+decoded (`framework.data.images`), and nothing of them outlives its request. The page is one file that asks nobody but
+this server for anything, which its content security policy enforces; there is no analytics.
 """
 
 # N samples

@@ -1,7 +1,7 @@
 """The judge of class: which domain does a linear classifier of deep features take a translation for?
 
 The share of outputs taken for the target is worth little alone, since recolouring earns it: read it beside the judge
-that is blind to texture (`shape_judge`).
+that is blind to texture (`shape_share`).
 """
 
 # N images, D dimensions

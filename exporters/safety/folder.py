@@ -1,7 +1,7 @@
 """An export folder is looked at before anything of it runs: `check_folder`. Torch-free, and without the `onnx` package.
 
 Only files that the manifest names are opened. Their sizes are compared before they are hashed, their hashes before they
-are read, and each graph is read (`graph_check`) before a runtime sees it.
+are read, and each graph is read (`graph`) before a runtime sees it.
 """
 
 from __future__ import annotations
