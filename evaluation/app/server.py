@@ -10,14 +10,12 @@ this server for anything, which its content security policy enforces; there is n
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 import tempfile
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image as Pillow
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -28,6 +26,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ...framework import CrosscadeError, Image, InputError, did_you_mean, read_rgb
+from ...framework.data.images import png
 from .models import Loaded, Served
 
 PAGE = Path(__file__).with_name("page.html")
@@ -91,7 +90,7 @@ class App:
         number = request.path_params["number"]
         if number >= len(pictures):
             raise HTTPException(404)
-        return Response(_png(pictures[number]), media_type="image/png")
+        return Response(png(pictures[number]), media_type="image/png")
 
     async def _translate(self, request: Request) -> Response:
         if request.headers.get("content-type") != UPLOAD_TYPE:
@@ -111,7 +110,7 @@ class App:
         if samples > 1 and not loaded.styles:
             raise InputError("samples", found=str(samples), expected="1: a method without styles has no others")
         columns = loaded.strip(picture, samples, seed)
-        rows = [[_data_uri(image) for image in row] for row in zip(*columns)]
+        rows = [["data:image/png;base64," + b64encode(png(image)).decode() for image in row] for row in zip(*columns)]
         return {"columns": loaded.columns, "styles": loaded.styles, "rows": rows}
 
     def _load(self, direction: str) -> Loaded:
@@ -142,16 +141,6 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
         raise InputError(name, found=f"'{text:.20}'", expected=f"{least} to {most}")
     return int(text)
-
-
-def _png(image: Image) -> bytes:
-    stream = io.BytesIO()
-    Pillow.fromarray(image).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def _data_uri(image: Image) -> str:
-    return "data:image/png;base64," + base64.b64encode(_png(image)).decode("ascii")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -44,7 +44,7 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
     dataset = catalogue.build("dataset", recipe.data)
     if arguments.force and not arguments.resume:
-        atomic.empty_folder(out, force=True, keep=getattr(dataset, "sources", ()))
+        atomic.empty_folder(out, force=True, keep=dataset.sources)
     report.say(
         f"About {minutes:g} minutes of training, and a few more for the data before it and judging after it. "
         "Ctrl-C saves; --resume goes on."

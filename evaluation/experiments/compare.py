@@ -93,7 +93,7 @@ def make(
     out, report = Path(arguments.out), Reporter()
     if not arguments.resume:
         hint = "Use --resume to go on with it, or --force to clear it."
-        atomic.empty_folder(out, force=arguments.force, hint=hint, keep=getattr(dataset, "sources", ()))
+        atomic.empty_folder(out, force=arguments.force, hint=hint, keep=dataset.sources)
     out.mkdir(parents=True, exist_ok=True)
     with atomic.alone(out):
         first = sorted(runs, key=lambda run: -run.times)  # else a long one would go on alone at the end

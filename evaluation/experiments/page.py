@@ -9,13 +9,13 @@ from typing import Any
 from attrs import evolve
 
 from ...framework import Catalogue, write_png
-from ...framework.data.images import grid
+from ...framework.data.images import grid, png
 from ...framework.support.atomic import write_bytes, write_json
 from ...framework.training.events import Events
 from ...framework.training.run_state import RunFolder, RunState
 from ..reports.curves import training_curves
 from ..reports.figures import Figure
-from ..reports.page import ReportData, Strip, png, write
+from ..reports.page import ReportData, Strip, write
 from ..reports.recipe_diff import lineage
 from .results import Compared, Direction, as_json
 from .trials import Contender
@@ -64,7 +64,7 @@ def write_files(
 
 def strip(direction: Direction) -> Strip:
     """The grid as the page shows it."""
-    rows = [[png(image) for image in row] for row in direction.grid.values()]
+    rows = [[png(image, small=True) for image in row] for row in direction.grid.values()]
     return Strip(direction.title, ("",) * len(rows[0]), rows, row_names=tuple(direction.grid))
 
 

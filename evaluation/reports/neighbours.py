@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ...framework import Samples
+from ...framework.data.images import png
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED, distances
 from .figures import COLOURS, Figure
-from .page import Strip, png
+from .page import Strip
 
 COUNT, ROWS, BINS = 3, 8, 30
 COLUMNS = ("source", "translation", "nearest", "second", "third")
@@ -55,7 +56,7 @@ class Neighbours:
         return Strip(
             f"{title}: nearest training images",
             COLUMNS[: 2 + self.nearest.shape[1]],
-            [[png(image) for image in row] for row in rows],
+            [[png(image, small=True) for image in row] for row in rows],
             f"A translation that equals its neighbour would be a copy. {self.protocol}.",
         )
 

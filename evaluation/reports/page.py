@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from attrs import Factory, field, frozen
 from markupsafe import Markup
-from PIL import Image as Pillow
 
-from ...framework import Image, InputError
+from ...framework import InputError
 from ...framework.support import atomic
 from .figures import Figure, kind_of
 from .recipe_diff import Lineage
@@ -85,13 +82,6 @@ class ReportData:
     """Lines about how the numbers were made, beside each table's own."""
     warnings: tuple[str, ...] = Factory(tuple)
     """Health warnings of training; the tables' own are added."""
-
-
-def png(image: Image) -> bytes:
-    """A uint8 (H, W, 3) image as a PNG file's bytes."""
-    stream = io.BytesIO()
-    Pillow.fromarray(np.ascontiguousarray(image)).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
 
 
 def render(data: ReportData) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from ...framework import DIRECTIONS, Bundle, Catalogue, Dataset, Images, Translation, load
-from ...framework.data.images import centre_crop
+from ...framework.data.images import centre_crop, png
 from ...framework.training.run_state import RunFolder, RunState
 from .curves import training_curves
 from .figures import Figure
-from .page import ReportData, Strip, png
+from .page import ReportData, Strip
 from .recipe_diff import lineage
 
 PAGE_ROWS = 14
@@ -74,7 +74,7 @@ def strip(title: str, names: Sequence[str], columns: Sequence[Images], before: I
     if before is not None:
         heads.insert(-1, "before refinement")
         made.insert(-1, before)
-    return Strip(title, heads, [[png(column[n]) for column in made] for n in spread(len(made[0]))])
+    return Strip(title, heads, [[png(column[n], small=True) for column in made] for n in spread(len(made[0]))])
 
 
 def spread(count: int) -> list[int]:

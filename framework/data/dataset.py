@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from attrs import frozen
@@ -37,6 +38,11 @@ class ImageSet(ABC):
         """What to call this image in messages and file names: the file's name where there is one."""
         return f"{self.name}-{index:05d}"
 
+    def path(self, index: int) -> Path | None:
+        """The file that holds this image as it is; None where there is none."""
+        del index
+        return None
+
 
 @frozen
 class Domain:
@@ -56,3 +62,5 @@ class Dataset(ABC):
     """Pixels at which these images are worth working on when the recipe does not say."""
     set_aside: tuple[str, ...] = ()
     """One line for each file that cannot be used, with the reason; told to the user before work starts."""
+    sources: tuple[Path, ...] = ()
+    """Folders of the user's own that it reads: no result may be written over them."""

@@ -7,8 +7,7 @@ of image n. One folder a domain and split; a folder with its `done.json` is whol
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from ..data.dataset import ImageSet
 from ..data.images import centre_crop
 from ..errors import RunError
 from ..recipe.recipe import ImageOptions
-from ..support.atomic import disk_error, reserve, write_json
+from ..support import atomic
 from ..support.tensors import tensor_of, to_tensor
 from .normalise import Normalise, Statistics, participation_ratio
 
@@ -61,7 +60,7 @@ class Store:
     @property
     def content(self) -> str:
         """Hash of the images that it was made from."""
-        return str(json.loads((self.folder / "done.json").read_text(encoding="utf-8"))["fingerprint"])
+        return str(atomic.read_json(self.folder / "done.json", "a store's fingerprint")["fingerprint"])
 
     def has(self, name: str) -> bool:
         """Whether array `name` is there."""
@@ -81,28 +80,30 @@ class Store:
         """(B, C, H, W) in [-1, 1] of array `name` (`level4`, `translated5`)."""
         return tensor_of(self.array(name)[rows]).permute(0, 3, 1, 2).float() / 127.0
 
-    def put(self, name: str, shape: Sequence[int], batches: Callable[[], Any]) -> None:
-        """Array `name` of `shape` (N, H, W, C) int8 from `batches()` of (B, C, H, W) tensors in [-1, 1], atomically."""
-        part = self.folder / f".{name}.part.npy"
-        try:
-            array = new_array(part, np.int8, tuple(shape))
-            row = 0
-            for batch in batches():
-                values = (batch.float() * 127.0).round().to(torch.int8).permute(0, 2, 3, 1).cpu().numpy()
-                array[row : row + len(values)] = values
-                row += len(values)
-            array.flush()
-            del array
-            part.replace(self.folder / f"{name}.npy")
-        except OSError as error:
-            raise disk_error(self.folder, error) from error
+    def put(self, name: str, shape: tuple[int, ...], batches: Iterable[Tensor]) -> None:
+        """Array `name` of `shape` (N, H, W, C) int8 from batches (B, C, H, W) in [-1, 1], atomically."""
+        steps = ((b.float() * 127.0).round().to(torch.int8).permute(0, 2, 3, 1).cpu().numpy() for b in batches)
+        write_array(self.folder / f"{name}.npy", np.int8, shape, steps)
         self._open.pop(name, None)
+
+
+def write_array(path: Path, dtype: Any, shape: tuple[int, ...], batches: Iterable[NDArray[Any]]) -> None:
+    """An array's file, filled batch by batch, wholly or not at all."""
+
+    def fill(part: Path) -> None:
+        array, row = new_array(part, dtype, shape), 0
+        for batch in batches:
+            array[row : row + len(batch)] = batch
+            row += len(batch)
+        array.flush()
+
+    atomic.write(path, fill)
 
 
 def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     """A memory-mapped array in a new file whose disk space is there for certain; OSError when it is not."""
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    reserve(path)
+    atomic.reserve(path)
     return array
 
 
@@ -111,25 +112,17 @@ def array_bytes(content: int) -> int:
     return 128 + content
 
 
-def cut(
-    images: ImageSet, path: Path, options: ImageOptions, *, train: bool, seed: int, progress: Progress
-) -> NDArray[np.uint8]:
-    """Writes all views (train) or centre crops (test) of a set to `path` (N * K, size, size, 3), memory-mapped."""
-    load, views = options.short_side, options.views if train else 1
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}")
-    try:
-        array = new_array(part, np.uint8, (len(images) * views, options.size, options.size, 3))
+def cut(images: ImageSet, path: Path, options: ImageOptions, *, train: bool, seed: int, progress: Progress) -> None:
+    """Writes all views (train) or centre crops (test) of a set to `path` (N * K, size, size, 3)."""
+
+    def views() -> Iterator[NDArray[np.uint8]]:
         for n in range(len(images)):
-            image = images.load(n, load)
-            made = cut_views(image, options, (seed, n)) if train else centre_crop(image, options.size)[None]
-            array[n * views : (n + 1) * views] = made
+            image = images.load(n, options.short_side)
+            yield cut_views(image, options, (seed, n)) if train else centre_crop(image, options.size)[None]
             progress(1)
-        array.flush()
-        part.replace(path)
-    except OSError as error:
-        raise disk_error(path.parent, error) from error
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    rows = len(images) * (options.views if train else 1)
+    write_array(path, np.uint8, (rows, options.size, options.size, 3), views())
 
 
 def fingerprint(images: NDArray[np.uint8]) -> str:
@@ -162,7 +155,7 @@ def build(
             for i in levels
         }
     except OSError as error:
-        raise disk_error(folder, error) from error
+        raise atomic.disk_error(folder, error) from error
     statistics = {i: Statistics() for i in levels}
     for start in range(0, len(images), BATCH):
         with autocast():
@@ -181,18 +174,14 @@ def build(
             {i: s.mean for i, s in used.items()}, {i: s.deviation for i, s in used.items()}, clip_sigma
         )
     ratios = {}
-    for i in levels:
-        array, norm = raw[i], normalise
-
-        def batches(i: int = i, array: Any = array, norm: Normalise = norm) -> Any:
-            rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
-            for start in range(0, len(array), rows):
-                yield norm.one(i, torch.from_numpy(np.array(array[start : start + rows])).permute(0, 3, 1, 2))
-
-        store.put(f"level{i}", array.shape, batches)
+    for i, array in raw.items():
+        rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+        chunks = (np.array(array[start : start + rows]) for start in range(0, len(array), rows))
+        put = (normalise.one(i, torch.from_numpy(chunk).permute(0, 3, 1, 2)) for chunk in chunks)
+        store.put(f"level{i}", array.shape, put)
         ratios[i] = participation_ratio(store.features(f"level{i}", slice(0, 300)))
         (folder / f"raw{i}.npy").unlink()
-    write_json(folder / "done.json", {"images": len(images), "fingerprint": fingerprint(images)})
+    atomic.write_json(folder / "done.json", {"images": len(images), "fingerprint": fingerprint(images)})
     return store, normalise, ratios
 
 

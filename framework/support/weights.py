@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -11,12 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-
-
-def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a whole file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+from . import atomic
 
 
 def checked(path: Path, where: str, *, sha256: str = "", cure: str = "") -> Path:
@@ -26,7 +20,7 @@ def checked(path: Path, where: str, *, sha256: str = "", cure: str = "") -> Path
     """
     if not path.is_file():
         raise InputError(where, found=f"no file at {path}", expected="a file of weights", cure=cure)
-    if sha256 and not (found := sha256_of(path)).startswith(sha256):
+    if sha256 and not (found := atomic.sha256(path)).startswith(sha256):
         raise InputError(
             f"{where} ({path})",
             found=f"SHA-256 {found[:16]}…",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ def translate_stores(stage: Stage, setup: Setup, data: TrainingData) -> None:
         for net, source in zip(into.swap(), split):
             if not source.has(name):
                 shape = source.array(f"level{stage.level}").shape
-                source.put(name, shape, partial(_batches, net, source, stage.level, deeper, setup))
+                source.put(name, shape, _batches(net, source, stage.level, deeper, setup))
 
 
 def _batches(net: nn.Module, source: Store, level: int, deeper: int | None, setup: Setup) -> Iterator[Tensor]:

@@ -30,9 +30,10 @@ def save(folder: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -
 
 def load(folder: Path) -> tuple[Tensors, dict[str, Any]] | None:
     """The last checkpoint's tensors and meta, or None."""
-    meta = _pointer(folder)
-    if meta is None:
+    pointer = folder / "checkpoint.json"
+    if not pointer.exists():
         return None
+    meta = atomic.read_json(pointer, "what a checkpoint holds")
     path = folder / meta["file"]
     if not path.exists() or atomic.sha256(path) != meta["sha256"]:
         raise InputError(
@@ -55,11 +56,6 @@ def _forget(folder: Path, but: str = "") -> None:
     for path in folder.glob("checkpoint-*.safetensors"):
         if path.name != but:
             path.unlink(missing_ok=True)
-
-
-def _pointer(folder: Path) -> dict[str, Any] | None:
-    path = folder / "checkpoint.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def digest(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> str:

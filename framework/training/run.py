@@ -73,7 +73,7 @@ def train(
     if not resume:
         # whatever cannot work is refused before the folder is cleared and before hours are spent
         rehearse(setup)
-        atomic.empty_folder(folder.path, force=force, hint=HINT, keep=getattr(dataset, "sources", ()))
+        atomic.empty_folder(folder.path, force=force, hint=HINT, keep=dataset.sources)
         atomic.write_json(folder.recipe, recipe.plain())
         state.write(folder)
     with atomic.alone(folder.path):

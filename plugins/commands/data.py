@@ -41,8 +41,8 @@ def prepare(out: Path, dataset: Dataset, force: bool) -> None:
     """Makes the output folder ready, or refuses: nothing of the user's is overwritten unasked."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}", found="a file", expected="a folder")
-    for source in getattr(dataset, "sources", ()):
-        here, there = out.resolve(), Path(source).resolve()
+    for source in dataset.sources:
+        here, there = out.resolve(), source.resolve()
         if here == there or here in there.parents or there in here.parents:
             raise InputError(
                 f"--out {out}",

@@ -7,7 +7,6 @@ was found is remembered in the user's cache by path, size and time, so that the 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +30,7 @@ from ...framework import (
     resize_short_side,
 )
 from ...framework.data.images import verify
-from ...framework.support.atomic import write_bytes
+from ...framework.support import atomic
 from ...framework.support.fetch import cache_dir
 
 # Files that lie beside pictures and are nobody's mistake. Anything else is tried, and named when it is no picture.
@@ -80,8 +79,7 @@ def _examined(path: Path) -> tuple[str, str]:
     """The content's hash, and what is wrong with the file or nothing."""
     digest = ""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = atomic.sha256(path)
         width, height = verify(path)
     except InputError as error:
         return digest, error.found
@@ -96,9 +94,8 @@ def examine(folder: Path) -> tuple[list[Found], list[str]]:
     """The usable pictures below a folder, and a line for each that is not."""
     memory = cache_dir() / "folders" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]}.json"
     try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-        known = known if isinstance(known, dict) else {}
-    except (OSError, ValueError):
+        known = atomic.read_json(memory, "pictures and their hashes")
+    except (OSError, CrosscadeError):
         known = {}
 
     def one(path: Path) -> list[str]:
@@ -120,7 +117,7 @@ def examine(folder: Path) -> tuple[list[Found], list[str]]:
     if seen != known:
         # A cache that cannot be written costs time at the next start, nothing else.
         with suppress(OSError, CrosscadeError):
-            write_bytes(memory, json.dumps(seen).encode())
+            atomic.write_json(memory, seen)
     good = [Found(path, digest) for path, (_, digest, wrong) in zip(paths, results) if not wrong]
     return good, [f"{path}: {wrong}" for path, (_, _, wrong) in zip(paths, results) if wrong]
 
@@ -154,6 +151,10 @@ class FileSet(ImageSet):
     def label(self, index: int) -> str:
         """The file's name."""
         return self.paths[index].name
+
+    def path(self, index: int) -> Path:
+        """The file."""
+        return self.paths[index]
 
 
 def _folder(text: str, what: str) -> Path:
@@ -189,7 +190,7 @@ class FolderDataset(Dataset):
             trains = Pair("trainA", "trainB").map(lambda name: _folder(str(root / name), "root"))
             tests: Pair[Path | None] = Pair("testA", "testB").map(lambda name: root / name)
             names = Pair(options.a or "A", options.b or "B")
-            self.sources: tuple[Path, ...] = (root,)
+            self.sources = (root,)
         else:
             if not options.a or not options.b:
                 raise InputError(

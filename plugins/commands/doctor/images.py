@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from ....framework import Dataset, Domain, Pair, Recipe, Reporter
 from ....framework.metrics.evaluate import FEWEST
-from ...datasets.folder import FileSet
 from .finding import OK, PROBLEM, WARNING, Line, few, shortened
 from .look import FLAT, SIDE, Glance, copies, glance, named
 
@@ -81,7 +79,7 @@ def set_aside(dataset: Dataset) -> Line:
 
 
 def _files(dataset: Dataset) -> bool:
-    return all(isinstance(d.train, FileSet) for d in dataset.domains)
+    return all(d.train.path(0) for d in dataset.domains)
 
 
 def sizes(seen: Seen, names: Pair[str], recipe: Recipe) -> Iterator[Line]:
@@ -90,7 +88,7 @@ def sizes(seen: Seen, names: Pair[str], recipe: Recipe) -> Iterator[Line]:
         width, height = np.concatenate([g.sizes for g in sets]).T
         short, long = np.minimum(width, height), np.maximum(width, height)
         aspect = f"aspect {_spread(long / short, '.2f')}"
-        kinds = sum((g.kinds for g in sets if g.kinds is not None), Counter())
+        kinds = sets.a.kinds + sets.b.kinds
         if not kinds:
             yield Line(OK, "sizes", f"{name}: {aspect}; no files, so no sizes or modes of their own")
             continue

@@ -20,7 +20,6 @@ from PIL import ImageOps
 
 from ....framework import Image, ImageSet, read_rgb
 from ....framework.data.images import FORMATS
-from ...datasets.folder import FileSet
 from .finding import shortened
 
 SIDE = 17
@@ -46,13 +45,13 @@ Small = NDArray[np.uint8]
 
 @frozen(eq=False)
 class Glance:
-    """What the N images of a set showed. `kinds` is None where they are no files and have no size of their own."""
+    """What the N images of a set showed. Those that are no files have no kind, and no size of their own."""
 
     labels: tuple[str, ...]
     digests: tuple[bytes, ...]
     sizes: NDArray[np.int64]  # (N, 2): W, H
     small: Small
-    kinds: Counter[str] | None = None
+    kinds: Counter[str]
 
     @property
     def flat(self) -> NDArray[np.bool_]:
@@ -63,10 +62,10 @@ class Glance:
 
 def glance(images: ImageSet, progress: Callable[[int], None]) -> Glance:
     """Looks at every image of a set, several at a time."""
-    files = isinstance(images, FileSet)
 
     def one(index: int) -> tuple[bytes, tuple[int, int], Small, list[str]]:
-        return _file(images.paths[index]) if isinstance(images, FileSet) else _made(images, index)
+        path = images.path(index)
+        return _file(path) if path else _made(images, index)
 
     seen = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
@@ -79,7 +78,7 @@ def glance(images: ImageSet, progress: Callable[[int], None]) -> Glance:
         digests,
         np.array(sizes, np.int64).reshape(-1, 2),
         np.array(small, np.uint8).reshape(-1, SIDE, SIDE),
-        Counter(kind for found in kinds for kind in found) if files else None,
+        Counter(kind for found in kinds for kind in found),
     )
 
 

@@ -13,10 +13,11 @@ from crosscade.evaluation.experiments.results import Compared, Direction
 from crosscade.evaluation.experiments.trials import Contender
 from crosscade.evaluation.reports import run as run_page
 from crosscade.evaluation.reports.figures import Figure
-from crosscade.evaluation.reports.page import png, write
+from crosscade.evaluation.reports.page import write
 from crosscade.evaluation.reports.table import Table
 from crosscade.framework import Score
 from crosscade.framework.bundle import bundle
+from crosscade.framework.data.images import png
 
 WIDTHS = {"desktop": 1280, "phone": 400}
 

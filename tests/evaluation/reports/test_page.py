@@ -11,11 +11,12 @@ from PIL import Image
 
 from crosscade.evaluation.reports.curves import line_chart
 from crosscade.evaluation.reports.figures import Figure
-from crosscade.evaluation.reports.page import ReportData, Strip, png, render, spoken, write
+from crosscade.evaluation.reports.page import ReportData, Strip, render, spoken, write
 from crosscade.evaluation.reports.recipe_diff import Change, Lineage
 from crosscade.evaluation.reports.saved import read_tables
 from crosscade.evaluation.reports.table import Table, number
 from crosscade.framework import InputError, Score
+from crosscade.framework.data.images import png
 
 
 def picture(value):

@@ -35,8 +35,7 @@ class Pictures(ImageSet):
 @pytest.fixture
 def made(tmp_path):
     """A store of them, its normaliser and its encoder."""
-    images = store.cut(Pictures(), tmp_path / "images.npy", OPTIONS, train=True, seed=3, progress=nothing)
-    assert images.shape == (40, 32, 32, 3)
+    store.cut(Pictures(), tmp_path / "images.npy", OPTIONS, train=True, seed=3, progress=nothing)
     encoder = TinyEncoder()
     whole, normalise, _ = store.build(tmp_path, encoder, [2, 3], FLOAT32, None, 1.5, nothing)
     return whole, normalise, encoder
@@ -55,6 +54,7 @@ def test_views_are_crops_and_every_second_one_is_mirrored():
 
 def test_views_depend_on_seed_and_image_alone(made):
     whole, _, _ = made
+    assert whole.array("images").shape == (40, 32, 32, 3)
     for n in (0, 7):
         views = store.cut_views(Pictures().load(n, 40), OPTIONS, (3, n))
         np.testing.assert_array_equal(whole.array("images")[n * 4 : n * 4 + 4], views)
@@ -77,7 +77,8 @@ def test_stored_features_are_the_encoders_to_half_a_step_of_int8(made):
 def test_the_test_set_is_the_centre_and_takes_the_training_sets_statistics(made, tmp_path):
     _, normalise, encoder = made
     folder = tmp_path / "test"
-    images = store.cut(Pictures(), folder / "images.npy", OPTIONS, train=False, seed=3, progress=nothing)
+    store.cut(Pictures(), folder / "images.npy", OPTIONS, train=False, seed=3, progress=nothing)
+    images = store.Store(folder).array("images")
     assert images[:, 0, 0, :2].tolist() == [[6 * 4, 5 * 8]] * 10
     test, same, _ = store.build(folder, encoder, [2], FLOAT32, normalise, 1.5, nothing)
     assert same is normalise
@@ -94,8 +95,9 @@ def test_only_a_whole_store_is_done(made, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        whole.put("translated2", (40, 8, 8, 12), cut_off)
+        whole.put("translated2", (40, 8, 8, 12), cut_off())
     assert not whole.has("translated2")
+    assert not list(tmp_path.glob(".*")), "nothing of it is left"
 
 
 def test_other_pixels_are_other_content(made):

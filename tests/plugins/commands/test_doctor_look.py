@@ -99,7 +99,7 @@ def test_images_that_are_no_files_have_no_kind():
             return np.asarray(scene(index % 2, 2 * short_side, short_side))
 
     found = glance(Drawn(), lambda _: None)
-    assert found.kinds is None
+    assert not found.kinds
     assert (found.sizes[:, 0] / found.sizes[:, 1]).tolist() == [2.0] * 3
     assert copies(found) == ([(0, 2), (2, 0)], [])
 

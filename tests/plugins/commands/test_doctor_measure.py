@@ -24,7 +24,7 @@ def parts(*settings: str):
 
 
 def arrays(folder) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*.npy"))
+    return sum(path.stat().st_size for path in folder.rglob("*.npy*"))
 
 
 def test_room_is_what_the_stores_of_a_run_take(whole):
