@@ -33,7 +33,6 @@ from .tools import (
     TinyEncoder,
     alive,
     built,
-    called,
     moved,
     require,
     require_close,
@@ -54,38 +53,37 @@ def check_encoder(
     encoder: EncoderOffer | Encoder, *, image_size: int = 64, options: Any = None, export: bool = True
 ) -> None:
     """Honest levels, frozen and repeatable, rows independent, nothing deeper than asked, exports faithfully."""
-    made: Any = built(encoder, options)
-    what = called(encoder, made)
-    require(isinstance(made, Encoder), f"{what} is a {type(made).__name__}, not an Encoder")
-    levels = made.pyramid.levels
+    net, what = built(encoder, options)
+    require(isinstance(net, Encoder), f"{what} is a {type(net).__name__}, not an Encoder")
+    levels = net.pyramid.levels
     numbers = [level.number for level in levels]
     require(bool(levels) and numbers == sorted(set(numbers)), f"{what}: level numbers {numbers} do not ascend")
 
     images = uniform(3, 3, image_size, image_size)
-    features = made(images, numbers)
+    features = net(images, numbers)
     require(set(features) == set(numbers), f"{what}: asked for levels {numbers}, got {sorted(features)}")
     for level in levels:
         side = level.size(image_size)
-        declared, found = (3, level.channels, side, side), tuple(features[level.number].shape)
-        require(found == declared, f"{what}: level {level.number} declares the shape {declared} and gives {found}")
+        declared, actual = (3, level.channels, side, side), tuple(features[level.number].shape)
+        require(actual == declared, f"{what}: level {level.number} declares the shape {declared} and gives {actual}")
 
-    made.train()
-    training = [name for name, module in made.named_modules() if module.training]
+    net.train()
+    training = [name for name, module in net.named_modules() if module.training]
     require(not training, f"{what}: {len(training)} modules leave eval mode on train(), first '{training[:1]}'")
-    loose = [name for name, parameter in made.named_parameters() if parameter.requires_grad]
+    loose = [name for name, parameter in net.named_parameters() if parameter.requires_grad]
     require(not loose, f"{what}: {len(loose)} parameters are not frozen, first {loose[:1]}")
 
-    again = made(images, numbers)
+    again = net(images, numbers)
     for i in numbers:
         require(torch.equal(features[i], again[i]), f"{what}: level {i} differs from run to run")
-        require_close(features[i], made(images, [i])[i], f"{what}: level {i} changes with what else is asked for")
-        require_rows_alone(lambda x, i=i: made(x, [i])[i], (images,), f"{what}: level {i}")
+        require_close(features[i], net(images, [i])[i], f"{what}: level {i} changes with what else is asked for")
+        require_rows_alone(lambda x, i=i: net(x, [i])[i], (images,), f"{what}: level {i}")
         asked = images.clone().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(made(asked, [i])[i].square().mean(), asked)
+        (gradient,) = torch.autograd.grad(net(asked, [i])[i].square().mean(), asked)
         require(alive(gradient), f"{what}: no finite gradient reaches the image from level {i}")
-    require_no_deeper(made, images[:1], what)
+    require_no_deeper(net, images[:1], what)
     if export:
-        require_exports(Levels(made, numbers), lambda b: (uniform(b, 3, image_size, image_size, seed=b),), what)
+        require_exports(Levels(net, numbers), lambda b: (uniform(b, 3, image_size, image_size, seed=b),), what)
 
 
 def check_translator(
@@ -102,8 +100,7 @@ def check_translator(
     Where there are styles they are inputs like the others, and those of an example are its own. The pair's view
     computes all that it gives.
     """
-    pair: Any = built(translator, options, here=here, deeper=deeper, image=image)
-    what = called(translator, pair)
+    pair, what = built(translator, options, here=here, deeper=deeper, image=image)
     require(isinstance(pair, TranslatorPair), f"{what} is a {type(pair).__name__}, not a TranslatorPair")
 
     sizes = pair.into.map(style_size)
@@ -138,12 +135,12 @@ def check_translator(
 
 
 def _check_styles(net: Any, examples: Tensor, size: int, what: str) -> None:
-    given = examples.clone().requires_grad_(True)
-    styles = net.style_of(given)
+    leaf = examples.clone().requires_grad_(True)
+    styles = net.style_of(leaf)
     shape = tuple(styles.shape)
     require(shape == (len(examples), size), f"{what}: gives {shape}, expected {(len(examples), size)}")
     torch.autograd.backward(styles.float().square().mean())
-    require(alive(given.grad), f"{what}: no finite gradient reaches the example")
+    require(alive(leaf.grad), f"{what}: no finite gradient reaches the example")
     require_rows_alone(net.style_of, (examples,), what)
 
 
@@ -156,8 +153,7 @@ def check_inverter(
     export: bool = True,
 ) -> None:
     """Images of the right size in [-1, 1], learns, treats rows independently and exports faithfully."""
-    net: Any = built(inverter, options, level=level, image=image)
-    what = called(inverter, net)
+    net, what = built(inverter, options, level=level, image=image)
     require(isinstance(net, nn.Module), f"{what} is a {type(net).__name__}, not a module")
 
     def inputs(batch: int) -> tuple[Tensor, ...]:
@@ -184,23 +180,22 @@ def check_loss(
     """
     encoder = encoder or TinyEncoder()
     here = here or (encoder.pyramid.levels[-1] if on == "translation" else LevelSpec(0, "image", 3, 1))
-    made: Any = built(loss, options, here=here, image=image, encoder=encoder, catalogue=Catalogue.discover())
-    what = called(loss, made)
-    require(isinstance(made, Loss), f"{what} is a {type(made).__name__}, not a Loss")
+    objective, what = built(loss, options, here=here, image=image, encoder=encoder, catalogue=Catalogue.discover())
+    require(isinstance(objective, Loss), f"{what} is a {type(objective).__name__}, not a Loss")
     if view is None:
-        view, networks = example_view(on, here, image, encoder, made.encodes)
+        view, networks = example_view(on, here, image, encoder, objective.encodes)
     taught = list(networks or ())
-    lacking = sorted(made.needs - type(view).gives())
+    lacking = sorted(objective.needs - type(view).gives())
     sentence = f"{what} needs {', '.join(lacking)}, which the view on {on} does not give. {renamed(lacking)}"
     require(not lacking, sentence.rstrip(" ."))
 
-    if isinstance(made, AdversarialLoss):
-        _check_critics(made, view, taught, what)
-    for module in (*taught, made):
+    if isinstance(objective, AdversarialLoss):
+        _check_critics(objective, view, taught, what)
+    for module in (*taught, objective):
         module.zero_grad()
     seen = Recorded(view)
-    require_teaches(made.terms(seen), taught, what)
-    _require_declared(seen, made, what)
+    require_teaches(objective.terms(seen), taught, what)
+    _require_declared(seen, objective, what)
 
 
 def _check_critics(loss: AdversarialLoss[Any], view: View, networks: list[nn.Module], what: str) -> None:
@@ -225,12 +220,11 @@ def _require_declared(seen: Recorded, loss: Loss[Any], what: str) -> None:
 
 def check_dataset(dataset: DatasetOffer | Dataset, *, options: Any = None) -> None:
     """Two named domains whose images come as uint8 RGB at the size asked for, the same each time."""
-    made: Any = built(dataset, options)
-    what = called(dataset, made)
-    require(isinstance(made, Dataset), f"{what} is a {type(made).__name__}, not a Dataset")
-    names = [domain.name for domain in made.domains]
+    data, what = built(dataset, options)
+    require(isinstance(data, Dataset), f"{what} is a {type(data).__name__}, not a Dataset")
+    names = [domain.name for domain in data.domains]
     require(len(set(names)) == 2, f"{what}: both domains are called {names[0]}")
-    for domain in made.domains:
+    for domain in data.domains:
         for part, images in (("train", domain.train), ("test", domain.test)):
             where, count = f"{what}, {domain.name}, {part}", len(images)
             require(count > 0, f"{where}: no images")

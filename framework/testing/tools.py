@@ -68,19 +68,19 @@ def require_no_deeper(encoder: Encoder, images: Tensor, what: str) -> None:
 def require_network(net: nn.Module, inputs: Inputs, shape: tuple[int, ...], what: str, export: bool) -> None:
     """Rows of `shape` in [-1, 1] that repeat, stand alone and depend on the inputs; gradients; export parity."""
     net.eval()
-    given = tuple(x.requires_grad_(True) for x in inputs(3))
-    made = net(*given)
-    require(tuple(made.shape) == (3, *shape), f"{what}: gives {tuple(made.shape)}, expected {(3, *shape)}")
-    require(bool(made.isfinite().all()), f"{what}: gives values that are not finite")
-    largest = float(made.detach().abs().max())
+    leaves = tuple(x.requires_grad_(True) for x in inputs(3))
+    output = net(*leaves)
+    require(tuple(output.shape) == (3, *shape), f"{what}: gives {tuple(output.shape)}, expected {(3, *shape)}")
+    require(bool(output.isfinite().all()), f"{what}: gives values that are not finite")
+    largest = float(output.detach().abs().max())
     require(largest <= 1 + 1e-5, f"{what}: leaves [-1, 1], largest value {largest:.3g}")
-    torch.autograd.backward(made.float().square().mean())
-    for k, x in enumerate(given):
+    torch.autograd.backward(output.float().square().mean())
+    for k, x in enumerate(leaves):
         require(alive(x.grad), f"{what}: no finite gradient reaches input {k}")
     learning = [p for p in net.parameters() if p.requires_grad]
     require(not learning or any(alive(p.grad) for p in learning), f"{what}: no gradient reaches its parameters")
     with torch.no_grad():
-        require(torch.equal(made, net(*given)), f"{what}: differs from run to run in eval mode")
+        require(torch.equal(output, net(*leaves)), f"{what}: differs from run to run in eval mode")
     require_rows_alone(net, inputs(3), what)
     if export:
         require_exports(net, inputs, what)
@@ -108,15 +108,15 @@ def require_exports(net: nn.Module, inputs: Inputs, what: str) -> None:
         reason = str(error).strip().splitlines()[:1]
         raise AssertionError(f"{what}: cannot be exported ({type(error).__name__}: {' '.join(reason)})") from error
     session = onnxruntime.InferenceSession(program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    names = [given.name for given in session.get_inputs()]
+    names = [node.name for node in session.get_inputs()]
     require(len(names) == len(example), f"{what}: the exported graph kept {len(names)} of {len(example)} inputs")
     for size in (1, 3):
-        given = inputs(size)
+        values = inputs(size)
         with torch.no_grad():
-            made = net(*given)
-        expected = [made] if isinstance(made, Tensor) else list(made)
-        found = session.run(None, {name: value.numpy() for name, value in zip(names, given)})
-        for k, (one, other) in enumerate(zip(expected, found, strict=True)):
+            output = net(*values)
+        expected = [output] if isinstance(output, Tensor) else list(output)
+        exported = session.run(None, {name: value.numpy() for name, value in zip(names, values)})
+        for k, (one, other) in enumerate(zip(expected, exported, strict=True)):
             require_close(one, torch.from_numpy(other), f"{what}: output {k} of the exported graph at batch {size}")
 
 
@@ -130,9 +130,11 @@ def require_teaches(terms: Any, modules: Iterable[nn.Module], what: str) -> None
     if total.requires_grad:
         torch.autograd.backward(total)
     for k, module in enumerate(modules):
-        found = [p.grad for p in module.parameters() if p.grad is not None]
-        require(any(alive(g) for g in found), f"{what}: terms {sorted(terms)} move no parameter of network {k}")
-        require(all(bool(g.isfinite().all()) for g in found), f"{what}: network {k} has a gradient that is not finite")
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        require(any(alive(g) for g in gradients), f"{what}: terms {sorted(terms)} move no parameter of network {k}")
+        require(
+            all(bool(g.isfinite().all()) for g in gradients), f"{what}: network {k} has a gradient that is not finite"
+        )
 
 
 def alive(gradient: Tensor | None) -> bool:
@@ -154,16 +156,11 @@ def moved(module: M) -> M:
     return module
 
 
-def built(given: Any, options: Any, **facts: Any) -> Any:
-    """An offer's component, with its default options unless some are given; anything else as it is."""
-    if not isinstance(given, Offer):
-        return given
-    return given.make(options, **facts)
-
-
-def called(given: Any, component: Any) -> str:
-    """What to call a component in sentences."""
-    return f"{given.kind} '{given.name}'" if isinstance(given, Offer) else type(component).__name__
+def built(subject: Any, options: Any, **facts: Any) -> tuple[Any, str]:
+    """An offer's component, with its default options unless some are given, or the component itself; and its name."""
+    if isinstance(subject, Offer):
+        return subject.make(options, **facts), f"{subject.kind} '{subject.name}'"
+    return subject, type(subject).__name__
 
 
 class Recorded:

@@ -71,7 +71,7 @@ def example_view(
     features = images.map(lambda x: encoder(x, [level.number])[level.number].clamp(-1, 1))
     inverters: Pair[nn.Module] = Pair(TinyInverter(level), TinyInverter(level))
     numbers = [deep.number for deep in deeper]
-    given: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "inverters": inverters,
         "images": images,
         "features": by_level({level.number: features}),
@@ -79,7 +79,7 @@ def example_view(
         "encode_levels": tuple(sorted({*encodes, *(numbers if on == "refinement" else ())})),
     }
     if on == "inversion":
-        return InversionView(**given), inverters
+        return InversionView(**shared), inverters
     into: Pair[nn.Module] = Pair(TinyTranslator(level.channels), TinyTranslator(level.channels))
     translations: Pair[Features] = images.swap().map(
         lambda x: {i: f.clamp(-1, 1) for i, f in encoder(x, numbers).items()}
@@ -90,6 +90,6 @@ def example_view(
         translated=translations.map(lambda maps: shallowest(maps) if maps else None),
         frozen=translations,
         normalise=Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0)),
-        **given,
+        **shared,
     )
     return view, into.zip(lambda *nets: nn.ModuleList(nets), inverters)

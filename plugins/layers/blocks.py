@@ -41,17 +41,23 @@ class Resize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Doubles height and width."""
-        kernel = _folded(_folded(self.conv.weight, 2), 3).transpose(0, 1)
-        return F.conv_transpose2d(x, kernel, self.conv.bias, stride=2, padding=1)
+        return enlarged(x, self.conv)
+
+
+def enlarged(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """(B, C, H, W) -> (B, C', 2H, 2W): nearest-neighbour doubling and a convolution with a border of zeros."""
+    kernel = _folded(_folded(conv.weight, 2), 3).transpose(0, 1)
+    return F.conv_transpose2d(x, kernel, conv.bias, stride=2, padding=kernel.shape[2] // 2 - 1)
 
 
 def _folded(kernel: Tensor, dim: int) -> Tensor:
-    """Three taps on doubled pixels as four of a transposed convolution: those that fall on one source pixel, summed.
+    """n taps on doubled pixels as n + 1 of a transposed convolution: those that fall on one source pixel, summed.
 
     Additions only, which autocast leaves in float32.
     """
-    first, second, third = kernel.unbind(dim)
-    return torch.stack([third, second + third, first + second, first], dim)
+    taps = kernel.flip(dim)
+    nothing = torch.zeros_like(taps.narrow(dim, 0, 1))
+    return torch.cat([taps, nothing], dim) + torch.cat([nothing, taps], dim)
 
 
 class Shuffle(nn.Module):

@@ -29,19 +29,19 @@ class ImagePool(nn.Module):
     @torch.no_grad()
     def forward(self, fakes: Tensor) -> Tensor:
         """(B, C, H, W) -> as many, new and old, float32."""
-        made = fakes.float().clone()
+        shown = fakes.float().clone()
         size, filled = len(self.images), int(self.filled)
-        exchange, places = torch.rand(len(made)).tolist(), torch.randint(size, (len(made),)).tolist()
+        exchange, places = torch.rand(len(shown)).tolist(), torch.randint(size, (len(shown),)).tolist()
         for k, place in enumerate(places):
             if filled < size:
-                self.images[filled] = made[k]
+                self.images[filled] = shown[k]
                 filled += 1
             elif exchange[k] < 0.5:
                 old = self.images[place].clone()
-                self.images[place] = made[k]
-                made[k] = old
+                self.images[place] = shown[k]
+                shown[k] = old
         self.filled.fill_(filled)
-        return made
+        return shown
 
 
 def kept(size: int, here: LevelSpec, height: int) -> nn.Module:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ....framework import InputError
-from ...layers.blocks import initialise
+from ...layers.blocks import enlarged, initialise
 from ...layers.norms import EPSILON, InstanceNorm, adain
 
 HIDDEN = 256
@@ -119,16 +119,8 @@ class Doubling(nn.Module):
         if self.strict:
             h = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         else:
-            kernel = _folded(_folded(self.conv.weight, 2), 3).transpose(0, 1)
-            h = F.conv_transpose2d(x, kernel, self.conv.bias, stride=2, padding=2)
+            h = enlarged(x, self.conv)
         return F.relu(self.norm(h))
-
-
-def _folded(kernel: Tensor, dim: int) -> Tensor:
-    """n taps on doubled pixels as the n + 1 of a transposed convolution."""
-    taps = kernel.flip(dim)
-    nothing = torch.zeros_like(taps.narrow(dim, 0, 1))
-    return torch.cat([taps, nothing], dim) + torch.cat([nothing, taps], dim)
 
 
 class Decoder(nn.Module):
