@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class CrosscadeError(Exception):
     """A failure with a one-line explanation. The command line prints it and exits with `exit_code`."""
@@ -17,6 +19,10 @@ class CrosscadeError(Exception):
             parts.append(f"expected {expected}")
         line = ": ".join(parts[:2]) + ("; " + parts[2] if len(parts) > 2 else "")
         super().__init__(f"{line}. {cure}" if cure else line)
+
+    def at(self, where: str, cure: str = "") -> Self:
+        """The same of another place, with another `cure` if one is given."""
+        return type(self)(where, found=self.found, expected=self.expected, cure=cure or self.cure)
 
 
 class InputError(CrosscadeError):

@@ -76,5 +76,5 @@ def _options(rest: Mapping[str, Any], use: str, kind: str, path: str, catalogue:
     try:
         offer = catalogue.get(kind, use)
     except InputError as error:
-        raise InputError(f"{error.where} @ {path}", found=error.found, cure=error.cure) from None
+        raise error.at(f"{error.where} @ {path}") from None
     return structure(rest, offer.options, path)

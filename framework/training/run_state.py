@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from ..catalogue import Catalogue
 from ..errors import InputError
@@ -24,16 +24,29 @@ FREE = ("$.training.checkpoint_seconds", "$.training.samples_seconds", "$.traini
 """What may differ when a run goes on: it changes no bit of the result (the threads are the run's own all the same)."""
 
 
+def _below(name: str) -> Any:
+    return field(init=False, default=Factory(lambda folder: folder.path / name, takes_self=True))
+
+
 @frozen
 class RunFolder:
-    """run.json  recipe.json  events.jsonl  store/…  stages/<name>.safetensors  samples/…  checkpoint…  bundle/"""
+    """Where a run's files are."""
 
     path: Path = field(converter=Path)
-
-    @property
-    def state(self) -> Path:
-        """How far the run is, and what it was begun with."""
-        return self.path / "run.json"
+    state: Path = _below("run.json")
+    """How far it is, and what it was begun with."""
+    recipe: Path = _below("recipe.json")
+    """Fully resolved, with the images that the minutes allow."""
+    store: Path = _below("store")
+    """Images and features, a folder a domain and split."""
+    stages: Path = _below("stages")
+    """What finished stages have learnt."""
+    samples: Path = _below("samples")
+    """Pictures drawn on the way."""
+    bundle: Path = _below("bundle")
+    """What the run was made for."""
+    without_refine: Path = _below("without-refine")
+    """Where there is a refinement, the bundle before it."""
 
     @property
     def begun(self) -> bool:
@@ -41,38 +54,13 @@ class RunFolder:
         return self.state.exists()
 
     @property
-    def recipe(self) -> Path:
-        """Fully resolved, with the images that the minutes allow."""
-        return self.path / "recipe.json"
-
-    @property
     def events(self) -> Events:
         """Every number of the training, for people."""
         return Events(self.path / "events.jsonl")
 
-    @property
-    def store(self) -> Path:
-        """Images and features, a folder a domain and split."""
-        return self.path / "store"
-
-    @property
-    def samples(self) -> Path:
-        """Pictures drawn on the way."""
-        return self.path / "samples"
-
-    @property
-    def bundle(self) -> Path:
-        """What the run was made for."""
-        return self.path / "bundle"
-
-    @property
-    def without_refine(self) -> Path:
-        """Where there is a refinement, the bundle before it."""
-        return self.path / "without-refine"
-
     def weights(self, stage: str) -> Path:
         """A finished stage's networks, by its name."""
-        return self.path / "stages" / f"{stage}.safetensors"
+        return self.stages / f"{stage}.safetensors"
 
     def read_recipe(self) -> dict[str, Any]:
         """The resolved recipe as plain values."""

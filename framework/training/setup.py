@@ -39,8 +39,7 @@ class Setup:
             try:
                 level = encoder.pyramid[stage.level]
             except InputError as error:
-                where = f"{error.where} @ {path}"
-                raise InputError(where, found=error.found, expected=error.expected, cure="Use another level.") from None
+                raise error.at(f"{error.where} @ {path}", "Use another level.") from None
             level.size(image.size)
         freeze(encoder)
         encoder = encoder.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

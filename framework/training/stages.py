@@ -109,8 +109,7 @@ def _losses(
         try:
             loss: Loss[Any] = setup.catalogue.build("loss", use, **facts)
         except InputError as error:
-            place = f"{error.where} @ $.{where}.losses[{k}]"
-            raise InputError(place, found=error.found, expected=error.expected, cure=error.cure) from None
+            raise error.at(f"{error.where} @ $.{where}.losses[{k}]") from None
         lacking = sorted(loss.needs - gives)
         if lacking:
             raise InputError(
