@@ -1,5 +1,7 @@
 """A run on disk: where its files are, and its state, which what resumes it must not contradict."""
 
+# ruff: noqa: RUF009 (a field may be made by a function of ours)
+
 from __future__ import annotations
 
 import os
