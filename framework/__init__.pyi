@@ -58,6 +58,7 @@ from .support.progress import Reporter as Reporter
 from .support.tensors import to_images as to_images
 from .support.tensors import to_tensor as to_tensor
 from .training.run import train as train
+from .translator import Translator as Translator
 from .views import Features as Features
 from .views import InversionView as InversionView
 from .views import RefineView as RefineView

@@ -28,8 +28,8 @@ FREE_FOLDERS = [
 NEED_TORCH = {f"framework.support.{name}" for name in ("device", "tensor_files", "tensors", "weights")}
 TORCH_FREE = [
     "framework", "framework.catalogue", "framework.cli", "framework.errors", "framework.hookspecs",
-    "framework.spec", "framework.metrics.metric", "framework.training.events",
-    "exporters.onnx.command", "plugins.commands.doctor.command", "evaluation.app.command", "evaluation.app.models",
+    "framework.spec", "framework.translator", "framework.metrics.metric", "framework.training.events",
+    "exporters.onnx.command", "plugins.commands.doctor.command", "evaluation.app.command", "evaluation.opening",
     "evaluation.experiments.ablate", "evaluation.experiments.compare", "evaluation.reports.table",
     *(name for folder in FREE_FOLDERS for path in sorted((ROOT / folder).glob("*.py"))
       if (name := ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")) not in NEED_TORCH),

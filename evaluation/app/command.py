@@ -39,11 +39,14 @@ def _app(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
             f"no package '{error.name}'", expected="it: this needs crosscade[app]", cure="pip install 'crosscade[app]'"
         ) from None
     from ...framework import Reporter
-    from .models import opened
+    from ..opening import open_translator
 
     report = Reporter()
     with contextlib.closing(_listening(arguments.host, arguments.port)) as listener:
-        app = App(opened(arguments.model, catalogue))
+        translator = open_translator(arguments.model, catalogue)
+        for line in translator.warnings:
+            report.warn(line)
+        app = App(translator)
         port = listener.getsockname()[1]
         url = f"http://{f'[{arguments.host}]' if ':' in arguments.host else arguments.host}:{port}"
         if _is_loopback(arguments.host):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,17 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ...framework import CrosscadeError, Image, InputError, did_you_mean, read_rgb
+from ...framework import CrosscadeError, Direction, Image, InputError, Translator, did_you_mean, read_rgb
 from ...framework.data.images import png
-from .models import Loaded, Served
+from ..opening import strip_of
 
 PAGE = Path(__file__).with_name("page.html")
 MAX_BYTES = 32 * 2**20
 """Of an upload."""
 MAX_SAMPLES = 8
 MAX_SEED = 2**31 - 1
+EXAMPLES = 4
+"""Test images shown of each domain."""
 UPLOAD_TYPE = "application/octet-stream"
 """Of an upload, whatever it is: another site's page cannot send this type without asking, and is not allowed to."""
 HEADERS = [
@@ -50,13 +52,17 @@ HEADERS = [
 
 
 class App:
-    """The page's three questions: what is served, an example, and a translation. One translation works at a time."""
+    """The page's three questions: what is served, an example, and a translation.
 
-    def __init__(self, served: Served) -> None:
-        self.served = served
+    One translation works at a time, and one direction is in memory.
+    """
+
+    def __init__(self, translator: Translator) -> None:
+        self.translator = translator
         self._turn = asyncio.Lock()
-        self._direction = next(iter(served.ways))
-        self._loaded: Loaded | None = served.load(self._direction)
+        self._examples = {direction: translator.examples(direction, EXAMPLES) for direction in translator.directions}
+        self._direction = translator.directions[0]
+        translator.prepare(self._direction)
 
     def asgi(self, hosts: list[str]) -> Starlette:
         """The application. It answers to these host names alone, so that no other site's name can lead to it."""
@@ -77,16 +83,15 @@ class App:
         return FileResponse(PAGE)
 
     async def _model(self, request: Request) -> Response:
-        served = self.served
-        ways = [
-            {"direction": key, "source": source, "target": target, "examples": len(served.examples[key])}
-            for key, (source, target) in served.ways.items()
-        ]
+        ways = []
+        for direction, examples in self._examples.items():
+            source, target = Direction(direction).turn(self.translator.domains)
+            ways.append({"direction": direction, "source": source, "target": target, "examples": len(examples)})
         limits = {"max_bytes": MAX_BYTES, "max_samples": MAX_SAMPLES, "max_seed": MAX_SEED, "type": UPLOAD_TYPE}
-        return JSONResponse({"name": served.name, "size": served.size, "ways": ways, **limits})
+        return JSONResponse({"name": self.translator.name, "size": self.translator.size, "ways": ways, **limits})
 
     async def _example(self, request: Request) -> Response:
-        pictures = self.served.examples.get(request.path_params["direction"], [])
+        pictures = self._examples.get(request.path_params["direction"], [])
         number = request.path_params["number"]
         if number >= len(pictures):
             raise HTTPException(404)
@@ -95,7 +100,7 @@ class App:
     async def _translate(self, request: Request) -> Response:
         if request.headers.get("content-type") != UPLOAD_TYPE:
             raise HTTPException(415)
-        direction = _chosen(request.query_params.get("direction", ""), self.served.ways)
+        direction = _chosen(request.query_params.get("direction", ""), self.translator.directions)
         samples = _number("samples", request.query_params.get("samples", "1"), 1, MAX_SAMPLES)
         seed = _number("seed", request.query_params.get("seed", "0"), 0, MAX_SEED)
         data = await request.body()
@@ -106,18 +111,15 @@ class App:
 
     def _made(self, data: bytes, direction: str, samples: int, seed: int) -> dict[str, Any]:
         picture = _picture(data)
-        loaded = self._load(direction)
-        if samples > 1 and not loaded.styles:
+        if direction != self._direction:
+            self.translator.forget()  # the old one goes before the new one comes
+            self._direction = direction
+        styles = self.translator.style_size(direction) > 0
+        if samples > 1 and not styles:
             raise InputError("samples", found=str(samples), expected="1: a method without styles has no others")
-        columns = loaded.strip(picture, samples, seed)
-        rows = [["data:image/png;base64," + b64encode(png(image)).decode() for image in row] for row in zip(*columns)]
-        return {"columns": loaded.columns, "styles": loaded.styles, "rows": rows}
-
-    def _load(self, direction: str) -> Loaded:
-        if direction != self._direction or self._loaded is None:
-            self._loaded = None  # the old one goes before the new one comes
-            self._loaded, self._direction = self.served.load(direction), direction
-        return self._loaded
+        strip = strip_of(self.translator, [picture] * samples, direction, seed)
+        rows = [["data:image/png;base64," + b64encode(png(image)).decode() for image in row] for row in zip(*strip)]
+        return {"columns": ("source", *self.translator.previews(direction), "final"), "styles": styles, "rows": rows}
 
 
 def _picture(data: bytes) -> Image:
@@ -131,9 +133,9 @@ def _picture(data: bytes) -> Image:
             raise InputError("this file", found=error.found, expected=error.expected, cure="Try another.") from None
 
 
-def _chosen(direction: str, ways: Mapping[str, Any]) -> str:
-    if direction not in ways:
-        raise InputError("direction", found=f"'{direction:.20}'", cure=did_you_mean(direction, ways))
+def _chosen(direction: str, directions: Sequence[str]) -> str:
+    if direction not in directions:
+        raise InputError("direction", found=f"'{direction:.20}'", cure=did_you_mean(direction, directions))
     return direction
 
 

@@ -25,7 +25,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter
     from . import page as evaluate_page
-    from .subjects import subject
+    from . import subjects
+    from .judged import judge
 
     if arguments.all and arguments.metrics is not None:
         raise InputError("--metrics", found="--all as well", expected="one of them")
@@ -33,19 +34,20 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.metrics is not None:
         names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
     report = Reporter()
-    chosen = subject(arguments.judged, arguments.exported, catalogue)
-    dataset = chosen.dataset(arguments.data, catalogue)
-    warnings = [*dataset.set_aside, *chosen.unlike(dataset)]
+    first, rows = subjects.opened(arguments.judged, arguments.exported, catalogue)
+    dataset = subjects.dataset_of(first, arguments.data, catalogue)
+    warnings = [line for _, translator in rows for line in translator.warnings]
+    warnings += [*dataset.set_aside, *subjects.unlike(first, dataset)]
     for line in warnings:
         report.warn(line)
-    judged = chosen.judge(dataset, progress=report.say, metrics=names)
+    judged = judge(rows, dataset, catalogue, report.say, names)
     print(evaluate_page.markdown(judged))
     if arguments.out:
         out = Path(arguments.out)
         evaluate_page.write_scores(out, judged)
         report.say("drawing the page")
-        data = chosen.about(judged, "crosscade " + shlex.join(sys.argv[1:]), warnings)
-        page = evaluate_page.write_page(out, data, judged, chosen.deepest)
+        data = subjects.about(first, judged, "crosscade " + shlex.join(sys.argv[1:]), warnings)
+        page = evaluate_page.write_page(out, data, judged, subjects.deepest_of(first))
         print(f"{page}: open it in a browser.")
     return 0
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from attrs import evolve, frozen
 
 from ...framework import Bundle, write_png
@@ -43,14 +42,13 @@ def write_page(out: Path, run: Path, bundle: Bundle, judged: Sequence[Judged]) -
         figures=more.figures,
         tables=tuple(j.table for j in judged),
         protocol=(
-            f"{len(judged[0].strips[0])} test images a direction, {bundle.image.size} px, centre crops; "
+            f"{len(judged[0].strip[0])} test images a direction, {bundle.image.size} px, centre crops; "
             f"the final weights of seed {bundle.recipe.training.seed}.",
         ),
         warnings=tuple(warnings),
     )
     for j in judged:
         # a row for each step, so that the picture is wide: source, each level, the final translation
-        steps = [[np.asarray(v) for v in step[:PAGE_ROWS]] for step in j.strips]
-        write_png(out / "strips" / f"{j.direction}.png", grid(steps))
+        write_png(out / "strips" / f"{j.direction}.png", grid([list(images[:PAGE_ROWS]) for images in j.strip]))
     write_scores(out, judged)
     return Page(write(data, out / "index.html"), tuple(warnings))

@@ -25,12 +25,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
-    from ...framework import Reporter, train
-    from ...framework.bundle import bundle
+    from ...framework import Reporter, Translation, load, train
     from ...framework.support import atomic
     from ...framework.training.run_state import RunFolder, resumed
     from .demo import write_page
-    from .judged import judge
+    from .judged import BATCH, judge, rows_of
 
     out, report = Path(arguments.out), Reporter()
     run = out / "run"
@@ -59,10 +58,9 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         report=report,
         command="crosscade " + shlex.join(sys.argv[1:]),
     )
-    before = run / "without-refine"
-    trained = bundle.load(run, catalogue)
-    judged = judge(trained, dataset, bundle.load(before, catalogue) if before.exists() else None, report.say)
-    page = write_page(out, run, trained, judged)
+    bundle = load(run, catalogue)
+    judged = judge(rows_of(Translation(bundle, batch=BATCH)), dataset, catalogue, report.say)
+    page = write_page(out, run, bundle, judged)
     for line in page.warnings:
         report.warn(line)
     print("\n".join(j.table.markdown() for j in judged))

@@ -1,20 +1,17 @@
-"""From what translates (a bundle, exports of one) and a dataset to judged tables, a direction each, with controls."""
+"""From what translates and a dataset to judged tables, a direction each, with controls."""
 
 # N test images, H W space
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from attrs import evolve, frozen
 
 from ...exporters.runtime.exported import Exported
-from ...exporters.safety.manifest import OUTPUT
 from ...framework import (
-    DIRECTIONS,
-    Bundle,
     Catalogue,
     Dataset,
     Images,
@@ -22,29 +19,24 @@ from ...framework import (
     Samples,
     Score,
     Translation,
+    Translator,
     evaluate,
+    load,
     to_images,
     to_tensor,
 )
+from ...framework.data.styles import Styles
 from ...framework.metrics.evaluate import Progress, evaluation_images
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.support.atomic import sha256
+from ..opening import strip_of
 from ..reports.table import Table
 
 CASCADE, WITHOUT_REFINE, NO_TRANSLATOR = "cascade", "without refine", "no translator"
 BATCH = 50
-
-
-@frozen
-class Translated:
-    """What one direction's test images became: the way there of what is judged first, and every candidate."""
-
-    steps: tuple[str, ...]
-    """What each picture of `strips` shows: source, level 5, …, translation."""
-    strips: tuple[Images, ...]
-    """Each (N, H, W, 3)."""
-    candidates: Mapping[str, Images]
-    """The first is what is judged; the others stand beside it to be compared with."""
+Subject = Translation | Exported
+Rows = Sequence[tuple[str, Translator]]
+"""What is judged, first, and what stands beside it to be compared with, each with its row's name."""
 
 
 @frozen
@@ -53,32 +45,49 @@ class Judged:
 
     direction: str
     title: str
-    translated: Translated
+    previews: tuple[str, ...]
+    """What is to be seen of what is judged between source and translation: level 5, …"""
+    strip: tuple[Images, ...]
+    """Source, previews, translation, each (N, H, W, 3)."""
+    candidates: Mapping[str, Images]
+    """Translations by row of the table, (N, H, W, 3); the first is what is judged."""
     table: Table
     samples: Samples | None = None
     """The real images, with the first candidate's translations; None where they are too few to judge."""
 
-    @property
-    def candidates(self) -> Mapping[str, Images]:
-        """Translations by row of the table, (N, H, W, 3)."""
-        return self.translated.candidates
 
-    @property
-    def strips(self) -> tuple[Images, ...]:
-        """The columns source, deepest, …, final of what is judged, each (N, H, W, 3)."""
-        return self.translated.strips
-
-
-def no_translator(bundle: Bundle, direction: str, images: Images) -> Images:
+class Untranslated(Translation):
     """The control: source features renormalised to the target's statistics and inverted, nothing translated."""
-    cascade = bundle.cascade(direction)
-    level = cascade.levels[-1]
-    made = []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            raw = cascade.encoder(to_tensor(images[start : start + BATCH]), [level])
-            made.append(to_images(cascade.inverter(cascade.source.one(level, raw[level]))))
-    return np.concatenate(made)
+
+    @torch.inference_mode()
+    def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
+        """The inverted images alone."""
+        cascade, pieces = self.cascade(direction), []
+        level = cascade.levels[-1]
+        for start in range(0, len(images), batch):
+            raw = cascade.encoder(to_tensor(images[start : start + batch]), [level])
+            pieces.append(to_images(cascade.inverter(cascade.source.one(level, raw[level]))))
+        return [np.concatenate(pieces)]
+
+
+def rows_of(first: Subject, exports: Sequence[Exported] = ()) -> Rows:
+    """`first` and `exports` of the same bundle; beside a bundle also what it was before refinement, and the control."""
+    for exported in exports:
+        refuse_another(exported, first)
+    if isinstance(first, Exported):
+        return [_row(exported) for exported in (first, *exports)]
+    before = first.folder.parent / "without-refine"
+    unrefined = [load(before, first.bundle.catalogue)] if before.exists() else []
+    return [
+        (CASCADE, first),
+        *((WITHOUT_REFINE, Translation(bundle, batch=BATCH)) for bundle in unrefined),
+        *map(_row, exports),
+        (NO_TRANSLATOR, Untranslated(first.bundle, batch=BATCH)),
+    ]
+
+
+def _row(exported: Exported) -> tuple[str, Exported]:
+    return f"ONNX {exported.manifest.precision}", exported
 
 
 def compare(
@@ -103,96 +112,49 @@ def compare(
 
 
 def judge(
-    bundle: Bundle,
-    dataset: Dataset,
-    without_refine: Bundle | None = None,
-    progress: Progress | None = None,
-    metrics: Sequence[str] | None = None,
-    exports: Sequence[Exported] = (),
-) -> list[Judged]:
-    """Judges both directions on the dataset's test images; `metrics` names them (None: all that are at hand).
-
-    `exports` of the same bundle get rows of their own, under the same protocol.
-    """
-    inverted = {s.level for s in bundle.recipe.inversions}
-    levels = [f"level {s.level}" for s in bundle.recipe.stages[:-1] if s.level in inverted]
-
-    def translated(direction: str, source: Images) -> Translated:
-        strips = tuple(Translation(bundle, direction, batch=BATCH).strip(list(source)))
-        candidates = {CASCADE: strips[-1]}
-        if without_refine is not None:
-            candidates[WITHOUT_REFINE] = Translation(without_refine, direction, batch=BATCH).images(list(source))
-        candidates |= _exported(exports, direction, source)
-        candidates[NO_TRANSLATOR] = no_translator(bundle, direction, source)
-        return Translated(("source", *levels, "translation"), strips, candidates)
-
-    return _judged(bundle.recipe.image, dataset, DIRECTIONS, translated, bundle.catalogue, progress, metrics)
-
-
-def judge_exports(
-    exports: Sequence[Exported],
+    rows: Rows,
     dataset: Dataset,
     catalogue: Catalogue | None = None,
     progress: Progress | None = None,
     metrics: Sequence[str] | None = None,
 ) -> list[Judged]:
-    """Judges the first of `exports` as `judge` does a bundle, under the same protocol; the others stand beside it."""
-    first = exports[0]
+    """Judges `rows` on the dataset's test images, in all directions that the first has, under one protocol.
 
-    def translated(direction: str, source: Images) -> Translated:
-        candidates = _exported(exports, direction, source)
-        names = [name for name in first.way(direction).outputs if name != OUTPUT]
-        steps = ("source", *(name.replace("level", "level ") for name in names), "translation")
-        strips = first.strip(source, direction)[:-1] if names else [source]
-        return Translated(steps, (*strips, next(iter(candidates.values()))), candidates)
-
-    image = ImageOptions(size=first.size, load=first.manifest.load)
-    return _judged(image, dataset, first.directions, translated, catalogue, progress, metrics)
-
-
-def _exported(exports: Sequence[Exported], direction: str, source: Images) -> dict[str, Images]:
-    made: dict[str, Images] = {}
-    for exported in (e for e in exports if direction in e.directions):
-        name = f"ONNX {exported.manifest.precision}"
-        made[name if name not in made else f"{name}, {exported.folder}"] = exported.translate(source, direction)
-    return made
-
-
-def _judged(
-    image: ImageOptions,
-    dataset: Dataset,
-    directions: Sequence[str],
-    translate: Callable[[str, Images], Translated],
-    catalogue: Catalogue | None,
-    progress: Progress | None,
-    metrics: Sequence[str] | None,
-) -> list[Judged]:
+    `metrics` names them (None: all that are at hand). Of two rows of one name the second also has its folder's.
+    """
+    first = rows[0][1]
     if progress:
         progress("loading the test images")
     judged = []
-    for direction, real in evaluation_images(dataset, image).items():
-        if direction not in directions:
+    for direction, real in evaluation_images(dataset, ImageOptions(size=first.size, load=first.load)).items():
+        if direction not in first.directions:
             continue
         if progress:
             progress(f"translating {real.title}")
-        made = translate(direction, real.test)
-        if real.samples is None:
-            judged.append(Judged(direction, real.title, made, Table(real.title, {}, notes=(real.too_small,))))
-            continue
-        table = compare(real.samples, made.candidates, metrics, progress, catalogue, real.title)
-        compared = tuple(made.candidates)[1:]  # what they lack is why they stand here
-        table = evolve(table, controls=(*table.controls, *compared))
-        judged.append(Judged(direction, real.title, made, table, real.samples.with_translated(made.strips[-1])))
+        strip = strip_of(first, real.test, direction)
+        candidates: dict[str, Images] = {}
+        for name, translator in rows:
+            if direction in translator.directions:
+                label = name if name not in candidates else f"{name}, {translator.folder}"
+                candidates[label] = strip[-1] if translator is first else translator.translate(real.test, direction)
+        table, samples = Table(real.title, {}, notes=(real.too_small,)), None
+        if real.samples is not None:
+            table = compare(real.samples, candidates, metrics, progress, catalogue, real.title)
+            beside = tuple(candidates)[1:]  # what they lack is why they stand here
+            table, samples = evolve(table, controls=(*table.controls, *beside)), real.samples.with_translated(strip[-1])
+        previews = first.previews(direction)
+        judged.append(Judged(direction, real.title, previews, tuple(strip), candidates, table, samples))
     return judged
 
 
-def refuse_another(exported: Exported, of: Bundle | Exported) -> None:
+def refuse_another(exported: Exported, of: Subject) -> None:
     """Raises InputError when `exported` was made of another bundle than `of`: their scores would not compare."""
+    same = "the same bundle as " if isinstance(of, Exported) else ""
     expected = of.manifest.bundle_sha256 if isinstance(of, Exported) else sha256(of.folder / "bundle.json")
     if exported.manifest.bundle_sha256 != expected:
         raise InputError(
             str(exported.folder),
             found="an export of another bundle",
-            expected=f"one of {of.folder}" if isinstance(of, Bundle) else f"one of the same bundle as {of.folder}",
+            expected=f"one of {same}{of.folder}",
             cure="Export this bundle, or judge the other.",
         )

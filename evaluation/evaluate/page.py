@@ -39,7 +39,7 @@ def pictures(judged: Sequence[Judged], deepest: Extractor) -> Pictures:
 def strip(judged: Judged) -> Strip:
     """Source | what each level decided | without refinement | final, evenly taken from the test images."""
     before = judged.candidates.get(WITHOUT_REFINE)
-    return run_page.strip(judged.title, judged.translated.steps, judged.strips, before)
+    return run_page.strip(judged.title, judged.previews, judged.strip, before)
 
 
 def write_scores(out: Path, judged: Sequence[Judged]) -> None:

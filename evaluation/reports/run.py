@@ -45,17 +45,16 @@ def about(run: Path, catalogue: Catalogue) -> ReportData:
 def translated(run: Path, bundle: Bundle, dataset: Dataset) -> tuple[Strip, ...]:
     """A strip each direction of a few of the dataset's test images, translated now."""
     size, short = bundle.image.size, bundle.recipe.image.short_side
-    before = load(run / "without-refine", bundle.catalogue) if (run / "without-refine").exists() else None
-    inverted = {s.level for s in bundle.recipe.inversions}
-    names = [f"level {s.level}" for s in bundle.recipe.stages[:-1] if s.level in inverted]
-    names = ["source", *names, "translation"]
-    a, b = dataset.domains
+    unrefined = run / "without-refine"
+    before = Translation(load(unrefined, bundle.catalogue)) if unrefined.exists() else None
+    translation = Translation(bundle)
     strips = []
-    for direction, (here, there) in zip(DIRECTIONS, ((a, b), (b, a))):
-        images = [centre_crop(here.test.load(n, short), size) for n in spread(len(here.test))]
-        unrefined = Translation(before, direction).images(images) if before else None
-        columns = Translation(bundle, direction).strip(images)
-        strips.append(strip(f"{here.name} → {there.name}", names, columns, unrefined))
+    for direction in DIRECTIONS:
+        source, target = direction.turn(dataset.domains)
+        images = [centre_crop(source.test.load(n, short), size) for n in spread(len(source.test))]
+        columns = translation.strip(images, direction)
+        less = before.translate(images, direction) if before else None
+        strips.append(strip(f"{source.name} → {target.name}", translation.previews(direction), columns, less))
     return tuple(strips)
 
 
@@ -68,9 +67,9 @@ def samples(run: Path) -> tuple[Figure, ...]:
     )
 
 
-def strip(title: str, names: Sequence[str], columns: Sequence[Images], before: Images | None = None) -> Strip:
+def strip(title: str, previews: Sequence[str], columns: Sequence[Images], before: Images | None = None) -> Strip:
     """A strip of columns (N, H, W, 3), evenly taken from the N images; `before` refinement stands before the last."""
-    heads, made = list(names), list(columns)
+    heads, made = ["source", *previews, "translation"], list(columns)
     if before is not None:
         heads.insert(-1, "before refinement")
         made.insert(-1, before)

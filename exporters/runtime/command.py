@@ -97,7 +97,7 @@ def _translate(
     from ...framework import write_png
     from ...framework.data.images import grid
     from ...framework.data.styles import styles_for
-    from .inputs import checked_batch
+    from .exported import checked_batch
 
     batch = checked_batch(arguments.batch)
     direction = arguments.direction or "a2b"

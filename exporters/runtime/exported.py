@@ -20,17 +20,20 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ...framework import InputError, RunError, did_you_mean
+from ...framework import InputError, Pair, RunError, Translator, did_you_mean, read_rgb
+from ...framework.data.pictures import Images, Pictures, fitted
 from ...framework.data.styles import Styles, styles_for
 from ..safety.folder import check_folder
-from ..safety.manifest import FORMAT, INPUT, OLDER, OUTPUT, STYLE, Direction, Manifest
-from . import inputs
-from .inputs import Images, Picture, Pictures
+from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Direction, Manifest
 from .onnxruntime import OnnxRuntime
 from .openvino import OpenVino
 from .providers import MAX_BATCH, Facts
 
 BACKENDS = ("onnxruntime", "openvino")
+OLD_STYLES = (
+    f"{{}} was exported as {OLDER}, when a seed drew other styles than its bundle did; it now draws the bundle's, so "
+    "that a seed gives other pictures than it gave then"
+)
 
 
 def load(
@@ -92,73 +95,70 @@ class Checked:
     least_db: float
 
 
-class Exported:
+class Exported(Translator):
     """An export, made by `load`; `read` makes a direction's graph. May be used from several threads."""
 
     def __init__(
         self, folder: Path, manifest: Manifest, read: Callable[[Direction], OnnxRuntime | OpenVino], *, check: bool
     ) -> None:
-        self.folder, self.manifest, self.size = folder, manifest, manifest.size
+        self.folder, self.manifest, self.name = folder, manifest, manifest.method
+        self.size, self.load, self.data = manifest.size, manifest.load, manifest.data
+        self.directions = tuple(manifest.directions)
+        key, way = next(iter(manifest.directions.items()))
+        names = Pair(way.source, way.target)
+        self.domains = names if key == "a2b" else names.swap()
+        if manifest.format == OLDER and any(way.style_size for way in manifest.directions.values()):
+            self.warnings = (OLD_STYLES.format(folder),)
         self._read, self._check = read, check
         self._graphs: dict[str, OnnxRuntime | OpenVino] = {}
         self._sound: set[str] = set()
         self._lock = RLock()
 
-    @property
-    def directions(self) -> tuple[str, ...]:
-        """Of `a2b` and `b2a`, what was exported."""
-        return tuple(self.manifest.directions)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Lines that a user should read first."""
-        if self.manifest.format == FORMAT or not any(way.style_size for way in self.manifest.directions.values()):
-            return ()
-        return (
-            f"{self.folder} was exported as {OLDER}, when a seed drew other styles than its bundle did; it now draws "
-            "the bundle's, so that a seed gives other pictures than it gave then",
-        )
-
-    def way(self, direction: str) -> Direction:
+    def way(self, direction: str | None = None) -> Direction:
         """The manifest's entry of a direction; InputError for one that was not exported."""
-        if direction not in self.manifest.directions:
-            cure = did_you_mean(direction, self.directions)
-            raise InputError(f"direction '{direction}'", found=f"no such one in {self.folder}", cure=cure)
-        return self.manifest.directions[direction]
+        key = direction or self.direction
+        if key not in self.manifest.directions:
+            cure = did_you_mean(key, self.directions)
+            raise InputError(f"direction '{key}'", found=f"no such one in {self.folder}", cure=cure)
+        return self.manifest.directions[key]
 
-    def provider(self, direction: str = "a2b") -> str:
+    def previews(self, direction: str | None = None) -> tuple[str, ...]:
+        """The levels that the graph shows."""
+        return tuple(name.replace("level", "level ") for name in self.way(direction).outputs if name != OUTPUT)
+
+    def style_size(self, direction: str | None = None) -> int:
+        """As the manifest says."""
+        return self.way(direction).style_size
+
+    def examples(self, direction: str, count: int) -> list[Images]:
+        """The first golden pictures."""
+        return [read_rgb(self.folder / golden.source) for golden in self.way(direction).golden[:count]]
+
+    def prepare(self, direction: str | None = None) -> None:
+        """Reads the graph and repeats its golden pictures."""
+        self._graph(direction or self.direction)
+
+    def forget(self) -> None:
+        """Lets go of the graphs; their golden pictures are repeated when they are read again."""
+        with self._lock:
+            self._graphs.clear()
+            self._sound.clear()
+
+    def provider(self, direction: str | None = None) -> str:
         """What the direction really runs on."""
-        return self._graph(direction).provider
+        return self._graph(direction or self.direction).provider
 
-    def translate(
-        self, pictures: Pictures, direction: str = "a2b", *, style: Any = None, seed: int = 0, batch: int = 16
-    ) -> Images:
-        """One picture -> (S, S, 3); a list of them or an array (N, H, W, 3) -> (N, S, S, 3).
-
-        A picture is a path, a Pillow image or a uint8 array (H, W, 3) of any size: its short side is resized to S and
-        the centre is cut. A method with styles takes one `style` (K,) for all or (N, K), else draws them by `seed`.
-        `batch` pictures go through the graph at a time. Raises InputError for anything else.
-        """
-        made = self._run([OUTPUT], self._fitted(pictures), direction, style, seed, batch)[0]
-        return made if inputs.many(pictures) else made[0]
-
-    def strip(
-        self, pictures: Pictures, direction: str = "a2b", *, style: Any = None, seed: int = 0, batch: int = 16
-    ) -> list[Images]:
-        """The columns source, deepest, next, …, final (Fig. S15), each (N, S, S, 3); arguments as of `translate`.
-
-        Raises InputError when the export does not give what the levels in between decided.
-        """
-        levels = [name for name in self.way(direction).outputs if name != OUTPUT]
-        if not levels and len(self.manifest.levels) > 1:
+    def strip(self, pictures: Pictures, direction: str | None = None, **how: Any) -> list[Images]:
+        """As any translator's. Raises InputError when the export does not give what the levels in between decided."""
+        if not self.previews(direction) and len(self.manifest.levels) > 1:
             cure = "Export again with --taps."
             raise InputError(str(self.folder), found="only the final image", expected="an export with taps", cure=cure)
-        fitted = self._fitted(pictures)
-        return [fitted, *self._run([*levels, OUTPUT], fitted, direction, style, seed, batch)]
+        return super().strip(pictures, direction, **how)
 
-    def fit(self, picture: Picture) -> Images:
-        """One picture as the graph sees it, (S, S, 3)."""
-        return inputs.fit(picture, self.size)
+    def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
+        """By the graph, in its own precision."""
+        outputs = [name for name in self.way(direction).outputs if previews and name != OUTPUT]
+        return in_batches(self._graph(direction), [*outputs, OUTPUT], _feeds(images, styles), checked_batch(batch))
 
     def check(self, direction: str = "a2b") -> Checked:
         """Repeats the golden pictures. RunError when one differs by more than the manifest allows."""
@@ -167,23 +167,15 @@ class Exported:
 
     def images_per_second(self, direction: str = "a2b", *, batch: int, seconds: float) -> float:
         """Throughput after one batch to warm up, of pictures (noise) that are decoded already and of the right size."""
-        shape = (inputs.checked_batch(batch), self.size, self.size, 3)
+        shape = (checked_batch(batch), self.size, self.size, 3)
         images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        self._run([OUTPUT], images, direction, None, 0, batch)
+        styles = styles_for(batch, self.style_size(direction))
+        self.run(direction, images, styles, batch, previews=False)
         done, started = 0, time.perf_counter()
         while not done or time.perf_counter() - started < seconds:
-            self._run([OUTPUT], images, direction, None, 0, batch)
+            self.run(direction, images, styles, batch, previews=False)
             done += batch
         return done / (time.perf_counter() - started)
-
-    def _fitted(self, pictures: Pictures) -> Images:
-        return inputs.fitted(pictures, self.size)
-
-    def _run(
-        self, outputs: Sequence[str], images: Images, direction: str, style: Any, seed: int, batch: int
-    ) -> list[Images]:
-        styles = styles_for(len(images), self.way(direction).style_size, style, seed)
-        return in_batches(self._graph(direction), outputs, _feeds(images, styles), inputs.checked_batch(batch))
 
     def _graph(self, direction: str) -> OnnxRuntime | OpenVino:
         with self._lock:
@@ -199,8 +191,8 @@ class Exported:
 
     def _golden(self, way: Direction, direction: str) -> Checked:
         graph = self._opened(direction)
-        sources = self._fitted([self.folder / golden.source for golden in way.golden])
-        expected = self._fitted([self.folder / golden.translated for golden in way.golden])
+        sources = fitted([self.folder / golden.source for golden in way.golden], self.size)
+        expected = fitted([self.folder / golden.translated for golden in way.golden], self.size)
         styles = self._golden_styles(len(sources), way.style_size)
         made = in_batches(graph, [OUTPUT], _feeds(sources, styles), MAX_BATCH)[0]
         worst = min(psnr_db(one, other) for one, other in zip(made, expected))
@@ -218,6 +210,13 @@ class Exported:
         if self.manifest.format == OLDER and size:
             return np.random.default_rng(0).standard_normal((count, size)).astype(np.float32)
         return styles_for(count, size)
+
+
+def checked_batch(batch: int) -> int:
+    """`batch`; InputError unless it is one that graphs are prepared for."""
+    if not 1 <= batch <= MAX_BATCH:
+        raise InputError("batch", found=str(batch), expected=f"1 to {MAX_BATCH}")
+    return batch
 
 
 def _feeds(images: Images, styles: NDArray[np.float32] | None) -> dict[str, NDArray[Any]]:

@@ -1,94 +1,92 @@
-"""Images through a trained cascade, from and to uint8."""
+"""A bundle at work, from and to uint8."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.images import centre_crop, resize_short_side
-from ..data.styles import styles_for
+from ..data.pictures import Images, Picture
+from ..data.styles import Styles
 from ..errors import InputError
+from ..features.store import Store
+from ..spec import DIRECTIONS
 from ..support.tensors import to_images, to_tensor
+from ..translator import Translator
 from .bundle import Bundle
+from .cascade import Cascade
 
-Picture = NDArray[np.uint8]
 
-
-class Translation:
-    """One direction of a bundle. Images of any size go in; square ones of the bundle's size come out.
-
-    The short side is resized (bicubic, antialiased) to the bundle's size and the centre is cut.
-
-    A multimodal method (`style_size` > 0) gives each image a style of its own, drawn from the prior by `seed`, as its
-    scores are published; the k-th image's style depends on the seed and k alone. Or all are given one `style`, (1, S)
-    or (S,), as `style_of` takes it from an example.
-    """
+class Translation(Translator):
+    """A bundle's cascades as a `Translator`. Reads that of `direction` at once, the other when it is first used."""
 
     def __init__(self, bundle: Bundle, direction: str = "a2b", *, batch: int = 16) -> None:
-        self.size, self.batch = bundle.image.size, batch
-        self.cascade = bundle.cascade(direction)
-        self.recipe = bundle.recipe
+        self.bundle, self.folder, self.domains, self.directions = bundle, bundle.folder, bundle.domains, DIRECTIONS
+        recipe = bundle.recipe
+        self.name, self.size, self.load = recipe.name, recipe.image.size, recipe.image.load
+        self.data = recipe.plain()["data"]
+        self.direction, self.batch = direction, batch
+        self._cascades: dict[str, Cascade] = {}
+        self.prepare()
 
-    @property
-    def style_size(self) -> int:
-        """S of a multimodal method, 0 where there is but one translation of an image."""
-        return self.cascade.style_size
+    def prepare(self, direction: str | None = None) -> None:
+        """Reads a cascade. Raises InputError when it is damaged."""
+        self.cascade(direction)
 
-    def fit(self, image: Picture) -> Picture:
-        """`image` (H, W, 3) as the cascade sees it (size, size, 3)."""
-        if image.shape[:2] == (self.size, self.size):
-            return image
-        return centre_crop(resize_short_side(image, self.size), self.size)
+    def forget(self) -> None:
+        """Lets go of the cascades."""
+        self._cascades.clear()
 
-    def images(self, images: Sequence[Picture], style: Tensor | None = None, seed: int = 0) -> NDArray[np.uint8]:
-        """(N, size, size, 3) translations."""
-        return self._run(lambda *given: [self.cascade(*given)], self._fitted(images), style, seed)[0]
+    def previews(self, direction: str | None = None) -> tuple[str, ...]:
+        """The levels that have inverters."""
+        return tuple(f"level {i}" for i in self.cascade(direction).previewed)
 
-    def strip(self, images: Sequence[Picture], style: Tensor | None = None, seed: int = 0) -> list[NDArray[np.uint8]]:
-        """The columns source, deepest, next, …, final, each (N, size, size, 3)."""
-        fitted = self._fitted(images)
-        return [fitted, *self._run(self.cascade.strip, fitted, style, seed)]
+    def style_size(self, direction: str | None = None) -> int:
+        """S of the cascade."""
+        return self.cascade(direction).style_size
 
-    def samples(self, image: Picture, count: int, seed: int = 0) -> NDArray[np.uint8]:
-        """(count, size, size, 3) translations of one image, each in a style of its own.
+    def examples(self, direction: str, count: int) -> list[Images]:
+        """The first test images of its run; none when the bundle has left it."""
+        tested = Store(self.folder.parent / "store" / f"{direction[0]}-test")
+        return [np.array(image) for image in tested.array("images")[:count]] if tested.done else []
 
-        Raises InputError where the method has no styles.
-        """
-        self.need_styles()
-        return self.images([image] * count, seed=seed)
+    def images(self, pictures: Sequence[Picture], style: Any = None, seed: int = 0) -> Images:
+        """(N, S, S, 3) translations in the direction that it was made for; see `translate`."""
+        return self.translate(list(pictures), style=style, seed=seed)
 
     @torch.inference_mode()
-    def style_of(self, image: Picture) -> Tensor:
-        """The style (1, S) of an example of the target domain. Raises InputError where the method has no styles."""
+    def style_of(self, picture: Picture) -> Tensor:
+        """The style (1, K) of an example of the target domain. Raises InputError where the method has no styles."""
         self.need_styles()
-        return self.cascade.style_of(to_tensor(self.fit(image)[None]))
+        return self.cascade().style_of(to_tensor(self.fit(picture)[None]))
 
     def need_styles(self, where: str = "styles") -> None:
         """Raises InputError, about what was asked for with `where`, when the method has no styles."""
-        if not self.style_size:
+        if not self.style_size():
             raise InputError(
                 where,
-                found=f"recipe '{self.recipe.name}', whose method gives one translation of an image "
-                f"({', '.join(s.translator.use for s in self.recipe.stages)})",
+                found=f"recipe '{self.name}', whose method gives one translation of an image "
+                f"({', '.join(s.translator.use for s in self.bundle.recipe.stages)})",
                 expected="a multimodal method",
                 cure="Leave it out, or train with --recipe munit or drit.",
             )
 
-    def _fitted(self, images: Sequence[Picture]) -> NDArray[np.uint8]:
-        return np.stack([self.fit(v) for v in images])
-
     @torch.inference_mode()
-    def _run(
-        self, cascade: Callable[..., list[Tensor]], fitted: NDArray[np.uint8], style: Tensor | None, seed: int
-    ) -> list[NDArray[np.uint8]]:
-        styles = styles_for(len(fitted), self.style_size, style, seed)
-        given = [] if styles is None else [torch.from_numpy(styles)]
-        made = []
-        for n in range(0, len(fitted), self.batch):
-            rows = slice(n, n + self.batch)
-            made.append([to_images(v) for v in cascade(to_tensor(fitted[rows]), *(g[rows] for g in given))])
-        return [np.concatenate(column) for column in zip(*made)]
+    def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
+        """In eager float32."""
+        cascade, pieces = self.cascade(direction), []
+        for start in range(0, len(images), batch):
+            rows = slice(start, start + batch)
+            x, style = to_tensor(images[rows]), None if styles is None else torch.from_numpy(styles[rows])
+            pieces.append([to_images(v) for v in (cascade.strip(x, style) if previews else [cascade(x, style)])])
+        return [np.concatenate(column) for column in zip(*pieces)]
+
+    def cascade(self, direction: str | None = None) -> Cascade:
+        """The bundle's, read when it is first asked for."""
+        way = direction or self.direction
+        if way not in self._cascades:
+            self._cascades[way] = self.bundle.cascade(way)
+        return self._cascades[way]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...framework import Catalogue, CommandOffer, CrosscadeError, InputError, hookimpl
+from ...framework import Catalogue, CommandOffer, CrosscadeError, Image, InputError, hookimpl
 from ...framework.data.files import free_name, image_files, results_folder
+
+if TYPE_CHECKING:
+    from ...framework import Translation
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +42,7 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     translation = Translation(bundle, arguments.direction)
     if arguments.samples or arguments.style:
         translation.need_styles("--samples" if arguments.samples else "--style")
-    style = translation.style_of(read_rgb(Path(arguments.style))) if arguments.style else None
+    style = translation.style_of(Path(arguments.style)) if arguments.style else None
     names: set[str] = set()
     with report.stage("translate", len(files)) as bar:
         for index, path in enumerate(files):
@@ -49,8 +52,8 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
                 report.warn(str(error))
                 failed += 1
             else:
-                made = _pictures(translation, picture, style, arguments.samples, index, arguments.strip)
-                for suffix, image in made.items():
+                results = _pictures(translation, picture, style, arguments.samples, index, arguments.strip)
+                for suffix, image in results.items():
                     write_png(out / f"{free_name(path.stem + suffix, names)}.png", image)
             bar.advance()
     if failed == len(files):
@@ -60,16 +63,16 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
 
 def _pictures(
-    translation: Any, picture: Any, style: Any, samples: int | None, seed: int, strip: bool
-) -> dict[str, Any]:
+    translation: Translation, picture: Image, style: Any, samples: int | None, seed: int, strip: bool
+) -> dict[str, Image]:
     """What is made of one picture, by what its file's name ends with; `seed` draws its styles."""
     from ...framework.data.images import grid
 
-    made = translation.samples(picture, samples, seed) if samples else translation.images([picture], style, seed)
+    translations = translation.translate([picture] * (samples or 1), style=style, seed=seed)
     if strip:
-        shown = translation.strip([picture], style, seed)[:-1]
-        return {"": grid([[*(column[0] for column in shown), *made]])}
-    return {f"-{n}": image for n, image in enumerate(made, 1)} if samples else {"": made[0]}
+        *shown, _ = translation.strip([picture], style=style, seed=seed)
+        return {"": grid([[*(column[0] for column in shown), *translations]])}
+    return {f"-{n}": image for n, image in enumerate(translations, 1)} if samples else {"": translations[0]}
 
 
 @hookimpl

@@ -1,5 +1,6 @@
 """Styles through the whole framework: drawn alike whatever the batch, cut for each level, encoded from an example."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -120,8 +121,14 @@ def test_a_cascade_encodes_the_style_of_an_example_of_the_target():
 def translation(made, batch=16):
     """With a stand-in for a bundle."""
     bundle = SimpleNamespace(
-        image=ImageSpec(32),
-        recipe=SimpleNamespace(name="demo", stages=[SimpleNamespace(translator=SimpleNamespace(use="adain"))]),
+        folder=Path("demo"),
+        domains=Pair("zebra", "giraffe"),
+        recipe=SimpleNamespace(
+            name="demo",
+            image=SimpleNamespace(size=32, load=36),
+            stages=[SimpleNamespace(translator=SimpleNamespace(use="adain"))],
+            plain=lambda: {"data": {}},
+        ),
         cascade=lambda direction: made,
     )
     return Translation(bundle, batch=batch)
@@ -137,9 +144,8 @@ def test_each_image_has_a_style_of_its_own_whatever_the_batch():
     alike = translation(made).images([one] * 5)
     assert len({v.tobytes() for v in alike}) == 5
     np.testing.assert_array_equal(translation(made, batch=2).images([one] * 5), alike)
-    np.testing.assert_array_equal(translation(made).samples(one, 5), alike)
     np.testing.assert_array_equal(translation(made).strip([one] * 5)[-1], alike)
-    assert not np.array_equal(translation(made).images([one] * 5, seed=1), alike)
+    assert not np.array_equal(translation(made).translate([one] * 5, seed=1), alike)
 
 
 def test_one_style_for_all():
@@ -152,7 +158,7 @@ def test_one_style_for_all():
 
 def test_a_method_without_styles_says_so_and_what_to_do():
     made = translation(cascade(Plain(), Plain()))
-    for ask in (lambda: made.samples(pictures(1)[0], 2), lambda: made.style_of(pictures(1)[0])):
+    for ask in (made.need_styles, lambda: made.style_of(pictures(1)[0])):
         with pytest.raises(InputError, match=r"recipe 'demo'.*\(adain\).*train with --recipe munit or drit"):
             ask()
     assert made.images(pictures(2)).shape == (2, 32, 32, 3)

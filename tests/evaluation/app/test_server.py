@@ -8,7 +8,6 @@ import socket
 import tempfile
 import threading
 import time
-import weakref
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosscade.evaluation.app.models import Loaded, Served, opened
+from crosscade.evaluation.opening import open_translator
 from crosscade.exporters.runtime.exported import load
-from crosscade.framework import Catalogue, RunError
+from crosscade.framework import DIRECTIONS, Catalogue, Pair, RunError, Translator
 from tests.exporters import tiny_export
 
 uvicorn = pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
@@ -72,14 +71,32 @@ def rows(answer):
     return [[pixels(b64decode(uri.split(",")[1])) for uri in row] for row in json.loads(body)["rows"]]
 
 
-def served_by(strip, load=None):
-    """A model of 8 pixels that does `strip`."""
-    loaded = Loaded(("source", "final"), False, strip)
-    return Served("fake", 8, {"a2b": ("a", "b"), "b2a": ("b", "a")}, load or (lambda _: loaded), {"a2b": [], "b2a": []})
+class Fake(Translator):
+    """Of 8 pixels; `work` is what it does with pictures, `prepare` and `forget` what it does with a direction."""
 
+    name, size, directions, domains = "fake", 8, DIRECTIONS, Pair("a", "b")
 
-def copies(picture, samples, seed):
-    return [np.repeat(picture[None, :8, :8], samples, 0)] * 2
+    def __init__(self, work=lambda images: images, prepare=lambda direction: None, forget=lambda: None):
+        self.work, self.prepare, self.forget = work, prepare, forget
+
+    def previews(self, direction=None):
+        return ()
+
+    def style_size(self, direction=None):
+        return 0
+
+    def examples(self, direction, count):
+        return []
+
+    def prepare(self, direction=None):
+        raise NotImplementedError
+
+    def forget(self):
+        raise NotImplementedError
+
+    def run(self, direction, images, styles, batch, *, previews):
+        self.prepare(direction)
+        return [self.work(images)]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +106,7 @@ def export(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ask(export):
-    with running(opened(str(export), Catalogue.of())) as ask:
+    with running(open_translator(export, Catalogue.of())) as ask:
         yield ask
 
 
@@ -126,37 +143,31 @@ def test_a_bundles_levels_are_its_own(two_levels):
     from crosscade.framework import Translation
     from crosscade.framework.bundle import bundle
 
-    with running(opened(str(two_levels), Catalogue.discover())) as ask:
+    with running(open_translator(two_levels, Catalogue.discover())) as ask:
         for direction in ("a2b", "b2a"):
             answer = ask(path=f"/translate?direction={direction}")
             assert json.loads(answer[2])["columns"] == ["source", "level 5", "final"]
-            expected = Translation(bundle.load(two_levels), direction).strip([PICTURE])
+            expected = Translation(bundle.load(two_levels)).strip([PICTURE], direction)
             for found, column in zip(rows(answer)[0], expected):
                 assert np.array_equal(found, column[0])
         assert ask(path="/translate?direction=a2b&samples=2")[0] == 400  # no styles
 
 
 def test_one_request_at_a_time_and_one_direction_in_memory():
-    working, most, alive = [], [], weakref.WeakSet()
+    working, most, held = [], [], set()
 
-    class Weights:
-        pass
+    def prepare(direction):
+        held.add(direction)
+        assert len(held) == 1
 
-    def read(direction):
-        assert not alive
-        weights = Weights()
-        alive.add(weights)
+    def work(images):
+        working.append(1)
+        most.append(len(working))
+        time.sleep(0.02)
+        working.pop()
+        return images
 
-        def strip(picture, samples, seed, held=weights):
-            working.append(1)
-            most.append(len(working))
-            time.sleep(0.02)
-            working.pop()
-            return copies(picture, samples, seed)
-
-        return Loaded(("source", "final"), False, strip)
-
-    with running(served_by(copies, read)) as ask, ThreadPoolExecutor(6) as pool:
+    with running(Fake(work, prepare, held.clear)) as ask, ThreadPoolExecutor(6) as pool:
         paths = [f"/translate?direction={way}" for way in ("a2b", "b2a", "b2a") * 4]
         assert {answer[0] for answer in pool.map(lambda path: ask(path=path), paths)} == {200}
     assert most == [1] * 12
@@ -220,15 +231,15 @@ def test_nothing_is_left_behind(ask, tmp_path, monkeypatch):
 def test_a_failure_is_a_message_and_the_server_lives_on():
     failures = [ZeroDivisionError("secret"), RunError("golden", found="20 dB"), None]
 
-    def strip(picture, samples, seed):
+    def work(images):
         if error := failures.pop(0):
             raise error
-        return copies(picture, samples, seed)
+        return images
 
-    with running(served_by(strip)) as ask:
+    with running(Fake(work)) as ask:
         first, second = ask(), ask()
         assert first[0] == second[0] == 500
         assert b"ZeroDivisionError" in first[2]
         assert b"secret" not in first[2]
         assert json.loads(second[2])["error"] == "golden: found 20 dB"
-        assert np.array_equal(rows(ask())[0][1], PICTURE[:8, :8])
+        assert np.array_equal(*rows(ask())[0])

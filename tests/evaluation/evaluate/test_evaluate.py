@@ -5,14 +5,13 @@ import re
 
 import numpy as np
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 
 from crosscade.evaluation.evaluate import demo
-from crosscade.evaluation.evaluate.judged import judge, judge_exports
+from crosscade.evaluation.evaluate.judged import judge, rows_of
 from crosscade.evaluation.reports.table import number
 from crosscade.exporters.safety import manifest
-from crosscade.exporters.safety.manifest import OUTPUT
-from crosscade.framework import DIRECTIONS, write_png
+from crosscade.framework import DIRECTIONS, Pair, Translation, Translator, write_png
 from crosscade.framework.bundle import bundle as bundles
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.exporters import tiny_export
@@ -115,20 +114,27 @@ def test_two_exports_of_one_precision_keep_rows_of_their_own(crosscade, here):
     assert rows["ONNX fp32"] == rows["ONNX fp32, again"]
 
 
-@frozen
-class Negative:
+class Negative(Translator):
     """Stands for an export of the trained run: its pictures are negatives."""
 
-    size: int
-    manifest: object
-    folder: str = "negative"
-    directions: tuple[str, ...] = DIRECTIONS
+    size, load, directions, domains = 64, 72, DIRECTIONS, Pair("zebra", "giraffe")
 
-    def way(self, direction):
-        return tiny_export.Direction("x.onnx", "a", "b", (OUTPUT,), (), 45)
+    def previews(self, direction=None):
+        return ()
 
-    def translate(self, images, direction):
-        return 255 - images
+    def style_size(self, direction=None):
+        return 0
+
+    def examples(self, direction, count):
+        return []
+
+    def prepare(self, direction=None):
+        """Nothing to read."""
+
+    forget = prepare
+
+    def run(self, direction, images, styles, batch, *, previews):
+        return [255 - images]
 
 
 @pytest.fixture(scope="module")
@@ -142,25 +148,25 @@ def dataset():
 
 
 @pytest.fixture(scope="module")
-def export(tmp_path_factory):
-    tiny = tiny_export.write(tmp_path_factory.mktemp("tiny"))
-    return Negative(64, evolve(manifest.read(tiny), load=72))
+def export():
+    return "ONNX fp32", Negative()
 
 
 @pytest.fixture(scope="module")
 def beside(trained, dataset, export):
     """The trained run, judged with the export beside it."""
-    return judge(trained, dataset, metrics=CHEAP, exports=[export])
+    cascade, *controls = rows_of(Translation(trained, batch=50))
+    return judge([cascade, export, *controls], dataset, trained.catalogue, metrics=CHEAP)
 
 
 def test_an_export_has_the_scores_alone_that_it_has_beside_its_bundle(trained, dataset, export, beside):
-    alone = judge_exports([export], dataset, trained.catalogue, metrics=CHEAP)
+    alone = judge([export], dataset, trained.catalogue, metrics=CHEAP)
     for one, other in zip(beside, alone, strict=True):
         assert one.title == other.title
         for row in ("ONNX fp32", "untranslated source", "real target"):
             assert one.table.rows[row] == other.table.rows[row]
-        assert list(one.table.rows)[:3] == ["cascade", "ONNX fp32", "no translator"]
-        np.testing.assert_array_equal(other.strips[-1], 255 - one.strips[0])
+        assert list(one.table.rows)[:4] == ["cascade", "ONNX fp32", "without refine", "no translator"]
+        np.testing.assert_array_equal(other.strip[-1], 255 - one.strip[0])
         np.testing.assert_array_equal(one.samples.translated, one.candidates["cascade"])
 
 

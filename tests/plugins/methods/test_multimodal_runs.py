@@ -101,11 +101,11 @@ def test_a_bundle_gives_many_translations_and_takes_an_examples_style(trained):
     loaded = bundle.load(run)
     translation = Translation(loaded)
     photo, example, other = np.random.default_rng(0).integers(0, 255, (3, 40, 48, 3)).astype(np.uint8)
-    assert translation.style_size == 3
-    made = translation.samples(photo, 4)
+    assert translation.style_size() == 3
+    made = translation.translate([photo] * 4)
     assert made.shape == (4, 32, 32, 3)
     assert len({v.tobytes() for v in made}) == 4
-    cascade = translation.cascade
+    cascade = translation.cascade()
     styles = [translation.style_of(v) for v in (example, other)]
     assert styles[0].shape == (1, 3)
     assert not torch.equal(*styles)
@@ -123,7 +123,7 @@ def test_a_bundle_and_its_export_give_the_same_pictures_at_a_seed(trained, tmp_p
     dataset = loaded.catalogue.build("dataset", loaded.recipe.data)
     OnnxExporter(OnnxOptions(direction="a2b")).export(loaded, tmp_path, dataset, lambda line: None)
     exported, photo = exports.load(tmp_path), np.random.default_rng(0).integers(0, 255, (40, 48, 3)).astype(np.uint8)
-    ours = {seed: Translation(loaded).samples(photo, 3, seed).astype(int) for seed in (0, 1)}
+    ours = {seed: Translation(loaded).translate([photo] * 3, seed=seed).astype(int) for seed in (0, 1)}
     theirs = {seed: exported.translate([photo] * 3, seed=seed) for seed in (0, 1)}
     for seed in ours:
         assert np.abs(ours[seed] - theirs[seed]).max() <= 1

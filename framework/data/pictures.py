@@ -1,6 +1,6 @@
-"""What people give to be translated, as the arrays that a graph reads. Torch-free."""
+"""What people give to be translated, as the arrays that a translator reads. Torch-free."""
 
-# N pictures, H W space, S the export's image size
+# N pictures, H W space, S the translator's image size
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from ...framework import InputError, read_rgb, resize_short_side
-from ...framework.data.images import centre_crop
-from .providers import MAX_BATCH
+from ..errors import InputError
+from .images import centre_crop, read_rgb, resize_short_side
 
 Images = NDArray[np.uint8]
 Picture = str | Path | Images | Pillow.Image
@@ -70,10 +69,3 @@ def _image(picture: Any) -> Images:
             "picture", found=f"an array of shape {picture.shape}", expected="(H, W, 3): RGB, channels last"
         )
     return picture
-
-
-def checked_batch(batch: int) -> int:
-    """`batch`; InputError unless it is one that graphs are prepared for."""
-    if not 1 <= batch <= MAX_BATCH:
-        raise InputError("batch", found=str(batch), expected=f"1 to {MAX_BATCH}")
-    return batch

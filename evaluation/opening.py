@@ -1,0 +1,43 @@
+"""Whatever translates, opened from its folder: a bundle, a finished run or an export. Torch-free for exports."""
+
+# N pictures, S the translator's image size
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..exporters.runtime.exported import Exported
+from ..exporters.runtime.exported import load as load_export
+from ..exporters.safety import manifest
+from ..framework import Catalogue, Image, Images, InputError, Translator
+
+if TYPE_CHECKING:
+    from ..framework import Translation
+
+
+def open_translator(path: str | Path, catalogue: Catalogue, *, batch: int = 16) -> Translation | Exported:
+    """What is in `path`, ready to translate; a bundle does so in batches of `batch`.
+
+    Raises InputError when it is neither a bundle, a finished run nor an export, or is not sound.
+    """
+    folder = Path(path)
+    if (folder / manifest.NAME).is_file():
+        return load_export(folder)
+    if not any((where / "bundle.json").is_file() for where in (folder, folder / "bundle")):
+        expected = f"a bundle, a finished run, or an export with {manifest.NAME}"
+        raise InputError(str(path), found="no bundle.json" if folder.is_dir() else "no such folder", expected=expected)
+    from ..framework import Translation, load  # which need torch
+
+    return Translation(load(folder, catalogue), batch=batch)
+
+
+def strip_of(translator: Translator, pictures: Sequence[Image] | Images, direction: str, seed: int = 0) -> list[Images]:
+    """The columns source, as many previews as it has, final, each (N, S, S, 3)."""
+    if translator.previews(direction):
+        return translator.strip(pictures, direction, seed=seed)
+    fitted = np.stack([translator.fit(picture) for picture in pictures])
+    return [fitted, translator.translate(fitted, direction, seed=seed)]

@@ -1,0 +1,107 @@
+"""What translates pictures, whatever runs it: a trained bundle or an export of one. Torch-free."""
+
+# N pictures, H W space, S the translator's image size, K the length of a style
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .data.pictures import Images, Picture, Pictures, fit, fitted, many
+from .data.styles import Styles, styles_for
+from .spec import Pair
+
+
+class Translator(ABC):
+    """Pictures in, pictures out, in either direction, in batches of `batch` unless a call says otherwise.
+
+    A picture is a path, a Pillow image or a uint8 array (H, W, 3) of any size: its short side is resized (bicubic,
+    antialiased) to S and the centre is cut. Where no direction is given, it is `direction`.
+
+    A multimodal method (`style_size` > 0) gives each picture a style of its own, drawn from the prior by `seed`, as its
+    scores are published; the k-th picture's style depends on the seed and k alone. Or it takes one `style`, (K,) or
+    (1, K), for all or (N, K).
+    """
+
+    folder: Path
+    name: str
+    """Of the method, or of the recipe that it was trained by."""
+    domains: Pair[str]
+    directions: tuple[str, ...]
+    """Of `a2b` and `b2a`, those that it translates."""
+    size: int
+    """S."""
+    load: int
+    """The short side, in pixels, at which test images are loaded before their centre is cut (0: 9/8 of S)."""
+    data: Mapping[str, Any]
+    """The dataset that it was trained on, as a recipe's table; empty where it does not say."""
+    direction: str = "a2b"
+    batch: int = 16
+    warnings: Sequence[str] = ()
+    """Lines that a user should read first."""
+
+    @abstractmethod
+    def previews(self, direction: str | None = None) -> tuple[str, ...]:
+        """What is to be seen of the levels before the final one, deep to shallow: `level 5`, … (Fig. S15)."""
+
+    @abstractmethod
+    def style_size(self, direction: str | None = None) -> int:
+        """K of a multimodal method, 0 where there is but one translation of a picture."""
+
+    @abstractmethod
+    def examples(self, direction: str, count: int) -> list[Images]:
+        """At most `count` source pictures that training did not see; none where none are at hand."""
+
+    @abstractmethod
+    def prepare(self, direction: str | None = None) -> None:
+        """Reads a direction, which its first use does otherwise. Raises when it is damaged or does not run here."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Lets go of what was read."""
+
+    @abstractmethod
+    def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
+        """Fitted images (N, S, S, 3) -> the previews where asked for, then the translations."""
+
+    def translate(
+        self,
+        pictures: Pictures,
+        direction: str | None = None,
+        *,
+        style: Any = None,
+        seed: int = 0,
+        batch: int | None = None,
+    ) -> Images:
+        """One picture -> (S, S, 3); a list of them or an array (N, H, W, 3) -> (N, S, S, 3).
+
+        Raises InputError for what is no picture, or no style of this method.
+        """
+        translations = self._run(fitted(pictures, self.size), direction, style, seed, batch, previews=False)[0]
+        return translations if many(pictures) else translations[0]
+
+    def strip(
+        self,
+        pictures: Pictures,
+        direction: str | None = None,
+        *,
+        style: Any = None,
+        seed: int = 0,
+        batch: int | None = None,
+    ) -> list[Images]:
+        """The columns source, deepest, next, …, final (Fig. S15), each (N, S, S, 3); arguments as of `translate`."""
+        images = fitted(pictures, self.size)
+        return [images, *self._run(images, direction, style, seed, batch, previews=True)]
+
+    def fit(self, picture: Picture) -> Images:
+        """One picture as the networks see it, (S, S, 3)."""
+        return fit(picture, self.size)
+
+    def _run(
+        self, images: Images, direction: str | None, style: Any, seed: int, batch: int | None, *, previews: bool
+    ) -> list[Images]:
+        way = direction or self.direction
+        styles = styles_for(len(images), self.style_size(way), style, seed)
+        return self.run(way, images, styles, self.batch if batch is None else batch, previews=previews)
