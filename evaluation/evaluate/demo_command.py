@@ -60,11 +60,11 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     )
     bundle = load(run, catalogue)
     judged = judge(rows_of(Translation(bundle, batch=BATCH)), dataset, catalogue, report.say)
-    page = write_page(out, run, bundle, judged)
-    for line in page.warnings:
+    page, warnings = write_page(out, run, bundle, judged)
+    for line in warnings:
         report.warn(line)
     print("\n".join(j.table.markdown() for j in judged))
-    print(f"{page.path}: open it in a browser. The bundle is {run / 'bundle'}.")
+    print(f"{page}: open it in a browser. The bundle is {run / 'bundle'}.")
     return 0
 
 

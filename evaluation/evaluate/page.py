@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from ...framework.support.atomic import write_bytes, write_json
 from ..metrics.extractors import Extractor
@@ -13,33 +13,8 @@ from ..reports import embedding
 from ..reports import run as run_page
 from ..reports.figures import Figure
 from ..reports.neighbours import Neighbours
-from ..reports.page import ReportData, Strip, write
+from ..reports.page import ReportData, write
 from .judged import WITHOUT_REFINE, Judged
-
-
-@frozen
-class Pictures:
-    """Of all directions, in the page's order."""
-
-    strips: tuple[Strip, ...]
-    figures: tuple[Figure, ...]
-
-
-def pictures(judged: Sequence[Judged], deepest: Extractor) -> Pictures:
-    """The nearest training images of some translations, how near all are, and t-SNE of `deepest` features."""
-    strips, figures = [], []
-    for j in judged:
-        if j.samples is not None:
-            found = Neighbours.of(j.samples)
-            strips.append(found.strip(j.samples, j.title))
-            figures += [embedding.figure(j.samples, deepest, j.title), found.figure(j.title)]
-    return Pictures(tuple(strips), tuple(figures))
-
-
-def strip(judged: Judged) -> Strip:
-    """Source | what each level decided | without refinement | final, evenly taken from the test images."""
-    before = judged.candidates.get(WITHOUT_REFINE)
-    return run_page.strip(judged.title, judged.previews, judged.strip, before)
 
 
 def write_scores(out: Path, judged: Sequence[Judged]) -> None:
@@ -54,7 +29,17 @@ def markdown(judged: Sequence[Judged]) -> str:
 
 
 def write_page(out: Path, data: ReportData, judged: Sequence[Judged], deepest: Extractor) -> Path:
-    """Writes `out/index.html`: `data` with everything that was judged. Its numbers are those of `scores.json`."""
-    more = pictures(judged, deepest)
-    tables, strips = tuple(j.table for j in judged), (*(strip(j) for j in judged), *more.strips)
-    return write(evolve(data, strips=strips, figures=more.figures, tables=tables), out / "index.html")
+    """Writes `out/index.html`: `data` with everything that was judged. Its numbers are those of `scores.json`.
+
+    Source | what each level decided | without refinement | final of evenly taken test images; the nearest training
+    images of some translations, how near all are, and t-SNE of `deepest` features.
+    """
+    strips = [run_page.strip(j.title, j.previews, j.strip, j.candidates.get(WITHOUT_REFINE)) for j in judged]
+    figures: list[Figure] = []
+    for j in judged:
+        if j.samples is not None:
+            nearest = Neighbours.of(j.samples)
+            strips.append(nearest.strip(j.samples, j.title))
+            figures += [embedding.figure(j.samples, deepest, j.title), nearest.figure(j.title)]
+    tables = tuple(j.table for j in judged)
+    return write(evolve(data, strips=tuple(strips), figures=tuple(figures), tables=tables), out / "index.html")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -22,12 +22,12 @@ from ...framework import (
     Exporter,
     ExporterOffer,
     Images,
-    Pair,
     cropped,
     hookimpl,
     option,
     write_png,
 )
+from ...framework import Direction as Way
 from ...framework.data.styles import Styles, styles_for
 from ...framework.support import atomic
 from ..safety import manifest
@@ -69,20 +69,20 @@ class OnnxExporter(Exporter):
     def export(self, bundle: Bundle, out: Path, dataset: Dataset, say: Say) -> None:
         """Exports `bundle` to the empty folder `out`; raises RunError when the gate finds a difference."""
         o = self.options
-        chosen = DIRECTIONS if o.direction == "both" else (o.direction,)
+        chosen = [way for way in DIRECTIONS if o.direction in (way, "both")]
         with one_thread():
             judges = Judges.of(bundle, dataset) if o.precision != "fp32" else {}
-            made = {way: self._direction(bundle, way, dataset, out, say, judges.get(way)) for way in chosen}
-        manifest.write(out, _manifest(bundle, o, made, out))
+            directions = {way: self._direction(bundle, way, dataset, out, say, judges.get(way)) for way in chosen}
+        manifest.write(out, _manifest(bundle, o, directions, out))
 
     def _direction(
-        self, bundle: Bundle, direction: str, dataset: Dataset, out: Path, say: Say, judges: Judges | None
+        self, bundle: Bundle, way: Way, dataset: Dataset, out: Path, say: Say, judges: Judges | None
     ) -> Direction:
-        o, names = self.options, _names(bundle, direction)
+        o, names = self.options, way.turn(bundle.domains)
         title = f"{names.a} → {names.b}"
         say(f"{title}: running the cascade in eager float32")
-        module = Deployed(bundle.cascade(direction), taps=o.taps)
-        real = _pictures(bundle, direction, dataset)
+        module, test = Deployed(bundle.cascade(way), taps=o.taps), way.source(dataset.domains).test
+        real = cropped(test, bundle.recipe.image.short_side, bundle.image.size, PARITY_IMAGES)
         images = np.concatenate([real, random_pictures(RANDOM_IMAGES, bundle.image.size)])
         reference = eager(module, images, styles_for(len(images), module.cascade.style_size))
         say(f"{title}: compiling the graph")
@@ -92,10 +92,10 @@ class OnnxExporter(Exporter):
         if judges:
             say(f"{title}: reducing to {o.precision} and judging what it costs")
             model, record = reduced(model, reference, judges, o.precision, say)
-        facts = {**_facts(bundle, o), "direction": direction, "source": names.a, "target": names.b}
-        name = f"{direction}.onnx"
+        facts = {**_facts(bundle, o), "direction": way, "source": names.a, "target": names.b}
+        name = f"{way}.onnx"
         atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))
-        golden = _golden(out, direction, images, reference.outputs[manifest.OUTPUT])
+        golden = _golden(out, way, images, reference.outputs[manifest.OUTPUT])
         return Direction(
             name, names.a, names.b, module.outputs, golden, LEAST_PSNR_DB[o.precision],
             module.cascade.style_size, record,
@@ -116,22 +116,13 @@ def one_thread() -> Iterator[None]:
 @torch.inference_mode()
 def eager(module: Deployed, images: Images, styles: Styles | None, batch: int = 16) -> Reference:
     """What the module makes of uint8 `images` (N, H, W, 3) in float32."""
-    made: list[tuple[torch.Tensor, ...]] = []
+    results: list[tuple[torch.Tensor, ...]] = []
     for start in range(0, len(images), batch):
         rows = slice(start, start + batch)
-        given = [torch.from_numpy(images[rows])] + ([torch.from_numpy(styles[rows])] if styles is not None else [])
-        made.append(module(*given))
-    outputs = {name: torch.cat([part[k] for part in made]).numpy() for k, name in enumerate(module.outputs)}
+        style = None if styles is None else torch.from_numpy(styles[rows])
+        results.append(module(torch.from_numpy(images[rows]), style))
+    outputs = {name: torch.cat(parts).numpy() for name, parts in zip(module.outputs, zip(*results))}
     return Reference(images, styles, outputs)
-
-
-def _names(bundle: Bundle, direction: str) -> Pair[str]:
-    return bundle.domains if direction == "a2b" else bundle.domains.swap()
-
-
-def _pictures(bundle: Bundle, direction: str, dataset: Dataset) -> Images:
-    source = dataset.domains.a if direction == "a2b" else dataset.domains.b
-    return cropped(source.test, bundle.recipe.image.short_side, bundle.image.size, PARITY_IMAGES)
 
 
 def _golden(out: Path, direction: str, images: Images, expected: Images) -> tuple[Golden, ...]:
@@ -166,7 +157,7 @@ def _versions() -> dict[str, str]:
     return {**made, "onnxruntime": RUNTIME_VERSION}
 
 
-def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direction], folder: Path) -> Manifest:
+def _manifest(bundle: Bundle, options: OnnxOptions, directions: Mapping[Way, Direction], folder: Path) -> Manifest:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return Manifest(
         method=bundle.recipe.name,
@@ -179,7 +170,7 @@ def _manifest(bundle: Bundle, options: OnnxOptions, directions: dict[str, Direct
         bundle_sha256=atomic.sha256(bundle.folder / "bundle.json"),
         versions=_versions(),
         licence=options.licence,
-        directions=directions,
+        directions={str(way): direction for way, direction in directions.items()},
         files={path.relative_to(folder).as_posix(): manifest.file(path) for path in files},
         load=bundle.recipe.image.short_side,
         data=_data(bundle),

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,7 @@ from attrs import asdict, frozen
 
 from ...framework import Images, RunError, Score
 from ...framework.data.styles import Styles
-from ..runtime.exported import psnr_db
-from ..safety.manifest import INPUT, STYLE
+from ..runtime.exported import feeds, pieces, psnr_db
 
 RUNTIME_VERSION: str = onnxruntime.__version__
 """Of the onnxruntime that the gate ran the graphs with."""
@@ -78,12 +77,8 @@ def run_graph(
 ) -> dict[str, Images]:
     """Every output for `images` (N, H, W, 3), by name, in batches."""
     names = [output.name for output in session.get_outputs()]
-    made: list[Sequence[Images]] = []
-    for start in range(0, len(images), batch):
-        rows = slice(start, start + batch)
-        given = {INPUT: images[rows]} | ({STYLE: styles[rows]} if styles is not None else {})
-        made.append(session.run(names, given))
-    return {name: np.concatenate([part[k] for part in made]) for k, name in enumerate(names)}
+    results = [session.run(names, piece) for piece in pieces(feeds(images, styles), batch)]
+    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*results))}
 
 
 def check_parity(

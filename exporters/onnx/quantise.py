@@ -19,7 +19,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 from ...framework import Images
 from ...framework.data.styles import Styles
-from ..safety.manifest import INPUT, STYLE
+from ..runtime.exported import feeds, pieces
 from .graph import LAST, cleaned
 
 KEPT_IN_FLOAT = ("InstanceNormalization", "GroupNormalization", "Atanh", "Tanh", "ReduceMean", "Log")
@@ -60,11 +60,7 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 class _Pictures(CalibrationDataReader):
     def __init__(self, images: Images, styles: Styles | None, batch: int = 8) -> None:
-        feeds: list[dict[str, Any]] = []
-        for start in range(0, len(images), batch):
-            rows = slice(start, start + batch)
-            feeds.append({INPUT: images[rows]} | ({STYLE: styles[rows]} if styles is not None else {}))
-        self._feeds = iter(feeds)
+        self._feeds = pieces(feeds(images, styles), batch)
 
     def get_next(self) -> dict[str, Any] | None:
         """The next batch, None at the end."""

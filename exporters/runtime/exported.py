@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -158,7 +158,7 @@ class Exported(Translator):
     def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
         """By the graph, in its own precision."""
         outputs = [name for name in self.way(direction).outputs if previews and name != OUTPUT]
-        return in_batches(self._graph(direction), [*outputs, OUTPUT], _feeds(images, styles), checked_batch(batch))
+        return in_batches(self._graph(direction), [*outputs, OUTPUT], feeds(images, styles), checked_batch(batch))
 
     def check(self, direction: str = "a2b") -> Checked:
         """Repeats the golden pictures. RunError when one differs by more than the manifest allows."""
@@ -194,7 +194,7 @@ class Exported(Translator):
         sources = fitted([self.folder / golden.source for golden in way.golden], self.size)
         expected = fitted([self.folder / golden.translated for golden in way.golden], self.size)
         styles = self._golden_styles(len(sources), way.style_size)
-        made = in_batches(graph, [OUTPUT], _feeds(sources, styles), MAX_BATCH)[0]
+        made = in_batches(graph, [OUTPUT], feeds(sources, styles), MAX_BATCH)[0]
         worst = min(psnr_db(one, other) for one, other in zip(made, expected))
         least = min(way.psnr_db, graph.least_db)
         if worst < least:
@@ -219,21 +219,27 @@ def checked_batch(batch: int) -> int:
     return batch
 
 
-def _feeds(images: Images, styles: NDArray[np.float32] | None) -> dict[str, NDArray[Any]]:
+def feeds(images: Images, styles: Styles | None) -> dict[str, NDArray[Any]]:
+    """A graph's inputs by name."""
     return {INPUT: images} if styles is None else {INPUT: images, STYLE: styles}
 
 
 def in_batches(graph: Any, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], batch: int) -> list[Images]:
     """The graph's `outputs`, whole, for inputs of any length in pieces of at most `batch`."""
-    made = []
     count = len(feeds[INPUT])
-    for start in range(0, count, batch):
-        piece = {name: values[start : start + batch] for name, values in feeds.items()}
-        missing = start + batch - count if start and graph.fixed_batch else 0
-        if missing > 0:  # the same shape once more is cheaper than a new one
+    results: list[list[Images]] = []
+    for piece in pieces(feeds, batch):
+        missing = batch - len(piece[INPUT]) if results and graph.fixed_batch else 0
+        if missing:  # the same shape once more is cheaper than a new one
             piece = {name: np.concatenate([v, np.repeat(v[-1:], missing, 0)]) for name, v in piece.items()}
-        made.append(graph.run(outputs, piece))
-    return [np.concatenate(parts)[:count] for parts in zip(*made)]
+        results.append(graph.run(outputs, piece))
+    return [np.concatenate(parts)[:count] for parts in zip(*results)]
+
+
+def pieces(feeds: Mapping[str, NDArray[Any]], batch: int) -> Iterator[dict[str, NDArray[Any]]]:
+    """The same in pieces of at most `batch`."""
+    for start in range(0, len(feeds[INPUT]), batch):
+        yield {name: values[start : start + batch] for name, values in feeds.items()}
 
 
 def psnr_db(one: Images, other: Images) -> float:

@@ -171,7 +171,7 @@ def test_an_export_has_the_scores_alone_that_it_has_beside_its_bundle(trained, d
 
 
 def test_the_demos_page_shows_neighbours_memorisation_and_deep_features_too(trained, whole, beside, tmp_path):
-    page = demo.write_page(tmp_path, whole, trained, beside).path.read_text()
+    page = demo.write_page(tmp_path, whole, trained, beside)[0].read_text()
     for direction in ("zebra → giraffe", "giraffe → zebra"):
         for what in ("nearest training images", "memorised?", "deepest features"):
             assert f"{direction}: {what}" in page
