@@ -81,7 +81,7 @@ class OnnxExporter(Exporter):
         o, names = self.options, way.turn(bundle.domains)
         title = f"{names.a} → {names.b}"
         say(f"{title}: running the cascade in eager float32")
-        module, test = Deployed(bundle.cascade(way), taps=o.taps), way.source(dataset.domains).test
+        module, test = Deployed(bundle.cascade(way), previews=o.taps), way.source(dataset.domains).test
         real = cropped(test, bundle.recipe.image.short_side, bundle.image.size, PARITY_IMAGES)
         images = np.concatenate([real, random_pictures(RANDOM_IMAGES, bundle.image.size)])
         reference = eager(module, images, styles_for(len(images), module.cascade.style_size))

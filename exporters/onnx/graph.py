@@ -21,22 +21,22 @@ LOWEST_OPSET, HIGHEST_OPSET, OPSET = 18, 23, 21
 
 
 class Deployed(nn.Module):
-    """uint8 images (N, H, W, 3) -> a tuple of the same: the translation and, with taps, what each level decided."""
+    """uint8 images (N, H, W, 3) -> a tuple of the same: the translation and, with previews, what each level decided."""
 
-    def __init__(self, cascade: Cascade, *, taps: bool = False) -> None:
+    def __init__(self, cascade: Cascade, *, previews: bool = False) -> None:
         super().__init__()
-        self.cascade, self.taps = cascade, taps
+        self.cascade, self.previews = cascade, previews
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """What the results are called: `translated`, then `level<i>`, deep to shallow."""
-        return (OUTPUT, *(f"level{i}" for i in self.cascade.previewed)) if self.taps else (OUTPUT,)
+        return (OUTPUT, *(f"level{i}" for i in self.cascade.previewed)) if self.previews else (OUTPUT,)
 
     def forward(self, images: Tensor, style: Tensor | None = None) -> tuple[Tensor, ...]:
         """`images` and, where the cascade takes one, `style` float32 (N, style_size)."""
         x = from_pixels(images)
         given = (x,) if style is None else (x, style)
-        if not self.taps:
+        if not self.previews:
             return (as_pixels(self.cascade(*given)),)
         *levels, final = self.cascade.strip(*given)
         return (as_pixels(final), *(as_pixels(level) for level in levels))

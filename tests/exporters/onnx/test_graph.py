@@ -35,7 +35,7 @@ def test_pixels_go_in_and_come_out_in_batches_of_any_size(model):
 def test_taps_give_the_image_that_each_deeper_level_decided(trained):
     cascade = trained.cascade("a2b")
     cascade.previews["5"] = torch.nn.Sequential(torch.nn.ConvTranspose2d(112, 3, 16, 16), torch.nn.Tanh())
-    module, images = Deployed(cascade, taps=True), random_pictures(3, 64)
+    module, images = Deployed(cascade, previews=True), random_pictures(3, 64)
     assert module.outputs == ("translated", "level5")
     found = run_graph(session_of(compile_graph(module, 64).SerializeToString()), images)
     for name, expected in eager(module, images, None).outputs.items():
