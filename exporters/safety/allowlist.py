@@ -6,7 +6,7 @@ looked at it. Field and type numbers are those of onnx.proto; a test holds them 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from .protobuf import Kind, Schema
 
@@ -18,101 +18,86 @@ DOMAINS = ("", "ai.onnx")
 OPSETS = range(18, 26)
 IR_VERSIONS = range(8, 14)
 
-MODEL: Schema = {
-    1: ("ir_version", Kind.NUMBER),
-    2: ("producer_name", Kind.TEXT),
-    3: ("producer_version", Kind.TEXT),
-    4: ("domain", Kind.TEXT),
-    5: ("model_version", Kind.NUMBER),
-    6: ("doc_string", Kind.TEXT),
-    7: ("graph", Kind.BYTES),
-    8: ("opset_import", Kind.MESSAGES),
-    14: ("metadata_props", Kind.MESSAGES),
-    20: ("training_info", Kind.NEVER),
-    25: ("functions", Kind.NEVER),
-    26: ("configuration", Kind.NEVER),
-}
-OPSET: Schema = {1: ("domain", Kind.NAME), 2: ("version", Kind.NUMBER)}
-ENTRY: Schema = {1: ("key", Kind.NAME), 2: ("value", Kind.TEXT)}
-GRAPH: Schema = {
-    1: ("node", Kind.MESSAGES),
-    2: ("name", Kind.NAME),
-    5: ("initializer", Kind.MESSAGES),
-    10: ("doc_string", Kind.TEXT),
-    11: ("input", Kind.MESSAGES),
-    12: ("output", Kind.MESSAGES),
-    13: ("value_info", Kind.MESSAGES),
-    14: ("quantization_annotation", Kind.NEVER),
-    15: ("sparse_initializer", Kind.NEVER),
-    16: ("metadata_props", Kind.NEVER),
-}
-NODE: Schema = {
-    1: ("input", Kind.NAMES),
-    2: ("output", Kind.NAMES),
-    3: ("name", Kind.NAME),
-    4: ("op_type", Kind.NAME),
-    5: ("attribute", Kind.MESSAGES),
-    6: ("doc_string", Kind.TEXT),
-    7: ("domain", Kind.NAME),
-    8: ("overload", Kind.NEVER),
-    9: ("metadata_props", Kind.NEVER),
-    10: ("device_configurations", Kind.NEVER),
-}
-ATTRIBUTE: Schema = {
-    1: ("name", Kind.NAME),
-    2: ("f", Kind.FLOAT),
-    3: ("i", Kind.NUMBER),
-    4: ("s", Kind.NAME),
-    5: ("t", Kind.BYTES),
-    6: ("g", Kind.NEVER),
-    7: ("floats", Kind.FLOATS),
-    8: ("ints", Kind.NUMBERS),
-    9: ("strings", Kind.NEVER),
-    10: ("tensors", Kind.NEVER),
-    11: ("graphs", Kind.NEVER),
-    13: ("doc_string", Kind.TEXT),
-    14: ("tp", Kind.NEVER),
-    15: ("type_protos", Kind.NEVER),
-    20: ("type", Kind.NUMBER),
-    21: ("ref_attr_name", Kind.NEVER),
-    22: ("sparse_tensor", Kind.NEVER),
-    23: ("sparse_tensors", Kind.NEVER),
-}
-TENSOR: Schema = {
-    1: ("dims", Kind.NUMBERS),
-    2: ("data_type", Kind.NUMBER),
-    3: ("segment", Kind.NEVER),
-    4: ("float_data", Kind.FLOATS),
-    5: ("int32_data", Kind.NUMBERS),
-    6: ("string_data", Kind.NEVER),
-    7: ("int64_data", Kind.NUMBERS),
-    8: ("name", Kind.NAME),
-    9: ("raw_data", Kind.BYTES),
-    10: ("double_data", Kind.DOUBLES),
-    11: ("uint64_data", Kind.NEVER),
-    12: ("doc_string", Kind.TEXT),
-    13: ("external_data", Kind.NEVER),
-    14: ("data_location", Kind.NUMBER),
-    16: ("metadata_props", Kind.NEVER),
-}
-VALUE_INFO: Schema = {
-    1: ("name", Kind.NAME),
-    2: ("type", Kind.BYTES),
-    3: ("doc_string", Kind.TEXT),
-    4: ("metadata_props", Kind.NEVER),
-}
-TYPE: Schema = {
-    1: ("tensor_type", Kind.BYTES),
-    4: ("sequence_type", Kind.NEVER),
-    5: ("map_type", Kind.NEVER),
-    6: ("denotation", Kind.TEXT),
-    7: ("opaque_type", Kind.NEVER),
-    8: ("sparse_tensor_type", Kind.NEVER),
-    9: ("optional_type", Kind.NEVER),
-}
-TENSOR_TYPE: Schema = {1: ("elem_type", Kind.NUMBER), 2: ("shape", Kind.BYTES)}
-SHAPE: Schema = {1: ("dim", Kind.MESSAGES)}
-DIMENSION: Schema = {1: ("dim_value", Kind.NUMBER), 2: ("dim_param", Kind.NAME), 3: ("denotation", Kind.TEXT)}
+
+def _fields(kinds: Mapping[Kind, Mapping[int, str]]) -> Schema:
+    return {number: (name, kind) for kind, names in kinds.items() for number, name in names.items()}
+
+
+MODEL = _fields(
+    {
+        Kind.NUMBER: {1: "ir_version", 5: "model_version"},
+        Kind.TEXT: {2: "producer_name", 3: "producer_version", 4: "domain", 6: "doc_string"},
+        Kind.BYTES: {7: "graph"},
+        Kind.MESSAGES: {8: "opset_import", 14: "metadata_props"},
+        Kind.NEVER: {20: "training_info", 25: "functions", 26: "configuration"},
+    }
+)
+OPSET = _fields({Kind.NAME: {1: "domain"}, Kind.NUMBER: {2: "version"}})
+ENTRY = _fields({Kind.NAME: {1: "key"}, Kind.TEXT: {2: "value"}})
+GRAPH = _fields(
+    {
+        Kind.MESSAGES: {1: "node", 5: "initializer", 11: "input", 12: "output", 13: "value_info"},
+        Kind.NAME: {2: "name"},
+        Kind.TEXT: {10: "doc_string"},
+        Kind.NEVER: {14: "quantization_annotation", 15: "sparse_initializer", 16: "metadata_props"},
+    }
+)
+NODE = _fields(
+    {
+        Kind.NAMES: {1: "input", 2: "output"},
+        Kind.NAME: {3: "name", 4: "op_type", 7: "domain"},
+        Kind.MESSAGES: {5: "attribute"},
+        Kind.TEXT: {6: "doc_string"},
+        Kind.NEVER: {8: "overload", 9: "metadata_props", 10: "device_configurations"},
+    }
+)
+ATTRIBUTE = _fields(
+    {
+        Kind.NAME: {1: "name", 4: "s"},
+        Kind.FLOAT: {2: "f"},
+        Kind.NUMBER: {3: "i", 20: "type"},
+        Kind.BYTES: {5: "t"},
+        Kind.FLOATS: {7: "floats"},
+        Kind.NUMBERS: {8: "ints"},
+        Kind.TEXT: {13: "doc_string"},
+        Kind.NEVER: {
+            6: "g",
+            9: "strings",
+            10: "tensors",
+            11: "graphs",
+            14: "tp",
+            15: "type_protos",
+            21: "ref_attr_name",
+            22: "sparse_tensor",
+            23: "sparse_tensors",
+        },
+    }
+)
+TENSOR = _fields(
+    {
+        Kind.NUMBERS: {1: "dims", 5: "int32_data", 7: "int64_data"},
+        Kind.NUMBER: {2: "data_type", 14: "data_location"},
+        Kind.FLOATS: {4: "float_data"},
+        Kind.DOUBLES: {10: "double_data"},
+        Kind.NAME: {8: "name"},
+        Kind.BYTES: {9: "raw_data"},
+        Kind.TEXT: {12: "doc_string"},
+        Kind.NEVER: {3: "segment", 6: "string_data", 11: "uint64_data", 13: "external_data", 16: "metadata_props"},
+    }
+)
+VALUE_INFO = _fields(
+    {Kind.NAME: {1: "name"}, Kind.BYTES: {2: "type"}, Kind.TEXT: {3: "doc_string"}, Kind.NEVER: {4: "metadata_props"}}
+)
+TYPE = _fields(
+    {
+        Kind.BYTES: {1: "tensor_type"},
+        Kind.TEXT: {6: "denotation"},
+        Kind.NEVER: {4: "sequence_type", 5: "map_type", 7: "opaque_type", 8: "sparse_tensor_type", 9: "optional_type"},
+    }
+)
+TENSOR_TYPE = _fields({Kind.NUMBER: {1: "elem_type"}, Kind.BYTES: {2: "shape"}})
+SHAPE = _fields({Kind.MESSAGES: {1: "dim"}})
+DIMENSION = _fields({Kind.NUMBER: {1: "dim_value"}, Kind.NAME: {2: "dim_param"}, Kind.TEXT: {3: "denotation"}})
 
 TYPES = {
     1: ("float32", "float_data"),

@@ -10,10 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from ...framework import Catalogue, CommandOffer, Dataset, ImageSet, InputError, hookimpl, write_png
+from ...framework import Catalogue, CommandOffer, Dataset, ImageSet, InputError, Reporter, hookimpl, write_png
 from ...framework.recipe.read import dataset_from
 from ...framework.support.atomic import write_bytes, write_json
 
@@ -90,20 +87,19 @@ def run(args: Namespace, catalogue: Catalogue) -> int:
         raise InputError(f"--size {args.size}", expected="at least 8 pixels")
     dataset = dataset_from(catalogue, args.data, args.settings)
     size = args.size or dataset.preferred_size
-    console = Console(stderr=True)
+    report = Reporter()
     for line in dataset.set_aside:
-        console.print(f"set aside: {line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        report.say(f"set aside: {line}")
     prepare(args.out, dataset, args.force)
     a, b = dataset.domains
     sets = dict(zip(FOLDERS, (a.train, b.train, a.test, b.test)))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("writing", total=sum(map(len, sets.values())))
+    total = sum(map(len, sets.values()))
+    with report.stage("writing", total) as bar:
         for folder, images in sets.items():
             names = file_names(images)
             for i, name in enumerate(names):
                 write_png(args.out / folder / name, images.load(i, size))
-                progress.advance(task)
+                bar.advance()
             if images.truth:
                 write_bytes(args.out / folder / "truth.csv", truth_table(images, names).encode())
     write_json(
@@ -117,7 +113,7 @@ def run(args: Namespace, catalogue: Catalogue) -> int:
             "set_aside": list(dataset.set_aside),
         },
     )
-    console.print(f"{sum(map(len, sets.values()))} images in {args.out}", markup=False, highlight=False, soft_wrap=True)
+    report.say(f"{total} images in {args.out}")
     return 0
 
 

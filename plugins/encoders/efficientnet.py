@@ -127,9 +127,8 @@ class EfficientNetLite0(Encoder):
 
     def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
         """Images (B, 3, H, W) in [-1, 1] -> {i: (B, C_i, H / 2^(i - 1), W / 2^(i - 1))}."""
-        wanted, features = set(levels), {}
-        for level in wanted:
-            self.pyramid[level]  # an unknown level is refused, with the known ones
+        wanted = {self.pyramid[level].number for level in levels}  # an unknown level is refused, with the known ones
+        features: dict[int, Tensor] = {}
         deepest = max(wanted, default=0)
         x = self.start(images)
         for number, stage in enumerate(self.stages, start=1):

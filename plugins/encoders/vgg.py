@@ -7,7 +7,7 @@ Both are stacks of 3x3 convolutions in five blocks with max pooling between them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,9 +89,8 @@ class Vgg(Encoder):
 
     def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
         """Images (B, 3, H, W) in [-1, 1] -> {i: (B, C_i, H / 2^(i-1), W / 2^(i-1))}."""
-        wanted, features = set(levels), {}
-        for level in wanted:
-            self.pyramid[level]  # an unknown level is refused, with the known ones
+        wanted = {self.pyramid[level].number for level in levels}  # an unknown level is refused, with the known ones
+        features: dict[int, Tensor] = {}
         deepest = max(wanted, default=0)
         x = images * self.scale + self.shift
         for level, block in enumerate(self.blocks[:deepest], start=1):
@@ -107,43 +106,38 @@ class Vgg(Encoder):
         return features
 
 
+def _blocks(
+    counts: Sequence[int], read: Callable[[int, int, int, int], tuple[Tensor, Tensor]]
+) -> list[list[nn.Conv2d]]:
+    """Convolutions block by block; `read(block, k, ins, outs)` gives weights (O, I, 3, 3) and biases of the k-th."""
+    shapes = enumerate(zip(pairwise((3, *CHANNELS)), counts))
+    return [
+        [convolution(*read(block, k, outs if k else ins, outs)) for k in range(count)]
+        for block, ((ins, outs), count) in shapes
+    ]
+
+
 def from_torchvision(state: Mapping[str, Tensor]) -> list[list[nn.Conv2d]]:
     """VGG-19's blocks from torchvision's state dict, whose `features` also number the ReLUs and the poolings."""
-    blocks, index = [], 0
-    for (ins, outs), count in zip(pairwise((3, *CHANNELS)), VGG19_CONVOLUTIONS):
-        block = []
-        for k in range(count):
-            shape = (outs, ins if k == 0 else outs, 3, 3)
-            name = f"features.{index}"
-            block.append(
-                convolution(
-                    taken(state, f"{name}.weight", shape, "encoder vgg19"),
-                    taken(state, f"{name}.bias", (outs,), "encoder vgg19"),
-                )
-            )
-            index += 2
-        index += 1
-        blocks.append(block)
-    return blocks
+
+    def read(block: int, k: int, ins: int, outs: int) -> tuple[Tensor, Tensor]:
+        name = f"features.{sum(2 * n + 1 for n in VGG19_CONVOLUTIONS[:block]) + 2 * k}"
+        weight = taken(state, f"{name}.weight", (outs, ins, 3, 3), "encoder vgg19")
+        return weight, taken(state, f"{name}.bias", (outs,), "encoder vgg19")
+
+    return _blocks(VGG19_CONVOLUTIONS, read)
 
 
 def from_hed(state: Mapping[str, Tensor]) -> list[list[nn.Conv2d]]:
     """VGG-16's blocks from the Keras file: HWIO kernels, the first for blue, green, red."""
-    blocks = []
-    for number, ((ins, outs), count) in enumerate(zip(pairwise((3, *CHANNELS)), HED_CONVOLUTIONS), start=1):
-        block = []
-        for k in range(count):
-            name = f"block{number}/layers/conv2d{f'_{k}' if k else ''}/vars"
-            kernel = taken(state, f"{name}/0", (3, 3, ins if k == 0 else outs, outs), "encoder vgg16-hed")
-            kernel = kernel.permute(3, 2, 0, 1)
-            block.append(
-                convolution(
-                    kernel.flip(1) if number == 1 and k == 0 else kernel,
-                    taken(state, f"{name}/1", (outs,), "encoder vgg16-hed"),
-                )
-            )
-        blocks.append(block)
-    return blocks
+
+    def read(block: int, k: int, ins: int, outs: int) -> tuple[Tensor, Tensor]:
+        name = f"block{block + 1}/layers/conv2d{f'_{k}' if k else ''}/vars"
+        weight = taken(state, f"{name}/0", (3, 3, ins, outs), "encoder vgg16-hed").permute(3, 2, 0, 1)
+        bias = taken(state, f"{name}/1", (outs,), "encoder vgg16-hed")
+        return weight if block or k else weight.flip(1), bias
+
+    return _blocks(HED_CONVOLUTIONS, read)
 
 
 def convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
