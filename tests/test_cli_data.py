@@ -101,9 +101,9 @@ def full_in_rust(*_):
     ("where", "raising"),
     [
         ("os.posix_fallocate", full),  # the store
-        ("os.fsync", full),  # any small file
-        ("crosscade.framework.training.checkpoint.save_file", full_in_rust),
-        ("crosscade.framework.data.images.tempfile.mkstemp", full),  # samples
+        ("os.fsync", full),  # any file but a picture
+        ("crosscade.framework.support.tensor_files.save_file", full_in_rust),
+        ("pathlib.Path.write_bytes", full),  # pictures too
     ],
 )
 def test_a_full_disk_is_named_wherever_it_strikes(train, monkeypatch, where, raising):
