@@ -47,6 +47,13 @@ class Encoder(nn.Module, ABC):
         with torch.autocast(images.device.type, enabled=False):
             return self(images.float(), levels)
 
+    def pooled(self, images: Tensor, size: int | None = None) -> Tensor:
+        """One vector an image (B, D), which metrics compare; images are resized to `size` pixels first.
+
+        Raises InputError where the network has none, as here.
+        """
+        raise InputError(f"encoder {type(self).__name__}", found="no method `pooled`", expected="one, for this metric")
+
     def train(self, mode: bool = True) -> Encoder:
         """Stays in eval mode whatever is asked: batch statistics of a frozen encoder must never move."""
         del mode

@@ -110,6 +110,10 @@ class MetricOffer(Offer):
     """
 
     kind = "metric"
+    order: int = 100
+    """Where its scores stand in tables, ascending: those that tell most come first (built-in metrics: below 100)."""
+    verifies_exports: bool = False
+    """Whether an export in less precision is refused that makes its scores worse: it was a translation, is it still?"""
 
 
 @frozen(kw_only=True)

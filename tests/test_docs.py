@@ -9,7 +9,7 @@ import re
 import pytest
 
 import crosscade.framework
-from crosscade.evaluation.reports.table import LABELS
+from crosscade.evaluation.judges.structure import READ
 from crosscade.framework import Catalogue, InversionView, RefineView, TranslationView
 from crosscade.framework.hookspecs import HOOKS, KINDS
 from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, fenced, inline, name_of, prose
@@ -89,7 +89,7 @@ def test_parts_that_the_readme_names_exist():
 
 def test_every_score_of_ours_is_explained():
     page = (DOCS / "reading-scores.md").read_text(encoding="utf-8")
-    names = {offer.name for offer in Catalogue.discover().offers("metric")} - {"structure"} | set(LABELS)
+    names = {offer.name for offer in Catalogue.discover().offers("metric")} - {"structure"} | {*READ, "box-iou"}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 

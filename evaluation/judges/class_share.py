@@ -69,7 +69,7 @@ class ClassShare(Metric):
         judge, facts = samples.shared.once(("class", self.extractor.name), lambda: self._train(samples))
         taken = judge.decide(self.extractor.of(samples, "translated")) > 0
         how = f"logistic regression on {self.extractor.protocol}, trained on the real training images"
-        return {"target-class": judged(taken, facts, how, samples)}
+        return {"target-class": judged(taken, facts, how, samples, "taken for the target by a classifier")}
 
     def _train(self, samples: Samples) -> tuple[Logistic, dict[str, float]]:
         judge = Logistic.fit(self.extractor.of(samples, "source_train"), self.extractor.of(samples, "target_train"))
@@ -86,7 +86,7 @@ def accuracy_of(facts: Mapping[str, float]) -> float:
     return min((v for k, v in facts.items() if k.startswith("held-out")), default=0.0)
 
 
-def judged(taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples: Samples) -> Score:
+def judged(taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples: Samples, label: str = "") -> Score:
     """The share taken for the target, with the judge's own accuracy beside it; flagged when the judge is poor.
 
     A black image is no target whatever the judge says: no judge has learnt from one, so its answer is arbitrary.
@@ -97,7 +97,7 @@ def judged(taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples:
     protocol = f"share taken for the target (black outputs never are) by a {how}"
     if warning:
         protocol += f" (a poor judge: {accuracy:.1%} held-out)"
-    return Score(value, protocol, len(samples.translated), "share", True, facts, warning)
+    return Score(value, protocol, len(samples.translated), "share", True, facts, warning, label=label)
 
 
 @hookimpl
@@ -107,5 +107,7 @@ def metrics() -> Iterator[MetricOffer]:
         name="target-class",
         options=NoOptions,
         build=lambda options: ClassShare(),
+        order=10,
+        verifies_exports=True,
         summary="How many translations does a classifier take for the target?",
     )

@@ -21,7 +21,6 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Images, to_tensor
 from ...framework.support import atomic
 from ...framework.support.fetch import cache_dir
 
@@ -108,12 +107,6 @@ class View:
         index = 0 if axis == "x" else 1
         moved = (2 * fraction - 1 - self.shift[:, index]) / self.scale
         return ((moved * self.mirror if axis == "x" else moved) + 1) / 2
-
-
-def as_tensor(images: Images, size: int) -> Tensor:
-    """uint8 (B, H, W, C) -> (B, C, size, size) in [-1, 1]; area-resized when larger."""
-    x = to_tensor(images)
-    return F.interpolate(x, (size, size), mode="area") if x.shape[-1] != size else x
 
 
 def softened(x: Tensor, random: torch.Generator, share: float, width: int = 5) -> Tensor:

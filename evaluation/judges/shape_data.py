@@ -1,83 +1,58 @@
-"""What the shape judge sees: grey levels without a usable texture, silhouettes, and texture-swapped animals."""
+"""What the shape judge sees: grey levels without a usable texture, soft silhouettes, texture-swapped animals."""
 
 # B batch, N images, H W space
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
-from attrs import fields_dict, frozen
-from numpy.typing import NDArray
+from attrs import frozen
 from torch import Tensor
-from torch.nn import functional as F
 
-from ...framework import CrosscadeError, Dataset, Images, Samples, cropped
-from ..metrics.extractors import catalogue_of
-from .network import as_tensor, softened
+from ...framework import Domain, Images, Pair, Samples, cropped
+from ..metrics.extractors import area_resized
+from .network import softened
 
-SAFARI = "safari"
 HELD_OUT = 60
+"""Texture-swapped images of each shape that the judge is examined on."""
 
 
 @frozen(eq=False)
 class Swapped:
-    """Animals of each shape that wear the other's texture, from the dataset `safari`: (source-, target-shaped)."""
+    """Texture-swapped images of both shapes, the source's first."""
 
-    samples: Samples
-    count: int
+    domains: Pair[Domain]
+    load: int
+    size: int
 
-    def _sets(self, part: str, limit: int) -> tuple[Images, Images]:
-        dataset = self.samples.common.once(("swapped", self.count), self._dataset)
-        load = self.samples.load or self.samples.size
-        first, second = (cropped(getattr(domain, part), load, self.samples.size, limit) for domain in dataset.domains)
-        return first, second
+    @classmethod
+    def of(cls, samples: Samples, count: int) -> Swapped | None:
+        """From the dataset of `samples`, `count` a shape to learn from; None where it can make none."""
+        dataset = samples.dataset
+        if dataset is None:
+            return None
+        swapped = samples.common.once(("swapped", count), lambda: dataset.texture_swapped(count, HELD_OUT))
+        if swapped is None:
+            return None
+        forward = samples.source_name == dataset.domains.a.name
+        domains = swapped.domains if forward else swapped.domains.swap()
+        return cls(domains, samples.load or samples.size, samples.size)
 
-    def _dataset(self) -> Dataset:
-        source, target = self.samples.source_name, self.samples.target_name
-        offer = catalogue_of(self.samples).get("dataset", SAFARI)
-        given = {
-            "a": f"{source}+{target}-texture",
-            "b": f"{target}+{source}-texture",
-            "train": self.count,
-            "test": HELD_OUT,
-            "seed": 7,
-        }
-        return offer.build(offer.options(**{k: v for k, v in given.items() if k in fields_dict(offer.options)}))
+    def train(self, limit: int | None = None) -> Pair[Images]:
+        """Images to learn from, the first `limit`."""
+        return self.domains.map(lambda domain: cropped(domain.train, self.load, self.size, limit))
 
-    def train(self) -> tuple[Images, Images]:
-        """Images to learn from."""
-        return self._sets("train", self.count)
-
-    def test(self) -> tuple[Images, Images]:
+    def test(self) -> Pair[Images]:
         """Held-out images."""
-        return self._sets("test", HELD_OUT)
+        return self.domains.map(lambda domain: cropped(domain.test, self.load, self.size))
 
-    def probe(self) -> tuple[Images, Images]:
+    def probe(self) -> Pair[Images]:
         """Two training images a shape: enough to tell, in a cache key, that the renderer draws otherwise now."""
-        return self._sets("train", 2)
-
-
-def has_swapped_textures(samples: Samples) -> bool:
-    """Whether these images come from `safari`, which can draw any animal with another's texture."""
-    if samples.dataset.rsplit(":", 1)[-1] != SAFARI:
-        return False
-    try:
-        catalogue_of(samples).get("dataset", SAFARI)
-    except CrosscadeError:
-        return False
-    return True
-
-
-def colour(images: Images, size: int) -> Tensor:
-    """uint8 (N, H, W, 3) -> (N, 3, size, size) in [-1, 1]."""
-    return as_tensor(images, size)
+        return self.train(2)
 
 
 def grey(images: Images, size: int) -> Tensor:
     """uint8 (N, H, W, 3) -> (N, 1, size, size) in [-1, 1]: the plain mean of the channels."""
-    return as_tensor(images, size).mean(1, keepdim=True)
+    return area_resized(images, size).mean(1, keepdim=True)
 
 
 def blind_to_texture(x: Tensor, random: torch.Generator) -> Tensor:
@@ -93,32 +68,6 @@ def blind_to_texture(x: Tensor, random: torch.Generator) -> Tensor:
     y = (y - middle) * uniform(0.5, 1.5) + middle + uniform(-0.4, 0.4)
     sign = torch.where(uniform(0, 1) < 0.3, -1.0, 1.0)
     return (y * sign).clamp(-1, 1)
-
-
-def silhouettes(images: Images, size: int) -> Tensor:
-    """uint8 (N, H, W, 3) -> (N, 1, size, size) of -1 (background) and 1: what stands out from the border's grey.
-
-    Half of Otsu's threshold takes in a figure's dark parts; the closing takes in stripes and spots.
-    """
-    y = as_tensor(images, size).mean(1)
-    border = torch.cat([y[:, 0], y[:, -1], y[:, :, 0], y[:, :, -1]], 1).median(1).values
-    away = (y - border[:, None, None]).abs()
-    threshold = torch.tensor([otsu(image.numpy()) for image in away])[:, None, None] / 2
-    mask = (away > threshold).float()[:, None]
-    width = max(3, size // 16 * 2 - 1)  # odd; 7 of 64 pixels
-    closed = -F.max_pool2d(-F.max_pool2d(mask, width, 1, width // 2), width, 1, width // 2)
-    return 2 * closed - 1
-
-
-def otsu(values: NDArray[np.floating[Any]], bins: int = 64) -> float:
-    """The threshold that best splits values into two classes: the greatest variance between them (Otsu 1979)."""
-    counts, edges = np.histogram(values, bins)
-    weights = counts / max(counts.sum(), 1)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below, mean = weights.cumsum(), (weights * middles).cumsum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (mean[-1] * below - mean) ** 2 / (below * (1 - below))
-    return float(edges[int(np.nanargmax(np.where(np.isfinite(between), between, 0))) + 1])
 
 
 def roughened(x: Tensor, random: torch.Generator) -> Tensor:

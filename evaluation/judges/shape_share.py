@@ -12,6 +12,8 @@ from attrs import frozen, validators
 from torch import Tensor
 
 from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl, option
+from ..metrics.extractors import area_resized
+from ..metrics.silhouettes import silhouettes
 from . import shape_data
 from .class_share import accuracy_of, judged
 from .network import (
@@ -59,17 +61,16 @@ class ShapeShare(Metric):
 
     def measure(self, samples: Samples) -> dict[str, Score]:
         """`target-shape`."""
-        swapped = shape_data.has_swapped_textures(samples)
-        prepare = shape_data.grey if swapped else shape_data.silhouettes
+        swapped = shape_data.Swapped.of(samples, self.options.rendered) is not None
+        prepare = shape_data.grey if swapped else silhouettes
         size = min(samples.size, JUDGE_SIZE)
-        judge, facts, sign, views = samples.shared.once(
-            ("shape", self.options), lambda: self._judge(samples, swapped, size)
-        )
+        judge, facts, sign, views = samples.shared.once(("shape", self.options), lambda: self._judge(samples, size))
         outputs = sign * predict(judge, prepare(samples.translated, size))[:, 0]
         how = f"network on {SWAPPED if swapped else SILHOUETTES}; {views} views at {size} px"
-        return {"target-shape": judged((outputs > 0).numpy(), facts, how, samples)}
+        label = "the same, by a judge blind to texture"
+        return {"target-shape": judged((outputs > 0).numpy(), facts, how, samples, label)}
 
-    def _judge(self, samples: Samples, swapped: bool, size: int) -> tuple[JudgeNet, dict[str, float], int, int]:
+    def _judge(self, samples: Samples, size: int) -> tuple[JudgeNet, dict[str, float], int, int]:
         """The judge, its facts, 1 or -1, and the views that it learnt from.
 
         One network serves both directions, which see it with opposite signs.
@@ -77,7 +78,7 @@ class ShapeShare(Metric):
         sign = 1 if samples.source_name <= samples.target_name else -1
         forward = samples if sign == 1 else samples.reversed(samples.target_test)
         o = self.options
-        extra = shape_data.Swapped(forward, o.rendered) if swapped else None
+        extra = shape_data.Swapped.of(forward, o.rendered)
         sets = (forward.source_train, forward.target_train, *(extra.probe() if extra else ()))
         for training in Training(images_seen=o.images_seen, width=o.width, seed=o.seed).attempts():
             net, facts = cached(
@@ -96,7 +97,7 @@ class ShapeShare(Metric):
     def _train(
         self, net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, training: Training, size: int
     ) -> dict[str, float]:
-        prepare = shape_data.colour if extra else shape_data.silhouettes
+        prepare = area_resized if extra else silhouettes
         dress = shape_data.blind_to_texture if extra else shape_data.roughened
         count = self.options.rendered if extra else None
         sets = [samples.source_train[:count], samples.target_train[:count], *(extra.train() if extra else ())]
@@ -110,7 +111,7 @@ class ShapeShare(Metric):
 
     @staticmethod
     def _held_out(net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, size: int) -> dict[str, float]:
-        look = shape_data.grey if extra else shape_data.silhouettes
+        look = shape_data.grey if extra else silhouettes
 
         def share(images: Images) -> float:
             return float((predict(net, look(images, size))[:, 0] > 0).float().mean())
@@ -135,5 +136,7 @@ def metrics() -> Iterator[MetricOffer]:
         name="target-shape",
         options=ShapeOptions,
         build=ShapeShare,
+        order=20,
+        verifies_exports=True,
         summary="How many translations does a judge blind to texture take for the target?",
     )

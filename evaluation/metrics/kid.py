@@ -15,8 +15,10 @@ from attrs import frozen
 
 from ...framework import MetricOffer, hookimpl, option
 from .extractors import Features
-from .frechet import VARIANTS, Frechet, FrechetOptions
+from .frechet import EFFICIENTNET, VGG, Frechet, FrechetOptions
 from .jackknife import Rows
+
+KERNEL = "… by a kernel"
 
 
 @frozen
@@ -52,12 +54,16 @@ class KernelDistance(Frechet):
 @hookimpl
 def metrics() -> Iterator[MetricOffer]:
     """One offer a network that the Fréchet distance has, over all its dimensions."""
-    for name in ("efficientnet-lite0", "vgg16-hed"):
+    for order, extractor, name, label in (
+        (61, EFFICIENTNET, "efficientnet-lite0", KERNEL),
+        (62, VGG, "vgg16-hed", f"{KERNEL}, another network"),
+    ):
         yield MetricOffer(
             name=f"kd-{name}",
             options=KernelOptions,
             summary=f"Kernel distance over {name}: like KID, unbiased for few images",
-            build=lambda options, n=name: KernelDistance(
-                f"kd-{n}", VARIANTS[f"fd-{n}"][0], FrechetOptions(components=0, fetch=options.fetch)
+            build=lambda options, name=f"kd-{name}", extractor=extractor, label=label: KernelDistance(
+                name, extractor, FrechetOptions(components=0, fetch=options.fetch), label
             ),
+            order=order,
         )

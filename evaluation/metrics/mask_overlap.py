@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from ...framework import Images, InputError, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
 from ...framework.data.pixels import black
-from ..judges.shape_data import silhouettes
 from .extractors import FEATURED_TRAIN, Features
 from .jackknife import SPREAD, Rows, half_width
+from .silhouettes import silhouettes
 
 MASK_SIZE = 64
 PLAIN, ALIKE = 0.5, 8
@@ -126,6 +126,7 @@ class MaskOverlap(Metric):
             None,
             {"unrelated real target": floor, "best real target": ceiling, SPREAD: half_width(own, len(every))},
             "no more like their own sources than like others: place and size are lost" if lost else "",
+            label="covers what the source covers (read the protocol)" if name == "mask-iou" else "… by bounding boxes",
         )
 
     @staticmethod
@@ -143,5 +144,6 @@ def metrics() -> Iterator[MetricOffer]:
         name="mask-iou",
         options=NoOptions,
         build=lambda options: MaskOverlap(),
+        order=40,
         summary="Does a silhouette stand where its source's does, as large? (needs a plain background)",
     )

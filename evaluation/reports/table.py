@@ -16,29 +16,6 @@ OWN = ("ratio to ceiling", SPREAD)
 """What lies beside a score and is that row's alone."""
 MISSING = "–"
 FLAG = "!"
-LABELS = {
-    "target-class": "taken for the target by a classifier",
-    "target-shape": "the same, by a judge blind to texture",
-    "facing": "faces the way the source does",
-    "count": "as many animals as the source",
-    "torso_x": "stands where the source does, across",
-    "torso_y": "… and in height",
-    "size": "as large as the source",
-    "mask-iou": "covers what the source covers (read the protocol)",
-    "box-iou": "… by bounding boxes",
-    "fid": "distance to real target images",
-    "fd-efficientnet-lite0": "distance to real target images",
-    "fd-vgg16-hed": "… by another network",
-    "fd-pixels": "… by grey pixels",
-    "kid": "… by a kernel",
-    "kd-efficientnet-lite0": "… by a kernel",
-    "kd-vgg16-hed": "… by a kernel, another network",
-    "diversity": "1: varied like real images",
-    "nearest-training": "below 1: training images memorised",
-    "sharpness": "1: as sharp as real images",
-    "black-outputs": "black or of one colour",
-}
-"""The built-in scores in plain words, most telling first; others follow."""
 
 
 @frozen
@@ -52,14 +29,12 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every score's name, in reading order."""
-        names = list(dict.fromkeys(name for scores in self.rows.values() for name in scores))
-        order = list(LABELS)
-        return tuple(sorted(names, key=lambda n: order.index(n) if n in order else len(order)))
+        """Every score's name, in the order in which rows have them, which is that of reading."""
+        return tuple(dict.fromkeys(name for scores in self.rows.values() for name in scores))
 
     def label(self, column: str) -> str:
-        """A column's name (of `fd-pixels a2b` the score's) in plain words; empty for a stranger's score."""
-        return LABELS.get(column.split(" ")[0], "")
+        """What a column says in plain words; empty for a score that does not tell."""
+        return next((s[column].label for s in self.rows.values() if column in s and s[column].label), "")
 
     @property
     def shown(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 from attrs import frozen
 
-from ...framework import Bundle, Catalogue, Dataset, Images, RunError, Score, evaluate
+from ...framework import Bundle, Catalogue, Dataset, Images, MetricOffer, RunError, Score, evaluate
 from ...framework.data.styles import styles_for
 from ...framework.metrics.evaluate import DirectionImages, evaluation_images
 from ..safety.manifest import OUTPUT
@@ -22,8 +22,6 @@ from .graph import scopes
 from .quantise import PLANS, to_float16, to_int8
 
 CALIBRATION_IMAGES = 128
-JUDGES = ("target-class", "target-shape", "fd-efficientnet-lite0")
-"""The metrics that say whether a translation is still one."""
 
 
 @frozen(eq=False)
@@ -32,19 +30,23 @@ class Judges:
 
     images: DirectionImages
     """Its test pictures are translated, and the quantiser is calibrated on its training pictures."""
+    metrics: tuple[str, ...]
+    """Those that say whether a translation is still one."""
     catalogue: Catalogue
 
     @classmethod
     def of(cls, bundle: Bundle, dataset: Dataset) -> dict[str, Judges]:
         """By direction."""
+        entries = bundle.catalogue.of_kind("metric")
+        metrics = tuple(e.qualified for e in entries if isinstance(e.offer, MetricOffer) and e.offer.verifies_exports)
         images = evaluation_images(dataset, bundle.recipe.image)
-        return {direction: cls(each, bundle.catalogue) for direction, each in images.items()}
+        return {direction: cls(each, metrics, bundle.catalogue) for direction, each in images.items()}
 
     def scores(self, translated: Images) -> dict[str, Score]:
         """By name; none where the dataset has too few pictures to judge with."""
         if self.images.samples is None:
             return {}
-        return evaluate(self.images.samples.with_translated(translated), JUDGES, catalogue=self.catalogue)
+        return evaluate(self.images.samples.with_translated(translated), self.metrics, catalogue=self.catalogue)
 
 
 def reduced(

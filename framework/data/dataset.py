@@ -64,3 +64,10 @@ class Dataset(ABC):
     """One line for each file that cannot be used, with the reason; told to the user before work starts."""
     sources: tuple[Path, ...] = ()
     """Folders of the user's own that it reads: no result may be written over them."""
+
+    def texture_swapped(self, train: int, test: int) -> Dataset | None:
+        """Other images of the domains' shapes, each in the other's texture: so many a domain, shapes in this order.
+
+        A judge of shape learns from them not to look at texture. None where the dataset cannot make any.
+        """
+        return None

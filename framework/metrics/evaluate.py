@@ -29,7 +29,7 @@ def evaluate(
     progress: Progress | None = None,
     catalogue: Catalogue | None = None,
 ) -> dict[str, Score]:
-    """All scores of `samples`, by name, in the metrics' order.
+    """All scores of `samples`, by name, in the metrics' order of reading.
 
     Args:
         samples: one direction's images.
@@ -118,7 +118,7 @@ def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: in
         source_train_truth=truth(source.train, len(train.a)),
         target_train_truth=truth(target.train, len(train.b)),
         target_test_truth=truth(target.test, len(test.b)),
-        dataset=dataset.name,
+        dataset=dataset,
         load=load,
     )
 
@@ -126,15 +126,10 @@ def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: in
 def _metrics(
     samples: Samples, names: Sequence[str] | None, catalogue: Catalogue
 ) -> list[tuple[MetricOffer, Metric | Score]]:
-    offers: list[MetricOffer] = (
-        catalogue.offers("metric")
-        if names is None
-        else [  # type: ignore[assignment]
-            catalogue.get("metric", name) for name in names
-        ]
-    )
+    asked = [entry.qualified for entry in catalogue.of_kind("metric")] if names is None else names
+    offers: list[MetricOffer] = [catalogue.get("metric", name) for name in asked]
     chosen: list[tuple[MetricOffer, Metric | Score]] = []
-    for offer in offers:
+    for offer in sorted(offers, key=lambda offer: offer.order):
         try:
             # what is asked for by name may fetch what it needs; a mere "everything" must not
             may_fetch = names is not None and "fetch" in fields_dict(offer.options)

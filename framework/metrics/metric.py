@@ -14,7 +14,7 @@ import numpy as np
 from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
-from ..data.dataset import ImageSet
+from ..data.dataset import Dataset, ImageSet
 from ..data.images import centre_crop
 from ..errors import InputError
 
@@ -38,8 +38,8 @@ class Samples:
     """One direction: source test images, their translations, and the real sets to hold them against.
 
     All images are uint8 (count, H, W, 3) of one square size. Truth is in fractions of these (cropped) images; see
-    `truth_in_crop`. `dataset` and `load` tell a judge where more images of this kind come from: the dataset's
-    name and the short side at which its images were loaded before the centre crop (0: the size itself).
+    `truth_in_crop`. `dataset` and `load` tell a judge where more images of this kind come from, and the short side at
+    which images were loaded before the centre crop (0: the size itself).
     """
 
     source: Images  # (N, H, W, 3)
@@ -53,7 +53,7 @@ class Samples:
     source_train_truth: Truth | None = None
     target_train_truth: Truth | None = None
     target_test_truth: Truth | None = None
-    dataset: str = ""
+    dataset: Dataset | None = field(default=None, repr=False)
     load: int = 0
     common: Memo = field(factory=Memo, repr=False)
     """What does not depend on the direction: encoders, features of one real set; `reversed` keeps it."""
@@ -139,6 +139,8 @@ class Score:
     """One line for people when the value should worry them or the judge cannot be trusted."""
     absent: str = ""
     """Why there is no value (which is then nan)."""
+    label: str = ""
+    """What it says, in a few plain words that stand below its name."""
 
     @classmethod
     def missing(cls, reason: str) -> Score:

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from crosscade.evaluation.metrics import builtin as metrics
 from crosscade.framework import Catalogue, Samples, cropped
 from crosscade.framework.metrics.metric import Memo, truth_in_crop
 from crosscade.plugins.datasets.safari import dataset as safari
-from crosscade.plugins.encoders import efficientnet
 
 LOAD, SIZE, TRAIN, TEST = 54, 48, 60, 24
 
@@ -39,9 +37,9 @@ def scenes() -> Samples:
         source_train_truth=real["atrain"][1],
         target_train_truth=real["btrain"][1],
         target_test_truth=real["btest"][1],
-        dataset="safari",
+        dataset=dataset,
         load=LOAD,
-        common=Memo(catalogue=Catalogue.of(metrics, efficientnet, safari)),
+        common=Memo(catalogue=Catalogue.discover()),
     )
 
 

@@ -141,6 +141,11 @@ class Safari(Dataset):
 
         self.domains = Pair(options.a, options.b).map(domain)
 
+    def texture_swapped(self, train: int, test: int) -> Safari:
+        """Zebras in giraffes' patches and giraffes in zebras' stripes."""
+        a, b = (domain.name for domain in self.domains)
+        return Safari(SafariOptions(f"{a}+{b}-texture", f"{b}+{a}-texture", train, test, seed=7))
+
 
 @hookimpl
 def datasets() -> Iterable[DatasetOffer]:

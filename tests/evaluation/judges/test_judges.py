@@ -7,8 +7,9 @@ from safetensors.numpy import load_file
 from crosscade.evaluation.judges import network as judge_training
 from crosscade.evaluation.judges import structure
 from crosscade.evaluation.judges.class_share import judged
-from crosscade.evaluation.judges.network import JudgeNet, Training, View, as_tensor, cached, fingerprint, fit, predict
+from crosscade.evaluation.judges.network import JudgeNet, Training, View, cached, fingerprint, fit, predict
 from crosscade.evaluation.judges.structure import Heads, Structure, StructureOptions, agreement
+from crosscade.evaluation.metrics.extractors import area_resized
 from crosscade.framework import InputError
 from tests.evaluation.conftest import fresh
 
@@ -154,6 +155,6 @@ def test_fingerprint_tells_apart():
 
 
 def test_large_images_are_judged_small():
-    x = as_tensor(np.full((1, 192, 192, 3), 255, np.uint8), judge_training.JUDGE_SIZE)
+    x = area_resized(np.full((1, 192, 192, 3), 255, np.uint8), judge_training.JUDGE_SIZE)
     assert x.shape == (1, 3, 96, 96)
     assert float(x.min()) == 1.0

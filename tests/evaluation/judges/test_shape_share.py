@@ -6,6 +6,8 @@ from attrs import evolve
 from crosscade.evaluation.judges import shape_data
 from crosscade.evaluation.judges import shape_share as shape_judge
 from crosscade.evaluation.judges.shape_share import ShapeOptions, ShapeShare
+from crosscade.evaluation.metrics.silhouettes import silhouettes
+from crosscade.framework import Pair
 from tests.evaluation.conftest import fresh
 
 TINY = ShapeOptions(images_seen=3200, rendered=40, width=8)
@@ -19,7 +21,7 @@ def test_silhouettes_forget_texture(inverted):
     plain[inside], striped[inside] = 220, 220
     striped[inside & (columns % 6 < 3)] = 20
     images = np.stack([plain, striped])
-    masks = shape_data.silhouettes(255 - images if inverted else images, 64)[:, 0]
+    masks = silhouettes(255 - images if inverted else images, 64)[:, 0]
     assert ((masks[0] > 0).numpy() != inside).mean() < 0.03
     assert (masks[0] != masks[1]).float().mean() < 0.03
     grey = shape_data.grey(images, 64)
@@ -65,11 +67,13 @@ def test_a_judge_that_is_not_good_learns_again_and_longer(scenes, judge_cache, m
 
 
 def test_swapped_animals_have_the_right_bodies(scenes):
-    extra = shape_data.Swapped(scenes, 8)
+    extra = shape_data.Swapped.of(scenes, 8)
     zebra_shaped, giraffe_shaped = extra.train()
     assert zebra_shaped.shape == giraffe_shaped.shape == (8, *scenes.source.shape[1:])
-    domains = extra._dataset().domains
-    assert (domains.a.name, domains.b.name) == ("zebra+giraffe-texture", "giraffe+zebra-texture")
+    assert extra.domains.map(lambda d: d.name) == Pair("zebra+giraffe-texture", "giraffe+zebra-texture")
+    back = shape_data.Swapped.of(scenes.reversed(scenes.source), 8)
+    assert back.domains == extra.domains.swap(), "the source's shape comes first"
+    assert shape_data.Swapped.of(evolve(scenes, dataset=None), 8) is None
 
 
 def test_shape_judge_of_other_datasets_sees_silhouettes(scenes, judge_cache):
@@ -87,7 +91,7 @@ def test_shape_judge_of_other_datasets_sees_silhouettes(scenes, judge_cache):
     ovals = evolve(
         fresh(scenes), source=figures(24, True), source_train=figures(80, True), target_train=figures(80, False),
         target_test=figures(24, False), translated=figures(24, False), source_truth=None, source_train_truth=None,
-        target_train_truth=None, target_test_truth=None, dataset="ovals", load=0,
+        target_train_truth=None, target_test_truth=None, dataset=None, load=0,
     )  # fmt: skip
     metric = ShapeShare(ShapeOptions(images_seen=1500, width=8))
     (score,) = metric.measure(ovals).values()
