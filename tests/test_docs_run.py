@@ -22,9 +22,10 @@ import attrs
 import pytest
 
 import crosscade.framework
-from crosscade.evaluation.experiments import ablate as ablate_command
-from crosscade.evaluation.experiments import trials as contenders
+from crosscade.evaluation.experiments import ablate
+from crosscade.evaluation.experiments.protocol import Protocol
 from crosscade.evaluation.experiments.sweeps import sweep as sweeps
+from crosscade.evaluation.experiments.trials import trials_of
 from crosscade.framework import Catalogue, Recipe, resolve
 from crosscade.framework.cli import main, parser
 from crosscade.framework.recipe.read import data_settings, override, recipe_from
@@ -113,7 +114,7 @@ def test_toml_is_a_package_a_sweep_or_a_recipe(page, catalogue):
     for block in blocks("toml")(page):
         table = tomllib.loads(block)
         if "variants" in table:
-            sweep = sweeps.of({"name": "mine", **table})
+            sweep = sweeps.from_table({"name": "mine", **table})
             for change in sweep.changes().values():
                 resolve(change(crosscade.framework.read("demo", catalogue)), catalogue)
         elif "stages" in table:
@@ -139,18 +140,12 @@ def has_recipe(given, catalogue, folder):
 
 
 def has_methods(given, catalogue, folder):
-    contenders.contenders(contenders.declared(given, folder), catalogue, folder)
+    trials_of(Protocol.asked("compare", given, methods=given.methods), catalogue, folder)
 
 
 def has_sweep(given, catalogue, folder):
-    if given.sweep and given.sweep.endswith(".toml"):
-        return  # the page's own, which is resolved as TOML
-    sweep = sweeps.varied(given.vary) if given.vary else sweeps.read(given.sweep)
-    given.sweep, given.words = sweep.name, [sweep.name]
-    own, defaults = ablate_command.NEEDED, ablate_command.DEFAULTS
-    protocol = contenders.declared(given, folder, command="ablate", own=own, defaults=defaults)
-    entrants = [contenders.Entrant(name, protocol["recipe"], change) for name, change in sweep.changes().items()]
-    contenders.entered(entrants, protocol, catalogue, folder)
+    if not (given.sweep and given.sweep.endswith(".toml")):  # the page's own is resolved as TOML
+        trials_of(ablate.asked(given), catalogue, folder)
 
 
 def has_metrics(given, catalogue, folder):

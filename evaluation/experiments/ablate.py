@@ -6,16 +6,11 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...framework import Catalogue, CommandOffer, hookimpl
-from .compare import budget_arguments, make
+from ...framework import Catalogue, CommandOffer, InputError, Reporter, hookimpl
+from .protocol import Protocol, budget_arguments, run_options
+from .sweeps import sweep as sweeps
 
 MINUTES = 2.0
-NEEDED = {
-    "sweep": "a sweep's name or file, or --vary",
-    "words": "the words that name the sweep",
-    "--recipe": "a recipe's name or file",
-}
-DEFAULTS = {"recipe": "demo", "minutes": MINUTES, "seeds": 1}
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,40 +25,29 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _ablate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework import InputError, Reporter
-    from ...framework.recipe.schema import plain
-    from .sweeps import sweep as sweeps
-    from .trials import Entrant, declared, entered, fitting
+    from .run import run
+    from .trials import fitting, trials_of
 
-    out, name = Path(arguments.out), arguments.sweep
-    if name and arguments.vary:
-        raise InputError("--vary", found=f"the sweep '{name}' as well", expected="one of them")
-    chosen = sweeps.varied(arguments.vary) if arguments.vary else sweeps.read(name) if name else None
-    arguments.sweep = chosen and plain(chosen)
-    arguments.words = ["--vary", arguments.vary] if arguments.vary else [name] if name else None
-    protocol = declared(arguments, out, command="ablate", own=NEEDED, defaults=DEFAULTS)
-    sweep = sweeps.of(protocol["sweep"])
-    entrants = [Entrant(label, protocol["recipe"], change) for label, change in sweep.changes().items()]
-    runs = entered(entrants, protocol, catalogue, out)
-    dataset = runs[0].dataset(catalogue)
-    report = Reporter()
-    report.say(f"looking which of {len(entrants)} variants can be trained here")
-    runs, refused = fitting(runs, dataset, catalogue)
-    lost = [f"{label} is left out: {error}" for label, error in refused.items()]
+    protocol = asked(arguments)
+    trials = trials_of(protocol, catalogue, Path(arguments.out))
+    dataset, report = trials[0].dataset(catalogue), Reporter()
+    report.say(f"looking which of {len(protocol.variants())} variants can be trained here")
+    trials, refused = fitting(trials, dataset, catalogue)
+    lost = [f"{variant.name} is left out: {error}" for variant, error in refused.items()]
     for line in lost:
         report.warn(line)
-    return make(
-        runs,
-        dataset,
-        catalogue,
-        arguments,
-        protocol,
-        command="ablate",
-        told=(f"Recipe: {protocol['recipe']}. Sweep {sweep.name}: {sweep.summary}.", *sweep.notes()),
-        lost=lost,
-        heading=sweep.name,
-        words=protocol["words"],
-    )
+    run(trials, protocol, dataset, catalogue, lost, **run_options(arguments))
+    return 0
+
+
+def asked(arguments: argparse.Namespace) -> Protocol:
+    """What is to be compared."""
+    name, vary = arguments.sweep, arguments.vary
+    if name and vary:
+        raise InputError("--vary", found=f"the sweep '{name}' as well", expected="one of them")
+    sweep = sweeps.varied(vary) if vary else sweeps.read(name) if name else None
+    words = ("--vary", vary) if vary else (name,) if name else ()
+    return Protocol.asked("ablate", arguments, MINUTES, sweep=sweep, words=words, recipe=arguments.recipe)
 
 
 @hookimpl

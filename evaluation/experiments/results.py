@@ -10,7 +10,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 import numpy as np
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from ...framework import (
     DIRECTIONS,
@@ -27,13 +27,12 @@ from ...framework import (
 )
 from ...framework.features import health
 from ...framework.metrics.evaluate import evaluation_images
-from ...framework.support import atomic
 from ..evaluate.judged import compare
 from ..metrics.image_statistics import POOLED, distances
 from ..metrics.jackknife import HOW, SPREAD
 from ..reports.table import Table
-from .jobs import Cost
-from .trials import Contender, images_seen
+from .protocol import Protocol
+from .trials import Trial, images_seen
 
 SHOWN = 6
 DISTANCES = ("fid", "fd-", "kid", "kd-")
@@ -42,7 +41,7 @@ UNEQUAL = 1.25
 
 
 @frozen
-class Direction:
+class DirectionResults:
     """One direction: every score of every method, and pictures."""
 
     name: str
@@ -53,11 +52,11 @@ class Direction:
 
 
 @frozen
-class Compared:
+class Results:
     """Everything that a comparison found."""
 
     summary: Table
-    directions: tuple[Direction, ...]
+    directions: tuple[DirectionResults, ...]
     warnings: tuple[str, ...]
     recipes: Mapping[str, Any] = field(factory=dict)
     """What each method was trained by, images and all, with its first seed."""
@@ -67,7 +66,7 @@ class Compared:
 class _Translated:
     """What a run made of the test images, and what is known of the run."""
 
-    contender: Contender
+    trial: Trial
     images: Mapping[str, Images]
     facts: Mapping[str, Score]
     warnings: tuple[str, ...]
@@ -75,27 +74,27 @@ class _Translated:
 
 
 def score(
-    runs: Sequence[Contender],
+    trials: Sequence[Trial],
     dataset: Dataset,
     catalogue: Catalogue,
     report: Reporter,
     notes: Sequence[str] = (),
     metrics: Sequence[str] | None = None,
-) -> Compared:
+) -> Results:
     """Translates the dataset's test images by every finished run, both directions, and scores them together.
 
     Features of real images and judges are made once for all methods; seeds of a method become their mean and spread.
     Raises RunError when there is no finished run.
     """
-    if not runs:
+    if not trials:
         raise RunError("the comparison", found="no finished run", expected="one at least", cure="See the runs' logs.")
-    first = load(runs[0].run, catalogue)
+    first = load(trials[0].run, catalogue)
     real = evaluation_images(dataset, first.recipe.image)
     sources: dict[str, Images] = {direction: images.test for direction, images in real.items()}
     made = []
-    for contender in runs:
-        report.say(f"translating with {contender.name}")
-        made.append(_translated(contender, load(contender.run, catalogue), sources))
+    for trial in trials:
+        report.say(f"translating with {trial.name}")
+        made.append(_translated(trial, load(trial.run, catalogue), sources))
     counts = " and ".join(f"{len(sources[way])} {way.source(dataset.domains).name}" for way in DIRECTIONS)
     notes = (
         *notes,
@@ -108,34 +107,34 @@ def score(
         title, samples = images.title, images.samples
         table = Table(title, {}, notes=(images.too_small,))
         if samples is not None:
-            candidates = {m.contender.name: m.images[direction] for m in made}
+            candidates = {m.trial.name: m.images[direction] for m in made}
             table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), made)
         table = evolve(table, notes=(*table.notes, *notes))
-        directions.append(Direction(direction, title, table, _grid(samples, images.test, made, direction)))
-    return Compared(
+        directions.append(DirectionResults(direction, title, table, _grid(samples, images.test, made, direction)))
+    return Results(
         _summary(directions, made, notes),
         tuple(directions),
-        tuple(f"{m.contender.name}: {line}" for m in made for line in m.warnings),
+        tuple(f"{m.trial.name}: {line}" for m in made for line in m.warnings),
         {method: those[0].recipe for method, those in _methods(made).items()},
     )
 
 
-def _translated(contender: Contender, bundle: Bundle, test: Mapping[str, Images]) -> _Translated:
+def _translated(trial: Trial, bundle: Bundle, test: Mapping[str, Images]) -> _Translated:
     images = {
-        direction: Translation(bundle, direction, batch=50).images(list(source), seed=contender.seed)
+        direction: Translation(bundle, direction, batch=50).images(list(source), seed=trial.seed)
         for direction, source in test.items()
     }
     told = [*bundle.manifest.get("warnings", ())]
     told += [line for direction, made in images.items() for line in health.check_images(made, direction)]
-    return _Translated(contender, images, facts(contender, bundle), tuple(told), bundle.recipe.plain())
+    return _Translated(trial, images, facts(trial, bundle), tuple(told), bundle.recipe.plain())
 
 
-def facts(contender: Contender, bundle: Bundle) -> dict[str, Score]:
+def facts(trial: Trial, bundle: Bundle) -> dict[str, Score]:
     """What a trained run weighs and what it took, as scores without a better direction."""
     cascades = [bundle.cascade(direction) for direction in DIRECTIONS]
     trained = sum(p.numel() for c in cascades for net in (c.translators, c.inverter) for p in net.parameters())
     frozen_too = sum(p.numel() for p in bundle.encoder.parameters())
-    cost, seen = Cost.read(contender.run), images_seen(bundle.recipe)
+    cost, seen = trial.cost, images_seen(bundle.recipe)
     whole = cost.begun == cost.measured
     unseen = Score.missing("a process was killed or could not be measured")
     cpu = cost.cpu_seconds
@@ -155,7 +154,7 @@ def facts(contender: Contender, bundle: Bundle) -> dict[str, Score]:
 def _methods(made: Sequence[_Translated]) -> dict[str, list[_Translated]]:
     found: dict[str, list[_Translated]] = {}
     for m in made:
-        found.setdefault(m.contender.method, []).append(m)
+        found.setdefault(m.trial.variant.name, []).append(m)
     return found
 
 
@@ -164,7 +163,7 @@ def _over_seeds(table: Table, made: Sequence[_Translated]) -> Table:
     rows = {name: table.rows[name] for name in table.controls}
     merged: dict[str, dict[str, Score]] = {}
     for method, those in _methods(made).items():
-        each = [table.rows[m.contender.name] for m in those]
+        each = [table.rows[m.trial.name] for m in those]
         # a metric that failed has a missing score in place of its own
         found = {key: [scores[key] for scores in each if key in scores] for key in table.columns}
         merged[method] = {key: merge(scores) for key, scores in found.items() if scores}
@@ -188,7 +187,7 @@ def merge(scores: Sequence[Score]) -> Score:
     )
 
 
-def _summary(directions: Sequence[Direction], made: Sequence[_Translated], notes: Sequence[str]) -> Table:
+def _summary(directions: Sequence[DirectionResults], made: Sequence[_Translated], notes: Sequence[str]) -> Table:
     """Methods down, directions across, by each distance; then what each method cost."""
     rows: dict[str, dict[str, Score]] = {}
     for name in (n for n in directions[0].table.shown if n.startswith(DISTANCES)):
@@ -201,7 +200,7 @@ def _summary(directions: Sequence[Direction], made: Sequence[_Translated], notes
         for method, those in _methods(made).items()
     }
     spent = {
-        method: costs[method]["CPU minutes"].value / those[0].contender.times
+        method: costs[method]["CPU minutes"].value / those[0].trial.variant.times
         for method, those in _methods(made).items()
     }
     typical = median(spent.values())
@@ -228,11 +227,11 @@ def _grid(samples: Samples | None, source: Images, made: Sequence[_Translated], 
     return rows
 
 
-def as_json(compared: Compared, protocol: Mapping[str, Any], runs: Sequence[Contender]) -> dict[str, Any]:
+def as_json(results: Results, protocol: Protocol, trials: Sequence[Trial]) -> dict[str, Any]:
     """All of it as plain values."""
     return {
-        "protocol": dict(protocol),
-        "summary": compared.summary.as_json(),
-        "directions": {d.name: d.table.as_json() for d in compared.directions},
-        "runs": {c.name: atomic.read_json(c.run.with_name(c.run.name + ".cost.json"), "a cost") for c in runs},
+        "protocol": protocol.plain(),
+        "summary": results.summary.as_json(),
+        "directions": {d.name: d.table.as_json() for d in results.directions},
+        "runs": {trial.name: asdict(trial.cost) for trial in trials},
     }

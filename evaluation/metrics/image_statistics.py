@@ -42,6 +42,16 @@ def gradient_energy(images: Images) -> float:
     return total / count
 
 
+def of_real(
+    value: float, protocol: str, samples: Samples, warning: str, low: float, label: str, **beside: float
+) -> Score:
+    """A ratio to the same of real target images, with a warning where it is below `low`."""
+    warning = f"below {low}: {warning}" if value < low else ""
+    return Score(
+        value, protocol, len(samples.translated), "× real", None, beside or {"real target": 1.0}, warning, label=label
+    )
+
+
 @frozen
 class Diversity(Metric):
     """Mean feature distance of two translations over that of two real target images; a collapse is near 0."""
@@ -54,19 +64,9 @@ class Diversity(Metric):
             ("pairwise", self.extractor.name), lambda: mean_pairwise(self.extractor.of(samples, "target_test"))
         )
         value = mean_pairwise(self.extractor.of(samples, "translated")) / max(real, 1e-9)
-        warning = f"below {DIVERSITY_LOW}: the translations resemble one another (collapse)"
-        return {
-            "diversity": Score(
-                value,
-                f"mean pairwise distance over that of real target test images; {self.extractor.protocol}",
-                len(samples.translated),
-                "× real",
-                None,
-                {"real target": 1.0},
-                warning if value < DIVERSITY_LOW else "",
-                label="1: varied like real images",
-            )
-        }
+        protocol = f"mean pairwise distance over that of real target test images; {self.extractor.protocol}"
+        warning = "the translations resemble one another (collapse)", DIVERSITY_LOW
+        return {"diversity": of_real(value, protocol, samples, *warning, "1: varied like real images")}
 
 
 @frozen
@@ -83,20 +83,12 @@ class Nearest(Metric):
             lambda: float(distances(self.extractor.of(samples, "target_test"), train).min(1).mean()),
         )
         value = float(distances(self.extractor.of(samples, "translated"), train).min(1).mean()) / max(real, 1e-9)
-        warning = f"below {NEAREST_LOW}: nearer to training images than real images are (memorised)"
-        return {
-            "nearest-training": Score(
-                value,
-                "mean distance to the nearest target training image, over that of real target test images "
-                f"({len(train)} training images); {self.extractor.protocol}",
-                len(samples.translated),
-                "× real",
-                None,
-                {"real target": 1.0},
-                warning if value < NEAREST_LOW else "",
-                label="below 1: training images memorised",
-            )
-        }
+        protocol = (
+            "mean distance to the nearest target training image, over that of real target test images "
+            f"({len(train)} training images); {self.extractor.protocol}"
+        )
+        warning = "nearer to training images than real images are (memorised)", NEAREST_LOW
+        return {"nearest-training": of_real(value, protocol, samples, *warning, "below 1: training images memorised")}
 
 
 class Sharpness(Metric):
@@ -108,19 +100,9 @@ class Sharpness(Metric):
             "gradient", lambda: (gradient_energy(samples.target_test), gradient_energy(samples.source))
         )
         value = gradient_energy(samples.translated) / max(real, 1e-9)
-        warning = f"below {SHARPNESS_LOW}: much blurrier than real images" if value < SHARPNESS_LOW else ""
-        return {
-            "sharpness": Score(
-                value,
-                f"mean squared grey gradient at {samples.size} px, over that of real target test images",
-                len(samples.translated),
-                "× real",
-                None,
-                {"source": source / max(real, 1e-9)},
-                warning,
-                label="1: as sharp as real images",
-            )
-        }
+        protocol = f"mean squared grey gradient at {samples.size} px, over that of real target test images"
+        warning, label = ("much blurrier than real images", SHARPNESS_LOW), "1: as sharp as real images"
+        return {"sharpness": of_real(value, protocol, samples, *warning, label, source=source / max(real, 1e-9))}
 
 
 class BlackOutputs(Metric):

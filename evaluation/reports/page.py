@@ -127,25 +127,16 @@ def spoken(seconds: float) -> str:
 
 def _laid_out(table: Table) -> dict[str, Any]:
     """A page is taller than wide: a line for each score, a column for each candidate."""
-    lines = []
+    lines: list[dict[str, Any]] = []
     protocols = dict(table.protocols())
     for name, heading in zip(table.shown, table.headings()):
-        unbroken = heading.replace(" ", "\u00a0")
         cells = []
         for row, scores in table.rows.items():
-            score = scores.get(name)
             kind = "control" if row in table.controls else "best" if table.best(name) == row else ""
-            cells.append(
-                {"text": shown(score) if score else MISSING, "kind": kind, "hint": score.warning if score else ""}
-            )
-        lines.append(
-            {
-                "name": unbroken,
-                "label": table.label(name),
-                "cells": cells,
-                "protocol": protocols[name],
-            }
-        )
+            text, hint = (shown(scores[name]), scores[name].warning) if name in scores else (MISSING, "")
+            cells.append({"text": text, "kind": kind, "hint": hint})
+        unbroken = heading.replace(" ", "\u00a0")
+        lines.append({"name": unbroken, "label": table.label(name), "cells": cells, "protocol": protocols[name]})
     return {
         "title": table.title,
         "rows": list(table.rows),

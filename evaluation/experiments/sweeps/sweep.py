@@ -7,30 +7,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve, field, frozen, validators
 
 from ....framework import InputError, did_you_mean, option
-from ....framework.recipe.read import override
 from ....framework.recipe.schema import structure
+from ..variant import Variant
 
 NAME = r"\w[\w .,+=-]*"
 """A variant's runs have folders of its name."""
-Table = dict[str, Any]
-Change = Callable[[Table], Table]
-
-
-@frozen
-class Variant:
-    """One row of the table."""
-
-    name: str = field(validator=validators.matches_re(NAME))
-    set: tuple[str, ...] = option((), "settings of the recipe, in order; those of the sweep's `only` are made first")
-    only: int = option(0, "the level that is translated alone (0: the sweep's)", validators.ge(0))
 
 
 @frozen
@@ -44,21 +32,15 @@ class Sweep:
 
     def __attrs_post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
+        where = f"sweep '{self.name}'"
         if twice := {name for name in names if names.count(name) > 1}:
-            raise InputError(f"sweep '{self.name}'", found=f"'{min(twice)}' twice", expected="each variant once")
+            raise InputError(where, found=f"'{min(twice)}' twice", expected="each variant once")
+        if odd := [name for name in names if not re.fullmatch(NAME, name)]:
+            raise InputError(where, found=f"a variant's name '{odd[0]}'", expected="letters, digits, spaces and .,+=-_")
 
-    def changes(self) -> dict[str, Change]:
-        """What each variant makes of a recipe's table, by its name."""
-        return {v.name: partial(changed, evolve(v, only=v.only or self.only)) for v in self.variants}
-
-    def notes(self) -> tuple[str, ...]:
-        """What each variant is, for people."""
-        told = []
-        for v in self.variants:
-            only = v.only or self.only
-            alone = [f"level {only} alone, its inversion, no refinement"] if only else []
-            told.append(f"{v.name}: " + ("; ".join([*alone, *v.set]) or "the recipe as it is") + ".")
-        return tuple(told)
+    def of(self, recipe: str) -> tuple[Variant, ...]:
+        """Its variants of a recipe, each with all that is changed."""
+        return tuple(evolve(v, recipe=v.recipe or recipe, only=v.only or self.only) for v in self.variants)
 
 
 def packaged() -> dict[str, Path]:
@@ -83,13 +65,13 @@ def read(name: str) -> Sweep:
         raise InputError(name, found=error.strerror or str(error), expected="a sweep in TOML") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"sweep '{name}'", found=str(error), expected="valid TOML") from None
-    return of({"name": file.stem if own else name, **table})
+    return from_table({"name": file.stem if own else name, **table})
 
 
-def of(table: Mapping[str, Any]) -> Sweep:
+def from_table(table: Mapping[str, Any]) -> Sweep:
     """A sweep from plain values."""
-    made: Sweep = structure(table, Sweep, f"sweep '{table.get('name', '')}'")
-    return made
+    sweep: Sweep = structure(table, Sweep, f"sweep '{table.get('name', '')}'")
+    return sweep
 
 
 def varied(spec: str) -> Sweep:
@@ -105,24 +87,3 @@ def varied(spec: str) -> Sweep:
     short = re.split(r"[.\[\]]+", key.strip().rstrip("]"))[-1]
     variants = [Variant(re.sub(r"[^\w .,+=-]", "", f"{short}={v}"), (f"{key}={v}",)) for v in values]
     return Sweep(short, f"values of {key}", tuple(variants))
-
-
-def changed(variant: Variant, table: Table) -> Table:
-    """The recipe's table as the variant wants it. Raises InputError for a setting that the recipe has no place for."""
-    made = alone(table, variant.only) if variant.only else table
-    return override(made, variant.set)
-
-
-def alone(table: Table, level: int) -> Table:
-    """The recipe cut to one level: the deepest stage's translator and losses there, that level's inversion, no more."""
-    kept = {key: value for key, value in table.items() if key != "refine"}
-    inversions = [i for i in table.get("inversions", []) if i.get("level") == level]
-    if not inversions or not table.get("stages"):
-        known = [i.get("level") for i in table.get("inversions", [])]
-        raise InputError(
-            f"level {level} alone",
-            found=f"a recipe with inversions of levels {known}",
-            expected=f"one of level {level}, which makes the image",
-            cure="Add it to the recipe; `demo` and `paper` have those of levels 3, 4 and 5.",
-        )
-    return {**kept, "stages": [{**table["stages"][0], "level": level}], "inversions": inversions}

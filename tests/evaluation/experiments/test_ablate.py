@@ -5,16 +5,17 @@ import json
 
 import pytest
 
-from crosscade.evaluation.experiments.ablate import DEFAULTS, NEEDED
+from crosscade.evaluation.experiments.protocol import Protocol
 from crosscade.evaluation.experiments.sweeps import sweep as sweeps
-from crosscade.evaluation.experiments.trials import Entrant, check, declared, entered, fitting, images_seen
+from crosscade.evaluation.experiments.trials import fitting, images_seen, refusals, trials_of
 from crosscade.framework import Catalogue, InputError
 from crosscade.framework.recipe.read import override
+from crosscade.framework.recipe.schema import plain
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.framework.tiny import TABLE
 
 ALL = ("clip", "critic", "encoder", "levels", "losses", "residual")
-SMALL = ["image.size=64", "data.train=4", "data.test=4"]
+SMALL = ("image.size=64", "data.train=4", "data.test=4")
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +23,18 @@ def catalogue():
     return Catalogue.discover()
 
 
-def protocol(sweep, tmp_path, **words):
-    given = {"minutes": None, "images": None, "seeds": None, "data": None, "a": None, "b": None, "set": SMALL}
-    given |= {"resume": False, "sweep": sweep, "words": [sweep], "recipe": "demo"} | words
-    return declared(argparse.Namespace(**given), tmp_path, command="ablate", own=NEEDED, defaults=DEFAULTS)
-
-
 def runs_of(sweep, catalogue, tmp_path, recipe="demo", **words):
-    entrants = [Entrant(name, recipe, change) for name, change in sweep.changes().items()]
-    return entered(entrants, protocol(sweep.name, tmp_path, **words), catalogue, tmp_path)
+    protocol = Protocol(
+        **{"sweep": sweep, "minutes": 2.0, "recipe": recipe, "set": SMALL, "precision": "float32"} | words
+    )
+    return trials_of(protocol, catalogue, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def variants(catalogue, tmp_path_factory):
     """The recipes of a packaged sweep on the demo's, by the variant's name."""
     out = tmp_path_factory.mktemp("sweeps")
-    return lambda name: {run.method: run.recipe for run in runs_of(sweeps.read(name), catalogue, out)}
+    return lambda name: {run.variant.name: run.recipe for run in runs_of(sweeps.read(name), catalogue, out)}
 
 
 def test_the_help_names_the_packaged_sweeps(catalogue):
@@ -56,7 +53,8 @@ def test_no_two_variants_are_one_recipe(name, variants):
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"encoder"}))
 def test_every_variant_of_the_demo_can_be_trained(name, catalogue, tmp_path):
-    check(runs_of(sweeps.read(name), catalogue, tmp_path), Safari(SafariOptions(train=4, test=4)), catalogue)
+    runs = runs_of(sweeps.read(name), catalogue, tmp_path)
+    assert list(refusals(runs, Safari(SafariOptions(train=4, test=4)), catalogue)) == []
 
 
 def test_losses_are_left_out_at_the_deepest_level_alone(variants):
@@ -112,7 +110,7 @@ def test_open_choices_that_are_swept(variants):
 
 
 def test_the_papers_critic_and_translator_are_those_of_its_recipe(variants, catalogue, tmp_path):
-    reference = sweeps.of({"name": "n", "summary": "s", "variants": [{"name": "n", "only": 5}]})
+    reference = sweeps.from_table({"name": "n", "summary": "s", "variants": [{"name": "n", "only": 5}]})
     (paper,) = runs_of(reference, catalogue, tmp_path, recipe="paper")
     stage = paper.recipe.stages[0]
     assert variants("critic")["as the paper"].stages[0].losses[0] == stage.losses[0]
@@ -124,12 +122,13 @@ def test_encoders_that_are_not_at_hand_are_left_out(catalogue, tmp_path, monkeyp
     assert made == ["efficientnet-lite0", "vgg16-hed", "vgg19", "timm"]
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     table = {"variants": [{"name": n, "set": [f"encoder.use={n}"]} for n in ("vgg19", "efficientnet-lite0")]}
-    sweep = sweeps.of({"name": "mine", "summary": "two", **table})
+    sweep = sweeps.from_table({"name": "mine", "summary": "two", **table})
     dataset = Safari(SafariOptions(train=4, test=4))
     kept, refused = fitting(runs_of(sweep, catalogue, tmp_path, seeds=2), dataset, catalogue)
     assert [run.name for run in kept] == ["efficientnet-lite0-0", "efficientnet-lite0-1"]
-    assert list(refused) == ["vgg19"]
-    assert "vgg19-dcbb9e9d.pth" in str(refused["vgg19"])
+    ((variant, error),) = refused.items()
+    assert variant.name == "vgg19"
+    assert "vgg19-dcbb9e9d.pth" in str(error)
     with pytest.raises(InputError, match="vgg19-dcbb9e9d"):
         fitting(runs_of(sweep, catalogue, tmp_path)[:1], dataset, catalogue)
 
@@ -139,15 +138,15 @@ def test_timm_is_given_the_same_strides(catalogue, tmp_path):
     run = runs_of(sweeps.read("encoder"), catalogue, tmp_path)[3]
     random = override(run.recipe.plain(), ["encoder.pretrained=false"])
     (tmp_path / "random.json").write_text(json.dumps(random))
-    same = sweeps.of({"name": "n", "summary": "s", "variants": [{"name": "n"}]})
+    same = sweeps.from_table({"name": "n", "summary": "s", "variants": [{"name": "n"}]})
     runs = runs_of(same, catalogue, tmp_path, recipe=str(tmp_path / "random.json"))
-    check(runs, Safari(SafariOptions(train=4, test=4)), catalogue)
+    assert list(refusals(runs, Safari(SafariOptions(train=4, test=4)), catalogue)) == []
     encoder = catalogue.get("encoder", "timm").build(runs[0].recipe.encoder.options)
     assert [encoder.pyramid[s.level].stride for s in runs[0].recipe.stages] == [16, 8, 4]
 
 
 def test_a_count_of_images_is_the_same_for_every_variant(catalogue, tmp_path):
-    runs = runs_of(sweeps.read("levels"), catalogue, tmp_path, images=20_000)
+    runs = runs_of(sweeps.read("levels"), catalogue, tmp_path, images=20_000, minutes=None)
     assert [images_seen(run.recipe) for run in runs] == [pytest.approx(20_000, rel=0.01)] * 5
 
 
@@ -161,6 +160,18 @@ def test_one_key_is_varied_without_a_file():
         sweeps.varied("training.clip_sigma")
     with pytest.raises(InputError, match="'a=1' twice"):
         sweeps.varied("a=1,1")
+
+
+def test_a_variant_may_be_another_recipe_or_get_more(catalogue, tmp_path):
+    table = {"name": "n", "summary": "s", "only": 0, "variants": [
+        {"name": "as it is", "set": [], "only": 0},
+        {"name": "another", "set": ["training.clip_sigma=1"], "only": 0, "recipe": "cyclegan", "times": 3.0},
+    ]}  # fmt: skip
+    sweep = sweeps.from_table(table)
+    assert plain(sweep) == table, "what is not said stays unsaid"
+    runs = runs_of(sweep, catalogue, tmp_path, images=3_000, minutes=None)
+    assert [run.recipe.name for run in runs] == ["demo", "cyclegan"]
+    assert [images_seen(run.recipe) for run in runs] == pytest.approx([3_000, 9_000], rel=0.01)
 
 
 def test_odd_sweeps_are_refused(catalogue, tmp_path):

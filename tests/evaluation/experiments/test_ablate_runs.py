@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from crosscade.evaluation.experiments import jobs as trainings
+from crosscade.evaluation.experiments import jobs
 from crosscade.evaluation.experiments.jobs import Cost
 from tests.evaluation.experiments.test_compare_runs import COPY
 from tests.framework.tiny import TABLE
@@ -32,8 +32,8 @@ def files(tmp_path):
 
 
 def test_the_command_trains_what_fits_and_goes_on_where_it_was(crosscade, files, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainings, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
-    monkeypatch.setattr(trainings, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
     assert crosscade("ablate").code == 2, "no sweep"
     assert "did you mean 'losses'" in crosscade("ablate", "losess").error
     both = crosscade("ablate", "losses", "--vary", "training.clip_sigma=1,2")
@@ -71,8 +71,8 @@ def test_the_command_trains_what_fits_and_goes_on_where_it_was(crosscade, files,
 
 
 def test_two_minutes_where_no_budget_is_given(crosscade, files, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainings, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
-    monkeypatch.setattr(trainings, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
     answer = crosscade("ablate", "--vary", "training.clip_sigma=2", "--recipe", "tiny.json", "--set", "data.test=4")
     assert answer.code == 0, answer
     assert json.loads((tmp_path / "ablate" / "protocol.json").read_text())["minutes"] == 2

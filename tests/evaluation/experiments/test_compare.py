@@ -4,17 +4,19 @@ import argparse
 import copy
 import json
 import math
+import re
 import shutil
 
 import pytest
 from attrs import evolve
 
-from crosscade.evaluation.experiments import jobs as trainings
-from crosscade.evaluation.experiments.compare import make
+from crosscade.evaluation.experiments import run as comparison
 from crosscade.evaluation.experiments.jobs import Cost
 from crosscade.evaluation.experiments.page import write_files
+from crosscade.evaluation.experiments.protocol import Protocol
 from crosscade.evaluation.experiments.results import merge, score
-from crosscade.evaluation.experiments.trials import Contender, check, contenders, declared, images_seen, scaled
+from crosscade.evaluation.experiments.trials import Trial, images_seen, refusals, scaled, trials_of
+from crosscade.evaluation.experiments.variant import Variant
 from crosscade.evaluation.metrics.jackknife import HOW, SPREAD
 from crosscade.framework import Catalogue, InputError, Reporter, RunError, Score
 from crosscade.framework.bundle import bundle
@@ -29,19 +31,18 @@ def catalogue():
     return Catalogue.discover()
 
 
-def asked(**words):
-    given = {"methods": "cascade", "minutes": None, "images": None, "seeds": None, "data": None}
-    return argparse.Namespace(**given | {"a": None, "b": None, "set": [], "resume": False} | words)
+def protocol(out, methods="cascade", **words):
+    given = dict.fromkeys(("minutes", "images", "seeds", "data", "a", "b"))
+    arguments = argparse.Namespace(**given | {"set": [], "resume": False, "out": out} | words)
+    return Protocol.asked("compare", arguments, methods=methods)
 
 
-def protocol(tmp_path, **words):
-    return declared(asked(**{"images": 60, **words}), tmp_path)
+def trials(tmp_path, catalogue, *, images=60, **words):
+    return trials_of(protocol(tmp_path, images=images, **words), catalogue, tmp_path)
 
 
 def test_a_run_for_each_method_and_seed_on_the_same_images(tmp_path, catalogue):
-    runs = contenders(
-        protocol(tmp_path, methods="cascade,cyclegan", seeds=2, set=["image.size=64"]), catalogue, tmp_path
-    )
+    runs = trials(tmp_path, catalogue, methods="cascade,cyclegan", seeds=2, set=["image.size=64"])
     assert [r.name for r in runs] == ["cascade-0", "cyclegan-0", "cascade-1", "cyclegan-1"]
     assert [r.recipe.name for r in runs[:2]] == ["demo", "cyclegan"]
     assert {r.recipe.image.size for r in runs} == {64}
@@ -52,7 +53,7 @@ def test_a_run_for_each_method_and_seed_on_the_same_images(tmp_path, catalogue):
 
 
 def test_a_budget_of_images_is_the_same_sum_for_every_method(tmp_path, catalogue):
-    runs = contenders(protocol(tmp_path, methods="cascade,cyclegan,dfi", images=30_000), catalogue, tmp_path)
+    runs = trials(tmp_path, catalogue, methods="cascade,cyclegan,dfi", images=30_000)
     for run in runs:
         assert images_seen(run.recipe) == pytest.approx(30_000, rel=0.01), run.name
     assert runs[2].recipe.inversions[0].schedule.images == 30_000, "all that learns of dfi; its translator does not"
@@ -67,60 +68,75 @@ def test_a_control_may_get_more_of_the_budget(tmp_path, catalogue):
     (tmp_path / "mine@home.json").write_text(json.dumps(TABLE))
     asked_for = f"cyclegan,cyclegan@3,{tmp_path / 'mine@home.json'}@0.5"
     settings = [f"{key}={value}" for key, value in (("data.train", 8), ("data.test", 4), ("image.views", 1))]
-    runs = contenders(protocol(tmp_path, methods=asked_for, images=30_000, set=settings), catalogue, tmp_path)
+    runs = trials(tmp_path, catalogue, methods=asked_for, images=30_000, set=settings)
     assert [run.name for run in runs] == ["cyclegan-0", "cyclegan@3-0", "mine@home@0.5-0"]
-    assert [run.times for run in runs] == [1, 3, 0.5]
+    assert [run.variant.times for run in runs] == [1, 3, 0.5]
     seen = [images_seen(run.recipe) for run in runs]
     assert seen == pytest.approx([30_000, 90_000, 15_000], rel=0.01)
     with pytest.raises(InputError, match="a factor above 0"):
-        contenders(protocol(tmp_path, methods="cyclegan@0"), catalogue, tmp_path)
+        protocol(tmp_path, methods="cyclegan@0", images=60).variants()
 
 
 def test_a_longer_run_begins_first(tmp_path, catalogue, monkeypatch):
     class BegunError(Exception):
         pass
 
-    def begin(runs, *_):
-        raise BegunError(*(training.run.name for training in runs))
+    def begin(jobs, *_):
+        raise BegunError(*(job.run.name for job in jobs))
 
-    monkeypatch.setattr(trainings, "run_all", begin)
-    declared = protocol(tmp_path, methods="cyclegan,munit,cyclegan@3,drit")
-    arguments = argparse.Namespace(jobs=2, out=str(tmp_path / "out"), resume=False, force=False)
+    monkeypatch.setattr(comparison, "run_jobs", begin)
+    asked = protocol(tmp_path, methods="cyclegan,munit,cyclegan@3,drit", images=60)
+    out = tmp_path / "out"
     with pytest.raises(BegunError) as begun:
-        make(contenders(declared, catalogue, tmp_path / "out"), None, catalogue, arguments, declared)
+        comparison.run(trials_of(asked, catalogue, out), asked, None, catalogue, out=out)
     assert begun.value.args == ("cyclegan@3-0", "cyclegan-0", "munit-0", "drit-0")
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path, catalogue):
     for words in ({}, {"minutes": 1.0, "images": 5}, {"minutes": -1.0}, {"images": 5, "seeds": 0}, {"images": 0}):
         with pytest.raises(InputError):
-            declared(asked(**words), tmp_path)
+            protocol(tmp_path, **words)
     with pytest.raises(InputError, match="--methods"):
-        protocol(tmp_path, methods=None)
+        protocol(tmp_path, methods=None, images=60)
     with pytest.raises(InputError, match="twice"):
-        contenders(protocol(tmp_path, methods="cyclegan,cyclegan"), catalogue, tmp_path)
+        trials(tmp_path, catalogue, methods="cyclegan,cyclegan")
     (tmp_path / "small.json").write_text(json.dumps(TABLE))
     with pytest.raises(InputError, match=r"small.*\$\.data"):
-        contenders(protocol(tmp_path, methods=f"cascade,{tmp_path / 'small.json'}"), catalogue, tmp_path)
+        trials(tmp_path, catalogue, methods=f"cascade,{tmp_path / 'small.json'}")
 
 
 def test_a_recipe_that_cannot_work_is_refused_before_any_training(tmp_path, catalogue):
     table = copy.deepcopy(TABLE)
     table["stages"][0]["losses"].append({"use": "style-reconstruction"})
     (tmp_path / "odd.json").write_text(json.dumps(table))
-    runs = contenders(protocol(tmp_path, methods=str(tmp_path / "odd.json")), catalogue, tmp_path)
-    with pytest.raises(InputError, match=r"method 'odd': .*style-reconstruction.* @ \$\.stages\[0\]"):
-        check(runs, Safari(SafariOptions(train=4, test=4)), catalogue)
+    runs = trials(tmp_path, catalogue, methods=str(tmp_path / "odd.json"))
+    ((variant, error),) = refusals(runs, Safari(SafariOptions(train=4, test=4)), catalogue)
+    assert variant is runs[0].variant
+    assert re.search(r"method 'odd': .*style-reconstruction.* @ \$\.stages\[0\]", str(error))
 
 
 def test_resuming_needs_no_argument_twice(tmp_path):
-    first = protocol(tmp_path, methods="cascade,dfi", seeds=3, set=["image.size=64"])
-    (tmp_path / "protocol.json").write_text(json.dumps(first))
-    assert declared(asked(methods=None, resume=True), tmp_path) == first
-    assert declared(asked(methods="cascade,dfi,cyclegan", resume=True), tmp_path)["methods"].endswith("cyclegan")
+    first = protocol(tmp_path, methods="cascade,dfi", images=60, seeds=3, set=["image.size=64"])
+    (tmp_path / "protocol.json").write_text(json.dumps(first.plain()))
+    assert protocol(tmp_path, methods=None, resume=True) == first
+    assert protocol(tmp_path, methods="cascade,dfi,cyclegan", resume=True).methods.endswith("cyclegan")
     (tmp_path / "protocol.json").write_text('{"format": "other"}')
     with pytest.raises(InputError, match="format 'other'"):
-        declared(asked(resume=True), tmp_path)
+        protocol(tmp_path, resume=True)
+
+
+OLD = {
+    "format": "crosscade.compare/1", "methods": "cascade,cyclegan@3", "minutes": 1.5, "images": None, "seeds": 2,
+    "data": "safari:zebra,giraffe", "a": None, "b": None, "set": None, "precision": "bfloat16",
+}  # fmt: skip
+
+
+def test_the_file_of_a_protocol_stays_as_it_was(tmp_path):
+    (tmp_path / "protocol.json").write_text(json.dumps(OLD))
+    stored = protocol(tmp_path, methods=None, resume=True)
+    assert json.dumps(stored.plain()) == json.dumps(OLD)
+    assert [v.times for v in stored.variants()] == [1, 3]
+    assert stored.notes(1)[0] == "cyclegan@3 has 3 times the budget."
 
 
 def test_seeds_become_a_mean_and_a_spread():
@@ -146,7 +162,7 @@ def compared(whole, tmp_path_factory, catalogue):
         run = out / "runs" / f"{method}-{seed}"
         shutil.copytree(whole, run)
         Cost(cpu, 90.0, 3 << 20, begun=1, measured=1).write(run)
-        runs.append(Contender(method, seed, bundle.load(run, catalogue).recipe, run, times))
+        runs.append(Trial(Variant(method, times=times), seed, bundle.load(run, catalogue).recipe, run))
     dataset = Safari(SafariOptions(train=16, test=12))
     metrics = ["fd-pixels", "kd-efficientnet-lite0", "black-outputs"]
     return out, runs, score(runs, dataset, catalogue, QUIET, ["Budget: none."], metrics)
@@ -191,9 +207,10 @@ def test_the_grid_has_the_source_each_method_and_the_nearest_training_images(com
     assert {images.shape for images in grid.values()} == {(6, 64, 64, 3)}
 
 
-def test_files_of_a_comparison(compared):
+def test_files_of_a_comparison(compared, catalogue):
     out, runs, found = compared
-    page = write_files(out, found, {"images": 32}, runs, ["drit-0 failed: no memory"], "crosscade compare")
+    asked = Protocol(methods="ours,theirs", images=32)
+    page = write_files(out, found, asked, runs, ["drit-0 failed: no memory"], "crosscade compare", catalogue)
     text = page.read_text(encoding="utf-8")
     assert text.count("data:image/png;base64,") == 2 * 4 * 6
     assert 'alt="zebra → giraffe, theirs: image 6"' in text

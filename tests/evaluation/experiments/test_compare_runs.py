@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from crosscade.evaluation.experiments import jobs as trainings
-from crosscade.evaluation.experiments.jobs import Cost, Training, run_all
+from crosscade.evaluation.experiments import jobs
+from crosscade.evaluation.experiments.jobs import Cost, Job, run_jobs
 from crosscade.framework import Reporter
 from crosscade.framework.training.watcher import InterruptedRunError
 from tests.framework.tiny import TABLE
@@ -45,12 +45,12 @@ if words["--as"] == "long" and not state.get("saved"):
 @pytest.fixture
 def standin(monkeypatch):
     """A process that behaves as `crosscade train` does, without training; `--resume` and `--force` end its words."""
-    monkeypatch.setattr(trainings, "TRAIN", (sys.executable, "-c", STANDIN))
-    monkeypatch.setattr(trainings, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", STANDIN))
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
 
 
-def training(tmp_path, name, kind="good"):
-    return Training(tmp_path / "runs" / name, ("--as", kind))
+def job(tmp_path, name, kind="good"):
+    return Job(tmp_path / "runs" / name, ("--as", kind))
 
 
 def times(run, *names):
@@ -58,8 +58,8 @@ def times(run, *names):
 
 
 def test_each_run_is_measured_and_no_two_overlap(standin, tmp_path):
-    pair = [training(tmp_path, "one"), training(tmp_path, "two")]
-    assert run_all(pair, 1, QUIET, "") == {}
+    pair = [job(tmp_path, "one"), job(tmp_path, "two")]
+    assert run_jobs(pair, 1, QUIET, "") == {}
     for each in pair:
         cost = Cost.read(each.run)
         assert 0.3 <= cost.cpu_seconds < 5
@@ -69,25 +69,25 @@ def test_each_run_is_measured_and_no_two_overlap(standin, tmp_path):
         assert each.done
     assert times(pair[0].run, "ended")[0] <= times(pair[1].run, "began")[0]
     before = times(pair[0].run, "began")
-    assert run_all(pair, 1, QUIET, "") == {}
+    assert run_jobs(pair, 1, QUIET, "") == {}
     assert times(pair[0].run, "began") == before, "what is done is not made again"
 
 
 def test_two_jobs_work_at_once(standin, tmp_path):
-    pair = [training(tmp_path, "one"), training(tmp_path, "two")]
-    run_all(pair, 2, QUIET, "")
+    pair = [job(tmp_path, "one"), job(tmp_path, "two")]
+    run_jobs(pair, 2, QUIET, "")
     assert times(pair[1].run, "began")[0] < times(pair[0].run, "ended")[0]
 
 
 def test_one_that_fails_costs_only_itself(standin, tmp_path):
-    bad, good = training(tmp_path, "one", "bad"), training(tmp_path, "two")
-    assert run_all([bad, good], 1, QUIET, "") == {bad.run: "the recipe: found nonsense"}
+    bad, good = job(tmp_path, "one", "bad"), job(tmp_path, "two")
+    assert run_jobs([bad, good], 1, QUIET, "") == {bad.run: "the recipe: found nonsense"}
     assert good.done
     assert not bad.done
 
 
 def test_a_ctrl_c_reaches_every_process_once_and_the_run_goes_on(standin, tmp_path):
-    long, later = training(tmp_path, "one", "long"), training(tmp_path, "two")
+    long, later = job(tmp_path, "one", "long"), job(tmp_path, "two")
 
     def press():
         while not (long.run / "middle").exists():
@@ -96,12 +96,12 @@ def test_a_ctrl_c_reaches_every_process_once_and_the_run_goes_on(standin, tmp_pa
 
     threading.Thread(target=press).start()
     with pytest.raises(InterruptedRunError, match="compare --resume") as stopped:
-        run_all([long, later], 1, QUIET, "Go on with: crosscade compare --resume")
+        run_jobs([long, later], 1, QUIET, "Go on with: crosscade compare --resume")
     assert stopped.value.exit_code == 130
     assert json.loads((long.run / "run.json").read_text())["saved"] == 1
     assert not later.run.exists()
     assert Cost.read(long.run).measured == 1
-    assert run_all([long, later], 1, QUIET, "") == {}
+    assert run_jobs([long, later], 1, QUIET, "") == {}
     assert long.done
     assert Cost.read(long.run).begun == Cost.read(long.run).measured == 2
     assert Cost.read(long.run).cpu_seconds > 0.5, "both processes count"
@@ -113,7 +113,7 @@ def test_the_share_that_is_done_is_read_from_the_runs_own_files(tmp_path):
     stage = {"schedule": {"images": 100}, "losses": [1]}
     table = {"inversions": [stage], "stages": [stage, {**stage, "losses": []}], "refine": stage}
     (run / "recipe.json").write_text(json.dumps(table))
-    each = Training(run, ())
+    each = Job(run, ())
     assert each.share == 0
     (run / "run.json").write_text(json.dumps({"ready": True}))
     events = [{"event": "step", "stage": 0, "images": 100}, {"event": "step", "stage": 1, "images": 50}]
@@ -144,8 +144,8 @@ def recipes(tmp_path):
 
 
 def test_the_command_writes_the_table_and_trains_nothing_twice(crosscade, recipes, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainings, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
-    monkeypatch.setattr(trainings, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
     assert crosscade("compare", "--methods", "tiny.json").code == 2, "no budget"
     answer = crosscade(*WORDS)
     assert answer.code == 0, answer

@@ -9,8 +9,10 @@ from attrs import evolve
 
 from crosscade.evaluation.experiments.jobs import Cost
 from crosscade.evaluation.experiments.page import write_files
-from crosscade.evaluation.experiments.results import Compared, Direction
-from crosscade.evaluation.experiments.trials import Contender
+from crosscade.evaluation.experiments.protocol import Protocol
+from crosscade.evaluation.experiments.results import DirectionResults, Results
+from crosscade.evaluation.experiments.trials import Trial
+from crosscade.evaluation.experiments.variant import Variant
 from crosscade.evaluation.reports import run as run_page
 from crosscade.evaluation.reports.figures import Figure
 from crosscade.evaluation.reports.page import write
@@ -57,16 +59,18 @@ def pages(whole, tmp_path_factory):
     )
     Cost(1.0, 2.0, 3 << 20, begun=1, measured=1).write(run)
     methods = ("ours", "cyclegan", "ganimorph", "munit", "drit")
-    runs = [Contender(method, 0, made.recipe, run) for method in methods]
+    runs = [Trial(Variant(method), 0, made.recipe, run) for method in methods]
+    grid = {method: images(n) for n, method in enumerate(methods)}
     directions = tuple(
-        Direction(name, title, table(title, *methods, "real target"), {m: images(n) for n, m in enumerate(methods)})
+        DirectionResults(name, title, table(title, *methods, "real target"), grid)
         for name, title in (("a2b", "zebra → giraffe"), ("b2a", "giraffe → zebra"))
     )
     plain = made.recipe.plain()
-    compared = Compared(table("All methods", *methods), directions, (), dict.fromkeys(methods, plain))
+    compared = Results(table("All methods", *methods), directions, (), dict.fromkeys(methods, plain))
+    asked = Protocol(methods=",".join(methods), images=8)
     return {
         "run": write(data, folder / "run.html"),
-        "comparison": write_files(folder, compared, {"images": 8}, runs, [], "crosscade compare", "", made.catalogue),
+        "comparison": write_files(folder, compared, asked, runs, [], "crosscade compare", made.catalogue),
     }
 
 

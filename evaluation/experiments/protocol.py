@@ -1,0 +1,172 @@
+"""What is compared within which budget: asked for on the command line, kept in `protocol.json`. Torch-free."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+from ...framework import InputError
+from ...framework.recipe.schema import plain, structure
+from ...framework.support import atomic
+from .sweeps import sweep as sweeps
+from .variant import Variant
+
+DATA = "safari:zebra,giraffe"
+BUDGET = ("minutes", "images", "seeds", "data", "a", "b", "set")
+
+
+def budget_arguments(parser: argparse.ArgumentParser, *, out: str, minutes: float | None = None) -> None:
+    """The arguments that say how much each run gets, on which data, and where the results go."""
+    default = f" (default: {minutes:g})" if minutes else ""
+    parser.add_argument(
+        "--minutes", type=float, help=f"budget of a run: minutes of training, of one core's own time{default}"
+    )
+    parser.add_argument(
+        "--images", type=int, help="budget of a run: images of each domain, summed over every stage that learns"
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="runs of each, by the seeds 0 to N-1 (default: 1)")
+    parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: safari:zebra,giraffe)")
+    parser.add_argument("--a", metavar="DIR", help="folder of images of domain A")
+    parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of every recipe"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at a time, each on one core (default: 1; fair where cores are idle)"
+    )
+    parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
+    parser.add_argument("--out", default=out, help=f"folder for the results (default: {out})")
+    parser.add_argument("--resume", action="store_true", help="go on with what stands in the folder")
+    parser.add_argument("--force", action="store_true", help="clear the folder first")
+
+
+def run_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `run` is told of these that is not in the protocol: it changes no score."""
+    return {
+        "out": Path(arguments.out), "jobs": arguments.jobs, "every_metric": arguments.all,
+        "resume": arguments.resume, "force": arguments.force,
+    }  # fmt: skip
+
+
+@frozen(kw_only=True)
+class Protocol:
+    """Who is compared, on which images, within which budget."""
+
+    methods: str = ""
+    sweep: sweeps.Sweep | None = None
+    """In place of methods."""
+    words: tuple[str, ...] = ()
+    """What named the sweep."""
+    recipe: str = "demo"
+    """What the sweep varies."""
+    minutes: float | None = None
+    images: int | None = None
+    seeds: int = 1
+    data: str | None = None
+    a: str | None = None
+    b: str | None = None
+    set: tuple[str, ...] = ()
+    precision: str = ""
+    """The arithmetic, chosen once, so that every run has the same."""
+
+    @classmethod
+    def asked(cls, command: str, arguments: argparse.Namespace, minutes: float | None = None, **own: Any) -> Protocol:
+        """By `command`'s arguments, its `own` among them, and with `--resume` by what stands in the folder.
+
+        Where nobody gave a budget it is of so many `minutes`. Raises InputError for a budget that is none.
+        """
+        file = Path(arguments.out) / "protocol.json"
+        stored = cls.read(file, command) if arguments.resume and file.exists() else cls()
+        given = {key: getattr(arguments, key) for key in BUDGET} | {"set": tuple(arguments.set)} | own
+        protocol = evolve(stored, **{key: value for key, value in given.items() if value not in (None, ())})
+        if protocol.images is None and protocol.minutes is None:
+            protocol = evolve(protocol, minutes=minutes)
+        if not (protocol.a or protocol.b or protocol.data):
+            protocol = evolve(protocol, data=DATA)
+        protocol._check(command)
+        if not protocol.precision:
+            from ...framework.support.device import best_device, choose  # torch, which a command's words do not need
+
+            protocol = evolve(protocol, precision=choose("auto", best_device()))
+        return protocol
+
+    @classmethod
+    def read(cls, file: Path, command: str) -> Protocol:
+        """What a comparison was begun with. Raises InputError when it was of another command."""
+        stored, expected = atomic.read_json(file, "the protocol of a comparison"), f"crosscade.{command}/1"
+        if stored.get("format") != expected:
+            raise InputError(str(file), found=f"format {stored.get('format')!r}", expected=expected)
+        known = {key: value for key, value in stored.items() if key != "format" and value is not None}
+        protocol: Protocol = structure(known, cls, str(file))
+        return protocol
+
+    @property
+    def command(self) -> str:
+        """Whose it is."""
+        return "ablate" if self.sweep else "compare"
+
+    def plain(self) -> dict[str, Any]:
+        """As `protocol.json` has it."""
+        own: dict[str, Any] = {"methods": self.methods}
+        if self.sweep:
+            own = {"sweep": plain(self.sweep), "words": list(self.words), "recipe": self.recipe}
+        budget = {key: getattr(self, key) for key in BUDGET} | {"set": list(self.set) or None}
+        return {"format": f"crosscade.{self.command}/1", **own, **budget, "precision": self.precision}
+
+    def _check(self, command: str) -> None:
+        if (self.minutes is None) == (self.images is None):
+            raise InputError(
+                "--minutes and --images", found="both or neither", expected="one of them, the budget of a run"
+            )
+        for key in ("minutes", "images", "seeds"):
+            value = getattr(self, key)
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"--{key}", found=str(value), expected="a number above 0")
+        if command == "compare" and not self.methods:
+            expected = "recipes' names or files, like cascade,cyclegan,cyclegan@3"
+            raise InputError("--methods", found="none", expected=expected)
+        if command == "ablate" and not self.sweep:
+            raise InputError("sweep", found="none", expected="a sweep's name or file, or --vary")
+
+    def variants(self) -> tuple[Variant, ...]:
+        """Who is compared. Raises InputError for two methods of one name."""
+        if self.sweep:
+            return self.sweep.of(self.recipe)
+        methods = tuple(Variant.method(name.strip()) for name in self.methods.split(",") if name.strip())
+        names = [method.name for method in methods]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise InputError("--methods", found=f"'{min(twice)}' twice", expected="each method once")
+        return methods
+
+    def notes(self, jobs: int) -> tuple[str, ...]:
+        """Who is compared, the budget and the seeds, for people."""
+        variants = self.variants()
+        notes = [f"{v.name} has {v.times:g} times the budget." for v in variants if v.times != 1]
+        if self.sweep:
+            notes.append(f"Recipe: {self.recipe}. Sweep {self.sweep.name}: {self.sweep.summary}.")
+            notes += [variant.note() for variant in variants]
+        if self.minutes:
+            budget = f"{self.minutes:g} minutes of training a run, of its core's time, as planned at its start"
+        else:
+            budget = f"{self.images} images of each domain a run, summed over every stage that learns"
+        seeds = ", ".join(map(str, range(self.seeds)))
+        return (
+            *notes,
+            f"Budget: {budget}; both directions together; at most {jobs} at a time; {self.precision}.",
+            f"Training seeds: {seeds}. A method with styles draws one for each image from its prior, by the same seed.",
+        )
+
+    def command_line(self, jobs: int, every_metric: bool, out: Path) -> str:
+        """The command that makes the same from nothing, however often it was resumed."""
+        line = ["crosscade", self.command, *self.words]
+        for key in ("recipe" if self.sweep else "methods", "data", "a", "b", "minutes", "images", "seeds"):
+            if value := getattr(self, key):
+                line += [f"--{key}", f"{value:g}" if isinstance(value, float) else str(value)]
+        for setting in self.set:
+            line += ["--set", setting]
+        line += [*(["--jobs", str(jobs)] if jobs > 1 else []), *(["--all"] if every_metric else [])]
+        return shlex.join([*line, "--out", str(out)])
