@@ -115,8 +115,8 @@ def test_toml_is_a_package_a_sweep_or_a_recipe(page, catalogue):
         table = tomllib.loads(block)
         if "variants" in table:
             sweep = sweeps.from_table({"name": "mine", **table})
-            for change in sweep.changes().values():
-                resolve(change(crosscade.framework.read("demo", catalogue)), catalogue)
+            for variant in sweep.of("demo"):
+                resolve(variant.changed(crosscade.framework.read(variant.recipe, catalogue)), catalogue)
         elif "stages" in table:
             resolve(table, catalogue)
         else:

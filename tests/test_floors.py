@@ -111,7 +111,7 @@ def test_no_module_imports_itself_by_way_of_others():
 def test_no_folder_imports_itself_by_way_of_others():
     arrows = {}
     for name, path in modules().items():
-        if len(name) > 2 and name[:2] != ("evaluation", "metrics"):  # until metrics leave the judges alone
+        if len(name) > 2:
             inside = {module[:2] for module in imported_at_once(path) if len(module) > 2}
             arrows.setdefault(name[:2], set()).update(inside - {name[:2]})
     assert len(arrows) > 15
@@ -145,12 +145,6 @@ BY_NAME = {
     # a score is defined by the network that it is measured with, and says so in its own name
     ("evaluation/metrics", "efficientnet-lite0"),
     ("evaluation/metrics", "vgg16-hed"),
-    # until the recipe of low precision asks the caller for its judges
-    ("exporters/onnx", "target-class"),
-    ("exporters/onnx", "target-shape"),
-    ("exporters/onnx", "fd-efficientnet-lite0"),
-    # until datasets say themselves how to draw shapes with swapped textures
-    ("evaluation/judges", "safari"),
 }
 
 
@@ -238,14 +232,10 @@ def test_the_runtime_tells_its_maker_nothing_unless_the_user_says_so(monkeypatch
     assert done.stdout.strip() == found, done.stderr
 
 
-METRICS = ("crosscade.evaluation.metrics.", "crosscade.evaluation.judges.")
-
-
 def test_every_module_that_implements_a_hook_is_built_in_and_the_reverse():
     def offers(path: Path) -> bool:
         functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
         return any(ast.unparse(d) == "hookimpl" for function in functions for d in function.decorator_list)
 
     implementing = {"crosscade." + ".".join(name) for name, path in modules().items() if offers(path)}
-    by_builtin = {name for name in implementing if name.startswith(METRICS)}  # until each is listed itself
-    assert sorted(name for name in BUILT_IN if not name.startswith(METRICS)) == sorted(implementing - by_builtin)
+    assert sorted(BUILT_IN) == sorted(implementing)

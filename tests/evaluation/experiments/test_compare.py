@@ -88,7 +88,7 @@ def test_a_longer_run_begins_first(tmp_path, catalogue, monkeypatch):
     asked = protocol(tmp_path, methods="cyclegan,munit,cyclegan@3,drit", images=60)
     out = tmp_path / "out"
     with pytest.raises(BegunError) as begun:
-        comparison.run(trials_of(asked, catalogue, out), asked, None, catalogue, out=out)
+        comparison.run(trials_of(asked, catalogue, out), asked, Safari(SafariOptions()), catalogue, out=out)
     assert begun.value.args == ("cyclegan@3-0", "cyclegan-0", "munit-0", "drit-0")
 
 

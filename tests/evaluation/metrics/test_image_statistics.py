@@ -212,5 +212,5 @@ def test_table_text():
     assert plain["rows"]["real"]["lost"]["value"] is None
     assert plain["rows"]["one"]["fd"] == {
         "value": 123.4, "protocol": "by hand", "n": 10, "unit": "", "higher_is_better": False, "beside": {},
-        "warning": "", "absent": "",
+        "warning": "", "absent": "", "label": "",
     }  # fmt: skip

@@ -26,7 +26,9 @@ def picture(value):
 TABLE = Table(
     "zebra → giraffe",
     {
-        "cascade": {"target-class": Score(0.9, "by <hand>", 20, higher_is_better=True, warning="odd")},
+        "cascade": {
+            "target-class": Score(0.9, "by <hand>", 20, higher_is_better=True, warning="odd", label="taken for <it>")
+        },
         "no translator": {"target-class": Score(0.2, "by <hand>", 20, higher_is_better=True)},
         "real target": {"target-class": Score(1.0, "by <hand>", 20, higher_is_better=True), "x": Score.missing("gone")},
     },
@@ -96,7 +98,7 @@ def test_everything_is_on_the_page():
     text = render(DATA)
     for piece in (
         "crosscade demo --out run", "&#34;use&#34;: &#34;efficientnet-lite0&#34;", "two cores", "1 min 15 s", "3.2 s",
-        "participation ratio 4.1", "cascade: target-class: odd", "taken for the target by a classifier",
+        "participation ratio 4.1", "cascade: target-class: odd", "taken for &lt;it&gt;",
         "0.900 !", "n = 20", "gone", "t-SNE", "perplexity 30",
         "<code>encoder</code>: vgg19 → <strong>efficientnet-lite0</strong>", "stands for itself",
     ):  # fmt: skip
