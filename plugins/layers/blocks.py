@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -55,9 +56,8 @@ def _folded(kernel: Tensor, dim: int) -> Tensor:
 
     Additions only, which autocast leaves in float32.
     """
-    taps = kernel.flip(dim)
-    nothing = torch.zeros_like(taps.narrow(dim, 0, 1))
-    return torch.cat([taps, nothing], dim) + torch.cat([nothing, taps], dim)
+    taps = kernel.unbind(dim)[::-1]  # an exporter folds these to a constant, as it does not flip and cat
+    return torch.stack([taps[0], *(here + before for before, here in pairwise(taps)), taps[-1]], dim)
 
 
 class Shuffle(nn.Module):
