@@ -42,21 +42,34 @@ def evaluate(
     Raises `InputError` for an unknown metric.
     """
     catalogue = samples.common.once("catalogue", lambda: catalogue or Catalogue.discover())
-    found: dict[str, Score] = {}
     if progress:
         samples.common["progress"] = progress
-    for offer, metric in _metrics(samples, metrics, catalogue):
-        if progress:
-            progress(f"scoring {offer.name}")
-        scores = _measured(metric, samples) if isinstance(metric, Metric) else metric
-        if isinstance(scores, Score):
-            scores = {offer.name: scores}
-        if twice := set(scores) & set(found):
+    asked = [entry.qualified for entry in catalogue.of_kind("metric")] if metrics is None else metrics
+    offers: list[MetricOffer] = [catalogue.get("metric", name) for name in asked]
+    scores: dict[str, Score] = {}
+    for offer in sorted(offers, key=lambda offer: offer.order):
+        measured = _measured(offer, samples, metrics is not None, progress or (lambda _: None))
+        if twice := set(measured) & set(scores):
             raise InputError(
                 f"metric '{offer.name}'", found=f"a second score '{min(twice)}'", expected="names of its own"
             )
-        found |= scores
-    return found
+        scores |= measured
+    return scores
+
+
+def _measured(offer: MetricOffer, samples: Samples, named: bool, progress: Progress) -> dict[str, Score]:
+    """A metric's scores, or a missing one with the reason; none where it needs truth that nobody knows."""
+    try:
+        # what is asked for by name may fetch what it needs; a mere "everything" must not
+        fetch = {"fetch": True} if named and "fetch" in fields_dict(offer.options) else {}
+        metric: Metric = offer.build(offer.options(**fetch))
+        if metric.needs_truth and not named and not (samples.source_truth and samples.target_train_truth):
+            return {}
+        progress(f"scoring {offer.name}")
+        return metric.measure(samples)
+    except Exception as error:  # a stranger's plugin must not cost the other scores
+        reason = str(error) if isinstance(error, CrosscadeError) else f"{type(error).__name__}: {error}"
+        return {offer.name: Score.missing(reason)}
 
 
 @frozen(eq=False)
@@ -121,34 +134,3 @@ def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: in
         dataset=dataset,
         load=load,
     )
-
-
-def _metrics(
-    samples: Samples, names: Sequence[str] | None, catalogue: Catalogue
-) -> list[tuple[MetricOffer, Metric | Score]]:
-    asked = [entry.qualified for entry in catalogue.of_kind("metric")] if names is None else names
-    offers: list[MetricOffer] = [catalogue.get("metric", name) for name in asked]
-    chosen: list[tuple[MetricOffer, Metric | Score]] = []
-    for offer in sorted(offers, key=lambda offer: offer.order):
-        try:
-            # what is asked for by name may fetch what it needs; a mere "everything" must not
-            may_fetch = names is not None and "fetch" in fields_dict(offer.options)
-            metric = offer.build(offer.options(**({"fetch": True} if may_fetch else {})))
-        except Exception as error:  # a stranger's plugin must not cost the other scores
-            chosen.append((offer, Score.missing(_reason(error))))
-            continue
-        if names is None and metric.needs_truth and not (samples.source_truth and samples.target_train_truth):
-            continue
-        chosen.append((offer, metric))
-    return chosen
-
-
-def _measured(metric: Metric, samples: Samples) -> dict[str, Score] | Score:
-    try:
-        return metric.measure(samples)
-    except Exception as error:  # as above: reported with its reason, never silently
-        return Score.missing(_reason(error))
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, CrosscadeError) else f"{type(error).__name__}: {error}"
