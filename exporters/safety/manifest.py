@@ -115,14 +115,7 @@ def read(folder: str | Path) -> Manifest:
         raise InputError(
             str(folder), found=f"no {NAME}", expected="a folder that `crosscade export` made", cure="Export again."
         )
-    table = atomic.read_json(path, "an export's manifest")
-    if table.get("format") not in (FORMAT, OLDER):
-        raise InputError(
-            str(path),
-            found=f"format {table.get('format')!r:.60}",
-            expected=FORMAT,
-            cure="Use the version of crosscade that wrote it.",
-        )
+    table = atomic.read_json(path, "an export's manifest", FORMAT, OLDER)
     try:
         return _structured(table)
     except (TypeError, ValueError, AttributeError) as error:

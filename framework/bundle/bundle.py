@@ -169,14 +169,7 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
         folder = folder / "bundle"
     if not (folder / "bundle.json").exists():
         raise InputError(str(path), found="no bundle.json", expected="a bundle folder or a finished run")
-    manifest = atomic.read_json(folder / "bundle.json", "a bundle's manifest")
-    if manifest.get("format") != FORMAT:
-        raise InputError(
-            str(folder / "bundle.json"),
-            found=f"format {manifest.get('format')!r}",
-            expected=FORMAT,
-            cure="Use the version of crosscade that wrote it.",
-        )
+    manifest = atomic.read_json(folder / "bundle.json", "a bundle's manifest", FORMAT)
     _check_manifest(folder / "bundle.json", manifest)
     catalogue = catalogue or Catalogue.discover()
     check_file(folder, "recipe.json", manifest)

@@ -121,14 +121,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def read_json(path: Path, expected: str) -> dict[str, Any]:
-    """The object in a JSON file; InputError when it holds anything else."""
+def read_json(path: Path, expected: str, *formats: str) -> dict[str, Any]:
+    """The object in a JSON file; InputError when it holds anything else, or a `format` that is none of `formats`."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(str(path), found=f"not JSON ({error})", expected=expected) from None
     if not isinstance(value, dict):
         raise InputError(str(path), found=f"{value!r:.60}", expected=expected)
+    if formats and value.get("format") not in formats:
+        cure = "Use the version of crosscade that wrote it."
+        found = f"format {value.get('format')!r:.60}"
+        raise InputError(str(path), found=found, expected=" or ".join(formats), cure=cure)
     return value
 
 

@@ -119,14 +119,8 @@ class RunState:
     @classmethod
     def read(cls, folder: RunFolder) -> RunState:
         """Of a run that was begun. Raises InputError when it is of another format, or lacks something."""
-        table = atomic.read_json(folder.state, "the state of a run")
-        if (version := table.pop("format", None)) != FORMAT:
-            raise InputError(
-                str(folder.state),
-                found=f"format {version!r}",
-                expected=FORMAT,
-                cure="Use the version of crosscade that began it, or begin again with --force.",
-            )
+        table = atomic.read_json(folder.state, "the state of a run", FORMAT)
+        del table["format"]
         try:
             return cls(**table)
         except (TypeError, ValueError) as error:
