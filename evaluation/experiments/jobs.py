@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, define, evolve, frozen
+from attrs import asdict, define, evolve, field, frozen
 
 from ...framework import Reporter
 from ...framework.support import atomic
@@ -56,9 +56,9 @@ class Job:
 
     run: Path
     words: tuple[str, ...]
-    _process: subprocess.Popen[bytes] | None = None
-    _began: float = 0.0
-    _signals: int = 0
+    _process: subprocess.Popen[bytes] = field(init=False)
+    _began: float = field(init=False)
+    _signals: int = field(init=False, default=0)
     """How many Ctrl-C were handed on."""
 
     @property
@@ -96,8 +96,6 @@ class Job:
     def ended(self) -> bool:
         """Whether it has, since it was started; what it took is added to the run's cost."""
         process = self._process
-        if process is None:
-            return False
         usage: Any = None
         if hasattr(os, "wait4"):
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -121,11 +119,11 @@ class Job:
     @property
     def failed(self) -> bool:
         """Whether it ended with an error."""
-        return bool(self._process and self._process.returncode)
+        return bool(self._process.returncode)
 
     def signal(self, count: int) -> None:
         """Hands on each of `count` Ctrl-C, once."""
-        while self._process and self._signals < count:
+        while self._signals < count:
             self._signals += 1
             if self._process.returncode is None:
                 self._process.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)

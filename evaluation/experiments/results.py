@@ -73,6 +73,10 @@ class _Translated:
     recipe: Any
 
 
+Methods = dict[str, list[_Translated]]
+"""By a variant's name, seed by seed."""
+
+
 def score(
     trials: Sequence[Trial],
     dataset: Dataset,
@@ -91,10 +95,11 @@ def score(
     first = load(trials[0].run, catalogue)
     real = evaluation_images(dataset, first.recipe.image)
     sources: dict[str, Images] = {direction: images.test for direction, images in real.items()}
-    made = []
+    made: Methods = {}
     for trial in trials:
         report.say(f"translating with {trial.name}")
-        made.append(_translated(trial, load(trial.run, catalogue), sources))
+        made.setdefault(trial.variant.name, []).append(_translated(trial, load(trial.run, catalogue), sources))
+    every = [translated for those in made.values() for translated in those]
     counts = " and ".join(f"{len(sources[way])} {way.source(dataset.domains).name}" for way in DIRECTIONS)
     notes = (
         *notes,
@@ -107,15 +112,15 @@ def score(
         title, samples = images.title, images.samples
         table = Table(title, {}, notes=(images.too_small,))
         if samples is not None:
-            candidates = {m.trial.name: m.images[direction] for m in made}
+            candidates = {m.trial.name: m.images[direction] for m in every}
             table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), made)
         table = evolve(table, notes=(*table.notes, *notes))
         directions.append(DirectionResults(direction, title, table, _grid(samples, images.test, made, direction)))
     return Results(
         _summary(directions, made, notes),
         tuple(directions),
-        tuple(f"{m.trial.name}: {line}" for m in made for line in m.warnings),
-        {method: those[0].recipe for method, those in _methods(made).items()},
+        tuple(f"{m.trial.name}: {line}" for m in every for line in m.warnings),
+        {method: those[0].recipe for method, those in made.items()},
     )
 
 
@@ -151,18 +156,11 @@ def facts(trial: Trial, bundle: Bundle) -> dict[str, Score]:
     }
 
 
-def _methods(made: Sequence[_Translated]) -> dict[str, list[_Translated]]:
-    found: dict[str, list[_Translated]] = {}
-    for m in made:
-        found.setdefault(m.trial.variant.name, []).append(m)
-    return found
-
-
-def _over_seeds(table: Table, made: Sequence[_Translated]) -> Table:
+def _over_seeds(table: Table, made: Methods) -> Table:
     """A row for each method in place of one for each of its runs."""
     rows = {name: table.rows[name] for name in table.controls}
     merged: dict[str, dict[str, Score]] = {}
-    for method, those in _methods(made).items():
+    for method, those in made.items():
         each = [table.rows[m.trial.name] for m in those]
         # a metric that failed has a missing score in place of its own
         found = {key: [scores[key] for scores in each if key in scores] for key in table.columns}
@@ -187,7 +185,7 @@ def merge(scores: Sequence[Score]) -> Score:
     )
 
 
-def _summary(directions: Sequence[DirectionResults], made: Sequence[_Translated], notes: Sequence[str]) -> Table:
+def _summary(directions: Sequence[DirectionResults], made: Methods, notes: Sequence[str]) -> Table:
     """Methods down, directions across, by each distance; then what each method cost."""
     rows: dict[str, dict[str, Score]] = {}
     for name in (n for n in directions[0].table.shown if n.startswith(DISTANCES)):
@@ -196,12 +194,10 @@ def _summary(directions: Sequence[DirectionResults], made: Sequence[_Translated]
                 if name in scores:  # its warning stands in the direction's own table
                     rows.setdefault(row, {})[f"{name} {direction.name}"] = evolve(scores[name], warning="")
     costs = {
-        method: {key: merge([m.facts[key] for m in those]) for key in those[0].facts}
-        for method, those in _methods(made).items()
+        method: {key: merge([m.facts[key] for m in those]) for key in those[0].facts} for method, those in made.items()
     }
     spent = {
-        method: costs[method]["CPU minutes"].value / those[0].trial.variant.times
-        for method, those in _methods(made).items()
+        method: costs[method]["CPU minutes"].value / those[0].trial.variant.times for method, those in made.items()
     }
     typical = median(spent.values())
     for method, cost in costs.items():
@@ -214,11 +210,11 @@ def _summary(directions: Sequence[DirectionResults], made: Sequence[_Translated]
     return Table("All methods", rows, directions[0].table.controls, (f"{which}.", *notes))
 
 
-def _grid(samples: Samples | None, source: Images, made: Sequence[_Translated], direction: str) -> dict[str, Images]:
+def _grid(samples: Samples | None, source: Images, made: Methods, direction: str) -> dict[str, Images]:
     """A row for the source, one for each method by its first seed, and the first method's nearest training images."""
     picked = np.linspace(0, len(source) - 1, min(SHOWN, len(source))).astype(int)
     rows = {"source": source[picked]}
-    rows |= {method: those[0].images[direction][picked] for method, those in _methods(made).items()}
+    rows |= {method: those[0].images[direction][picked] for method, those in made.items()}
     if samples is not None:
         method, ours = next((m, rows[m]) for m in rows if m != "source")
         few = POOLED.of(samples.with_translated(ours), "translated")

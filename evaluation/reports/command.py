@@ -23,7 +23,7 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter, load
     from .page import write
     from .run import SUMMARY, about, samples, translated
-    from .saved import read_tables
+    from .table import read_tables
 
     data = about(run, catalogue)
     if (run / "bundle" / "bundle.json").exists():

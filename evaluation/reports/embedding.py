@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from ...framework import Bundle, Encoder, Images, Samples, to_tensor
-from ..metrics.extractors import Extractor, Features
+from ..metrics.extractors import Extractor, Features, derived
 from ..metrics.image_statistics import POOLED
 from .figures import Figure
 
@@ -27,15 +27,12 @@ class Deepest(Extractor):
     use: str
     level: int
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The encoder's name with the level."""
-        return f"{self.use}-{self.level}-own"
-
-    @property
-    def protocol(self) -> str:  # type: ignore[override]
-        """How."""
-        return f"channel means of {self.use}'s level {self.level}, the deepest that is translated, at the images' size"
+    name: str = derived(lambda self: f"{self.use}-{self.level}-own")
+    protocol: str = derived(
+        lambda self: (
+            f"channel means of {self.use}'s level {self.level}, the deepest that is translated, at the images' size"
+        )
+    )
 
     def batch(self, images: Images, samples: Samples) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, C)."""

@@ -18,7 +18,6 @@ from .recipe_diff import Lineage
 from .table import MISSING, Table, shown
 
 TEMPLATE = Path(__file__).with_name("page.html")
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
@@ -50,7 +49,7 @@ class Strip:
                 expected=f"{len(self.rows)}, one a row",
             )
         for row in self.rows:
-            if len(row) != len(self.columns) or not all(cell.startswith(PNG) for cell in row):
+            if len(row) != len(self.columns) or not all(kind_of(cell) == "png" for cell in row):
                 raise InputError(
                     f"picture strip '{self.title}'",
                     found=f"a row of {len(row)} pictures",

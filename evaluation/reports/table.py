@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from attrs import Factory, frozen
 
-from ...framework import Score
+from ...framework import InputError, Score
+from ...framework.support.atomic import read_json
 from ..metrics.jackknife import SPREAD
 
 OWN = ("ratio to ceiling", SPREAD)
 """What lies beside a score and is that row's alone."""
+EXPECTED = "scores as `crosscade evaluate --out` writes them"
 MISSING = "–"
 FLAG = "!"
 
@@ -105,12 +107,8 @@ class Table:
         lines += [f"- {FLAG} {line}" for line in self.warnings()]
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)]) + "\n"
 
-    def json(self) -> str:
-        """Everything, values in full; nan is null."""
-        return json.dumps(self.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Everything as plain values; nan is null."""
         rows = {
             row: {name: scores[name].as_json() for name in self.columns if name in scores}
             for row, scores in self.rows.items()
@@ -151,3 +149,27 @@ def shown(score: Score) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def read_tables(path: Path) -> tuple[Table, ...]:
+    """The tables of a `scores.json`, a direction each. Raises InputError when it holds anything else."""
+    try:
+        return tuple(_read_table(value) for value in read_json(path, EXPECTED).values())
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise InputError(str(path), found=f"{type(error).__name__}: {error}", expected=EXPECTED) from None
+
+
+def _read_table(plain: Mapping[str, Any]) -> Table:
+    """What `Table.as_json` wrote."""
+    rows = {row: {name: _read_score(s) for name, s in scores.items()} for row, scores in plain["rows"].items()}
+    return Table(plain["title"], rows, tuple(plain["controls"]), tuple(plain["notes"]))
+
+
+def _read_score(plain: Mapping[str, Any]) -> Score:
+    """What `Score.as_json` wrote: null stands for nan."""
+    beside = {key: _number(value) for key, value in plain["beside"].items()}
+    return Score(**{**plain, "value": _number(plain["value"]), "beside": beside})
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

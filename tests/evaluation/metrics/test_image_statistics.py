@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -208,7 +207,7 @@ def test_table_text():
     assert "- lost (real): not measured: no weights" in text
     assert "- ! one: share: w" in text
     assert "fd: by hand; n = 10." in text
-    plain = json.loads(table.json())
+    plain = table.as_json()
     assert plain["rows"]["real"]["lost"]["value"] is None
     assert plain["rows"]["one"]["fd"] == {
         "value": 123.4, "protocol": "by hand", "n": 10, "unit": "", "higher_is_better": False, "beside": {},

@@ -13,8 +13,7 @@ from crosscade.evaluation.reports.curves import line_chart
 from crosscade.evaluation.reports.figures import Figure
 from crosscade.evaluation.reports.page import ReportData, Strip, render, spoken, write
 from crosscade.evaluation.reports.recipe_diff import Change, Lineage
-from crosscade.evaluation.reports.saved import read_tables
-from crosscade.evaluation.reports.table import Table, number
+from crosscade.evaluation.reports.table import Table, number, read_tables
 from crosscade.framework import InputError, Score
 from crosscade.framework.data.images import png
 
@@ -147,7 +146,7 @@ def test_numbers_on_the_page_are_those_of_the_json(tmp_path):
     for place, value in known.items():
         assert cells[place].split()[0] == number(value), place
     (again,) = read_tables(tmp_path / "scores.json")
-    assert again.json() == TABLE.json(), "and a page made of the JSON is the same page"
+    assert again.as_json() == TABLE.as_json(), "and a page made of the JSON is the same page"
     (tmp_path / "scores.json").write_text('{"a2b": {"rows": 1}}')
     with pytest.raises(InputError, match=r"scores\.json.*crosscade evaluate"):
         read_tables(tmp_path / "scores.json")
