@@ -48,11 +48,13 @@ thing that exists.
 another `use` drops the former part's options:
 
 ```bash
-crosscade train --recipe demo --out runs/mine --set image.size=128 --set 'stages[0].losses[cycle].weight=10'
+crosscade train --recipe demo --out runs/mine --set image.size=128 --set 'translate[0].losses[cycle].weight=10'
 crosscade train --recipe demo --out runs/unrefined --set refine=none
 ```
 
 The recipe with every default spelled out lies as `recipe.json` in each bundle, and can be given to `--recipe` again.
+The former names of three keys are read too: `[[inversions]]`, now `[[invert]]`; `[[stages]]`, now `[[translate]]`; and,
+in `[image]`, `views`, now `crops`.
 """
 PARTS = """# Parts
 
@@ -67,8 +69,8 @@ STRUCTURE = {
     "image": "[how images are cut](#image)",
     "encoder": "the [encoder](parts.md#encoders) and its options",
     "training": "[what holds for the whole run](#training)",
-    "inversions": "[the inverters](#inversions), level by level",
-    "stages": "[the translators](#stages), deep to shallow",
+    "invert": "[the inverters](#invert), level by level",
+    "translate": "[the translators](#translate), deep to shallow",
     "refine": "[the refinement](#refine); without it there is none",
     "level": "the encoder's level, by its number",
     "translator": "the [translator](parts.md#translators) and its options",
@@ -83,8 +85,8 @@ CLASSES = {
     "The whole": Recipe,
     "`[image]`": ImageOptions,
     "`[training]`": Training,
-    "`[[inversions]]`": InvertStage,
-    "`[[stages]]`": TranslateStage,
+    "`[[invert]]`": InvertStage,
+    "`[[translate]]`": TranslateStage,
     "`[refine]`": RefineStage,
     "`schedule`": Schedule,
     "`losses`": LossUse,

@@ -33,7 +33,7 @@ SHARE = 1.2  # of the work is done by the processes that are killed in training,
 
 def settings(steps: int) -> list[str]:
     """The tiny recipe with `steps` steps a stage and a checkpoint after every one."""
-    parts = ("inversions[0]", "stages[0]", "stages[1]", "refine")
+    parts = ("invert[0]", "translate[0]", "translate[1]", "refine")
     return ["training.checkpoint_seconds=1e-9", *(f"{part}.schedule.images={2 * steps}" for part in parts)]
 
 

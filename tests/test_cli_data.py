@@ -32,7 +32,7 @@ def test_one_picture_is_a_domain_and_a_bad_one_is_named_and_set_aside(train, tmp
     for seed in range(3):
         picture(tmp_path / 'a "quoted" é' / f"{seed}.png", seed)
     (tmp_path / 'a "quoted" é' / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more of it")
-    fast = [f"--set={part}.schedule.images=2" for part in ("inversions[0]", "stages[0]", "stages[1]", "refine")]
+    fast = [f"--set={part}.schedule.images=2" for part in ("invert[0]", "translate[0]", "translate[1]", "refine")]
     answer = train("--a", "one", "--b", 'a "quoted" é', *fast)
     assert answer.code == 0, answer.error
     assert [v for v in answer.others if "broken.jpg" in v and v.startswith("warning: ")]
@@ -123,9 +123,9 @@ def test_a_disk_that_really_is_full(tmp_path, monkeypatch):
     if mounted.returncode:
         pytest.skip(f"no small file system can be mounted here: {mounted.stderr.decode().strip()}")
     try:
-        table = copy.deepcopy(TABLE) | {"stages": TABLE["stages"][:1], "image": {"size": 64, "views": 20}}
-        table["inversions"] = [{**TABLE["inversions"][0], "level": 5, "losses": [{"use": "image-reconstruction"}]}]
-        table["stages"][0]["losses"] = [{"use": "identity"}]
+        table = copy.deepcopy(TABLE) | {"image": {"size": 64, "crops": 20}}
+        table["invert"] = [{**TABLE["invert"][0], "level": 5, "losses": [{"use": "image-reconstruction"}]}]
+        table["translate"] = [{**TABLE["translate"][0], "losses": [{"use": "identity"}]}]
         table.pop("refine")
         recipe = tmp_path / "tiny.json"
         recipe.write_text(json.dumps(table))

@@ -92,18 +92,18 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
     ("setting", "line"),
     [
         ("image.sise=64", "unknown key 'sise' @ $.image. did you mean 'size'?"),
-        ("stages[0].translator.wdith=8", "unknown key 'wdith' @ $.stages[0].translator. did you mean 'width'?"),
+        ("translate[0].translator.wdith=8", "unknown key 'wdith' @ $.translate[0].translator. did you mean 'width'?"),
         ("image.size=large", "wrong type @ $.image.size: found 'large'; expected a whole number"),
         ("image.mirror=1", "wrong type @ $.image.mirror: found 1; expected true or false"),
         ("encoder.use=vgg91", "unknown encoder 'vgg91' @ $.encoder. did you mean 'vgg19'?"),
         ("image.size=100", "image.size = 100: found a size that level "),
         ("image.size=100", "; expected a multiple of "),
-        ("stages[0].level=9", "level 9 @ $.stages[0]: found no such level in this encoder; expected one of 2, 3"),
+        ("translate[0].level=9", "level 9 @ $.translate[0]: found no such level in this encoder; expected one of 2, 3"),
         ("image.load=32", "$.image.load: found 32; expected at least image.size = 64"),
-        ("inversions[0].schedule.betas=[0.5]", "'betas'"),
-        ("stages[0].losses=[]", "the losses of 'translate level 5': found none that counts from the start"),
-        ("stages[0].losses[0].betas=[2, 3]", "@ $.stages[0].losses[0]"),
-        ("inversions[0].losses[1].levels=[9]", "level 9 @ $.inversions[0].losses[1]: found no such level in this enc"),
+        ("invert[0].schedule.betas=[0.5]", "'betas'"),
+        ("translate[0].losses=[]", "the losses of 'translate level 5': found none that counts from the start"),
+        ("translate[0].losses[0].betas=[2, 3]", "@ $.translate[0].losses[0]"),
+        ("invert[0].losses[1].levels=[9]", "level 9 @ $.invert[0].losses[1]: found no such level in this enc"),
         ("image=3", "wrong type @ $.image: found 3; expected a table"),
         ("refine={}", "the losses of 'refine': found none that counts from the start"),
         ("refine.losses=[{use='hinge', start=0.5}]", "the losses of 'refine': found none that counts from the start"),
@@ -125,12 +125,12 @@ def test_recipes(train, setting, line, tmp_path):
     ("place", "loss", "line"),
     [
         (
-            "stages[1].losses",
+            "translate[1].losses",
             "image-reconstruction",
-            "loss 'image-reconstruction' @ $.stages[1].losses[0]: found it needs images, reconstructed, which "
+            "loss 'image-reconstruction' @ $.translate[1].losses[0]: found it needs images, reconstructed, which "
             "translator 'adain' does not give; expected a loss that needs only ",
         ),
-        ("inversions[0].losses", "cycle", "loss 'cycle' @ $.inversions[0].losses[0]: found it needs cycled, which inv"),
+        ("invert[0].losses", "cycle", "loss 'cycle' @ $.invert[0].losses[0]: found it needs cycled, which inv"),
         ("refine.losses", "content-prior", "loss 'content-prior' @ $.refine.losses[0]: found it needs contents, which"),
     ],
 )  # fmt: skip

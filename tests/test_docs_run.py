@@ -117,7 +117,7 @@ def test_toml_is_a_package_a_sweep_or_a_recipe(page, catalogue):
             sweep = sweeps.from_table({"name": "mine", **table})
             for variant in sweep.of("demo"):
                 resolve(variant.changed(crosscade.framework.read(variant.recipe, catalogue)), catalogue)
-        elif "stages" in table:
+        elif "translate" in table:
             resolve(table, catalogue)
         else:
             assert block in SHOWN
@@ -221,7 +221,11 @@ def test_a_recipe_trains_with_the_guides_parts_and_they_can_be_judged(catalogue,
     from crosscade.framework.metrics.evaluate import evaluation_images
     from crosscade.framework.recipe.recipe import ImageOptions
 
-    settings = ("stages[1].translator.use=beside", "stages[1].translator.width=8", "inversions[0].inverter.use=shuffle")
+    settings = (
+        "translate[1].translator.use=beside",
+        "translate[1].translator.width=8",
+        "invert[0].inverter.use=shuffle",
+    )
     recipe = tiny_recipe(*settings, "data.train=10", "data.test=10")
     bundle = train(recipe, tmp_path / "run", catalogue=catalogue, report=Reporter(quiet=True))
     assert '"translator crosscade-parts:beside": "1.2.3"' in (bundle / "bundle.json").read_text()

@@ -75,7 +75,7 @@ class Job:
         if state.get("done"):
             return 1.0
         recipe = RunFolder(self.run).read_recipe()
-        stages = [*recipe["inversions"], *recipe["stages"], *([recipe["refine"]] if recipe.get("refine") else [])]
+        stages = [*recipe["invert"], *recipe["translate"], *([recipe["refine"]] if recipe.get("refine") else [])]
         images = [stage["schedule"]["images"] if stage["losses"] else 0 for stage in stages]
         weights = state.get("seconds") or images
         seen = {e["stage"]: e["images"] for e in RunFolder(self.run).events.read() if e["event"] == "step"}

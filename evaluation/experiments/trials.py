@@ -65,7 +65,7 @@ def trials_of(protocol: Protocol, catalogue: Catalogue, out: Path) -> list[Trial
             trials.append(Trial(variant, seed, recipe, out / "runs" / f"{variant.name}-{seed}"))
     for key in ("data", "image"):
         values = [trial.recipe.plain()[key] for trial in trials]
-        kept = [{k: v for k, v in value.items() if k not in ("views", "mirror")} for value in values]
+        kept = [{k: v for k, v in value.items() if k not in ("crops", "mirror")} for value in values]
         if differing := next((n for n, value in enumerate(kept) if value != kept[0]), 0):
             raise InputError(
                 f"method '{trials[differing].variant.name}' @ $.{key}",

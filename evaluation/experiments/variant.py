@@ -60,13 +60,13 @@ class Variant:
 def alone(table: Table, level: int) -> Table:
     """The recipe cut to one level: the deepest stage's translator and losses there, that level's inversion, no more."""
     kept = {key: value for key, value in table.items() if key != "refine"}
-    inversions = [i for i in table.get("inversions", []) if i.get("level") == level]
-    if not inversions or not table.get("stages"):
-        known = [i.get("level") for i in table.get("inversions", [])]
+    inversions = [i for i in table.get("invert", []) if i.get("level") == level]
+    if not inversions or not table.get("translate"):
+        known = [i.get("level") for i in table.get("invert", [])]
         raise InputError(
             f"level {level} alone",
             found=f"a recipe with inversions of levels {known}",
             expected=f"one of level {level}, which makes the image",
             cure="Add it to the recipe; `demo` and `paper` have those of levels 3, 4 and 5.",
         )
-    return {**kept, "stages": [{**table["stages"][0], "level": level}], "inversions": inversions}
+    return {**kept, "translate": [{**table["translate"][0], "level": level}], "invert": inversions}

@@ -41,7 +41,7 @@ class Deepest(Extractor):
 
 def deepest(bundle: Bundle) -> Extractor:
     """The deepest features of a bundle; those of the default extractor where it translates pixels."""
-    level = bundle.recipe.stages[0].level
+    level = bundle.recipe.translate[0].level
     return Deepest(bundle.encoder, bundle.recipe.encoder.use, level) if level else POOLED
 
 

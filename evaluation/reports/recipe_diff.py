@@ -16,7 +16,7 @@ NONE = "–"
 
 @frozen
 class Change:
-    """One key, like `stages[level 4].losses[cycle].weight`: its value in the parent and here."""
+    """One key, like `translate[level 4].losses[cycle].weight`: its value in the parent and here."""
 
     key: str
     parent: str

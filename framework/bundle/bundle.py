@@ -80,8 +80,8 @@ def write(
 
 def _versions(recipe: Recipe, catalogue: Catalogue) -> dict[str, str]:
     used = [("encoder", recipe.encoder.use)]
-    used += [("translator", s.translator.use) for s in recipe.stages]
-    used += [("inverter", s.inverter.use) for s in recipe.inversions]
+    used += [("translator", s.translator.use) for s in recipe.translate]
+    used += [("inverter", s.inverter.use) for s in recipe.invert]
     entries = {(kind, name): catalogue.entry(kind, name) for kind, name in used}
     return {f"{kind} {e.qualified}": e.version for (kind, _), e in entries.items()}
 

@@ -69,7 +69,7 @@ class Translation(Translator):
             raise InputError(
                 where,
                 found=f"recipe '{self.name}', whose method gives one translation of an image "
-                f"({', '.join(s.translator.use for s in self.bundle.recipe.stages)})",
+                f"({', '.join(s.translator.use for s in self.bundle.recipe.translate)})",
                 expected="a multimodal method",
                 cure="Leave it out, or train with --recipe munit or drit.",
             )

@@ -33,9 +33,9 @@ class Networks:
         """All of a recipe's, with fresh weights."""
         parts = (recipe, catalogue, encoder)
         return cls(
-            {stage.level: translators(*parts, stage.level) for stage in recipe.stages},
-            {stage.level: inverters(*parts, stage.level) for stage in recipe.inversions},
-            inverters(*parts, recipe.stages[-1].level),
+            {stage.level: translators(*parts, stage.level) for stage in recipe.translate},
+            {stage.level: inverters(*parts, stage.level) for stage in recipe.invert},
+            inverters(*parts, recipe.translate[-1].level),
         )
 
     @property
@@ -75,15 +75,15 @@ class Networks:
 
 def translators(recipe: Recipe, catalogue: Catalogue, encoder: Encoder, level: int) -> TranslatorPair:
     """A level's translators with fresh weights."""
-    k = next(k for k, stage in enumerate(recipe.stages) if stage.level == level)
-    deeper = encoder.pyramid[recipe.stages[k - 1].level] if k else None
+    k = next(k for k, stage in enumerate(recipe.translate) if stage.level == level)
+    deeper = encoder.pyramid[recipe.translate[k - 1].level] if k else None
     facts = {"here": encoder.pyramid[level], "deeper": deeper, "image": ImageSpec(recipe.image.size)}
-    pair: TranslatorPair = catalogue.build("translator", recipe.stages[k].translator, **facts)
+    pair: TranslatorPair = catalogue.build("translator", recipe.translate[k].translator, **facts)
     return pair
 
 
 def inverters(recipe: Recipe, catalogue: Catalogue, encoder: Encoder, level: int) -> Pair[nn.Module]:
     """A level's inverters, one a domain, with fresh weights."""
-    use = next(stage.inverter for stage in recipe.inversions if stage.level == level)
+    use = next(stage.inverter for stage in recipe.invert if stage.level == level)
     facts = {"level": encoder.pyramid[level], "image": ImageSpec(recipe.image.size)}
     return Pair("a", "b").map(lambda _: catalogue.build("inverter", use, **facts))

@@ -1,4 +1,4 @@
-"""From a dataset to what training reads: cut views, encode once, take statistics (Sec. 3, Pre-processing)."""
+"""From a dataset to what training reads: cut crops, encode once, take statistics (Sec. 3, Pre-processing)."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from .training_data import TrainingData
 
 def total_steps(dataset: Dataset, recipe: Recipe) -> int:
     """Images to cut and encode, for a progress bar."""
-    return sum(len(d.train) * (1 + recipe.image.views) + 2 * len(d.test) for d in dataset.domains)
+    return sum(len(d.train) * (1 + recipe.image.crops) + 2 * len(d.test) for d in dataset.domains)
 
 
 def levels_of(recipe: Recipe) -> list[int]:
     """The levels whose features are stored, shallow to deep."""
-    return sorted({s.level for s in recipe.stages} | {s.level for s in recipe.inversions})
+    return sorted({s.level for s in recipe.translate} | {s.level for s in recipe.invert})
 
 
 def room(recipe: Recipe, encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
     """Bytes of the stores' arrays: in the end, with all that is translated, and at most on the way there."""
     size = recipe.image.size
     values = {i: encoder.pyramid[i].channels * encoder.pyramid[i].size(size) ** 2 for i in levels_of(recipe)}
-    counts = [(len(d.train) * recipe.image.views, len(d.test)) for d in dataset.domains]
+    counts = [(len(d.train) * recipe.image.crops, len(d.test)) for d in dataset.domains]
     now = peak = 0
     for rows in counts:
         now += sum(store.array_bytes(n * size * size * 3) for n in rows)
@@ -45,8 +45,8 @@ def room(recipe: Recipe, encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
                 now += store.array_bytes(n * v)
                 peak = max(peak, now + sum(raw.values()))
                 del raw[i]
-    for k, stage in enumerate(recipe.stages, start=1):
-        kept = [n for train, test in counts for n in ((test,) if k == len(recipe.stages) else (train, test))]
+    for k, stage in enumerate(recipe.translate, start=1):
+        kept = [n for train, test in counts for n in ((test,) if k == len(recipe.translate) else (train, test))]
         now += sum(store.array_bytes(n * values[stage.level]) for n in kept)
     return now, max(now, peak)
 
@@ -69,7 +69,7 @@ def training_data(
             store.cut(images, path, recipe.image, train=views, seed=seed, progress=progress)
         train, normalise, ratios = store.build(train.folder, encoder, levels, compute.autocast, None, clip, progress)
         test, _, _ = store.build(test.folder, encoder, levels, compute.autocast, normalise, clip, progress)
-        deepest = recipe.stages[0].level
+        deepest = recipe.translate[0].level
         if not encoder.normalised:
             warnings.extend(check_participation({deepest: ratios[deepest]}, d.name))
         tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file

@@ -30,16 +30,16 @@ CHUNK_BYTES = 64 << 20
 Progress = Callable[[int], None]
 
 
-def cut_views(image: NDArray[np.uint8], options: ImageOptions, key: Sequence[int]) -> NDArray[np.uint8]:
+def cut_crops(image: NDArray[np.uint8], options: ImageOptions, key: Sequence[int]) -> NDArray[np.uint8]:
     """(K, size, size, 3): random crops of (H, W, 3), every second one mirrored; the same for the same `key`."""
     rng = np.random.default_rng(list(key))
     size = options.size
-    views = np.empty((options.views, size, size, 3), np.uint8)
-    for k in range(options.views):
+    crops = np.empty((options.crops, size, size, 3), np.uint8)
+    for k in range(options.crops):
         top, left = (int(rng.integers(0, extent - size + 1)) for extent in image.shape[:2])
         crop = image[top : top + size, left : left + size]
-        views[k] = crop[:, ::-1] if options.mirror and k % 2 else crop
-    return views
+        crops[k] = crop[:, ::-1] if options.mirror and k % 2 else crop
+    return crops
 
 
 class Store:
@@ -113,16 +113,16 @@ def array_bytes(content: int) -> int:
 
 
 def cut(images: ImageSet, path: Path, options: ImageOptions, *, train: bool, seed: int, progress: Progress) -> None:
-    """Writes all views (train) or centre crops (test) of a set to `path` (N * K, size, size, 3)."""
+    """Writes the random crops (train) or the centre (test) of a set to `path` (N * K, size, size, 3)."""
 
-    def views() -> Iterator[NDArray[np.uint8]]:
+    def crops() -> Iterator[NDArray[np.uint8]]:
         for n in range(len(images)):
             image = images.load(n, options.short_side)
-            yield cut_views(image, options, (seed, n)) if train else centre_crop(image, options.size)[None]
+            yield cut_crops(image, options, (seed, n)) if train else centre_crop(image, options.size)[None]
             progress(1)
 
-    rows = len(images) * (options.views if train else 1)
-    write_array(path, np.uint8, (rows, options.size, options.size, 3), views())
+    rows = len(images) * (options.crops if train else 1)
+    write_array(path, np.uint8, (rows, options.size, options.size, 3), crops())
 
 
 def fingerprint(images: NDArray[np.uint8]) -> str:

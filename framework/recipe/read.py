@@ -14,7 +14,7 @@ from ..catalogue import Catalogue
 from ..data.dataset import Dataset
 from ..errors import InputError
 from .recipe import Recipe
-from .resolve import component, resolve
+from .resolve import FORMER, component, renamed, resolve
 
 
 def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str | None = None) -> None:
@@ -84,22 +84,23 @@ def _table(name: str, catalogue: Catalogue) -> dict[str, Any]:
 
 
 def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """`table` with `key=value` settings applied: `encoder.use=vgg19`, `stages[0].schedule.images=100`.
+    """`table` with `key=value` settings applied: `encoder.use=vgg19`, `translate[0].schedule.images=100`.
 
-    An entry of a list goes by its number or by its component's name: `stages[0].losses[cycle].weight=3`. Setting a
+    An entry of a list goes by its number or by its component's name: `translate[0].losses[cycle].weight=3`. Setting a
     component's `use` to another name drops the old component's options.
 
     >>> override({"encoder": {"use": "vgg19", "taps": "after-relu"}}, ["encoder.use=pixels", "image.size=64"])
     {'encoder': {'use': 'pixels'}, 'image': {'size': 64}}
     """
-    made: dict[str, Any] = json.loads(json.dumps(table))
+    made: dict[str, Any] = json.loads(json.dumps(renamed(table)))
     for setting in settings:
         key, equals, text = setting.partition("=")
         steps = [s for s in re.split(r"[.\[\]]+", key.strip()) if s]
         if not equals or not steps:
             raise InputError(
-                f"--set {setting}", expected="key=value, like image.size=128 or stages[0].schedule.images=1000"
+                f"--set {setting}", expected="key=value, like image.size=128 or translate[0].schedule.images=1000"
             )
+        steps = [FORMER.get(tuple(steps[: n + 1]), step) for n, step in enumerate(steps)]
         _put(made, steps, _parse(text), setting)
     return made
 

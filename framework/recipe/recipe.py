@@ -1,7 +1,7 @@
 """Recipes: which components make a run, with which options. TOML for people, resolved JSON beside every result.
 
 A table with a `use` key names a component of the catalogue; its other keys are that component's options. Everything
-is checked before any work starts, and every error quotes the path (`@ $.stages[1].translator`) and the cure.
+is checked before any work starts, and every error quotes the path (`@ $.translate[1].translator`) and the cure.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class ImageOptions:
 
     size: int = option(0, "pixels, square (0: what the dataset prefers; paper: 224)", validators.ge(0))
     load: int = option(0, "short side before the random crop (0: 9/8 of size; paper-like: 256)", validators.ge(0))
-    views: int = option(2, "crops of each training image that are encoded once and kept", validators.gt(0))
-    mirror: bool = option(True, "every second view is mirrored (paper: yes)")
+    crops: int = option(2, "of each training image, encoded once and kept", validators.gt(0))
+    mirror: bool = option(True, "every second crop is mirrored (paper: yes)")
 
     @property
     def short_side(self) -> int:
@@ -146,14 +146,14 @@ class Recipe:
     image: ImageOptions = ImageOptions()
     encoder: Component
     training: Training = Training()
-    inversions: tuple[InvertStage, ...]
-    stages: tuple[TranslateStage, ...]
+    invert: tuple[InvertStage, ...]
+    translate: tuple[TranslateStage, ...]
     refine: RefineStage | None = None
 
     @property
     def trained(self) -> tuple[InvertStage | TranslateStage | RefineStage, ...]:
         """Every stage, in the order in which they are trained."""
-        return (*self.inversions, *self.stages, *([self.refine] if self.refine else []))
+        return (*self.invert, *self.translate, *([self.refine] if self.refine else []))
 
     @property
     def learning(self) -> tuple[InvertStage | TranslateStage | RefineStage, ...]:
@@ -169,8 +169,8 @@ class Recipe:
 
         return evolve(
             self,
-            inversions=tuple(map(scaled, self.inversions)),
-            stages=tuple(map(scaled, self.stages)),
+            invert=tuple(map(scaled, self.invert)),
+            translate=tuple(map(scaled, self.translate)),
             refine=self.refine and scaled(self.refine),
         )
 

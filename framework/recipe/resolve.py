@@ -1,4 +1,4 @@
-"""A recipe table checked against the catalogue. Every error quotes the path (`@ $.stages[1]`) and the cure."""
+"""A recipe table checked against the catalogue. Every error quotes the path (`@ $.translate[1]`) and the cure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ from ..errors import InputError
 from .recipe import Component, LossUse, Recipe
 from .schema import structure
 
+FORMER = {("inversions",): "invert", ("stages",): "translate", ("image", "views"): "crops"}
+"""Paths of keys that recipes, bundles and runs had under another name, and what they are called now."""
+
+
+def renamed(table: Mapping[str, Any], *way: str) -> dict[str, Any]:
+    """A recipe's table with today's names of its keys. Raises InputError when a key is there under both names."""
+    made: dict[str, Any] = {}
+    for key, value in table.items():
+        name = FORMER.get((*way, key), key)
+        if name in made:
+            former = next(path[-1] for path, now in FORMER.items() if now == name)
+            raise InputError(".".join(["$", *way]), found=f"both '{former}' and '{name}'", expected=f"'{name}' alone")
+        made[name] = renamed(value, *way, name) if isinstance(value, Mapping) else value
+    return made
+
 
 def resolve(table: Mapping[str, Any], catalogue: Catalogue) -> Recipe:
     """A checked recipe from plain values. Raises InputError with the path of what is wrong."""
@@ -20,22 +35,23 @@ def resolve(table: Mapping[str, Any], catalogue: Catalogue) -> Recipe:
     def loss(value: Any, key: str, path: str) -> LossUse:
         return _loss(value, path, catalogue)
 
-    texts = {key: str(table[key]) for key in ("name", "summary") if key in table}
+    table = renamed(table)
+    texts: dict[str, Any] = {key: str(table[key]) for key in ("name", "summary") if key in table}
     recipe: Recipe = structure({**table, **texts}, Recipe, "$", {Component: part, LossUse: loss})
     _check_levels(recipe)
     return recipe
 
 
 def _check_levels(recipe: Recipe) -> None:
-    levels = [s.level for s in recipe.stages]
+    levels = [s.level for s in recipe.translate]
     if not levels or levels != sorted(levels, reverse=True) or len(set(levels)) != len(levels):
-        raise InputError("$.stages", found=f"levels {levels}", expected="each level once, deep to shallow")
-    inverted = [s.level for s in recipe.inversions]
+        raise InputError("$.translate", found=f"levels {levels}", expected="each level once, deep to shallow")
+    inverted = [s.level for s in recipe.invert]
     if len(set(inverted)) != len(inverted):
-        raise InputError("$.inversions", found=f"levels {inverted}", expected="each level once")
+        raise InputError("$.invert", found=f"levels {inverted}", expected="each level once")
     if levels[-1] not in inverted:
         raise InputError(
-            "$.inversions",
+            "$.invert",
             found=f"levels {inverted}",
             expected=f"an inverter for level {levels[-1]}, the shallowest stage",
         )

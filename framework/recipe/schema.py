@@ -19,7 +19,7 @@ Makers = Mapping[type, Callable[[Any, str, str], Any]]
 
 
 def structure(values: Mapping[str, Any], into: type, path: str, makers: Makers = MappingProxyType({})) -> Any:
-    """`values` as an instance of attrs class `into`. `path` (like `$.stages[1].translator`) leads every error.
+    """`values` as an instance of attrs class `into`. `path` (like `$.translate[1].translator`) leads every error.
 
     A value of a type among `makers` is made by `maker(value, key, path)`.
     """

@@ -16,7 +16,7 @@ from attrs import Factory, define, field, frozen
 from ..catalogue import Catalogue
 from ..errors import InputError
 from ..recipe.recipe import Recipe
-from ..recipe.resolve import resolve
+from ..recipe.resolve import renamed, resolve
 from ..spec import Direction
 from ..support import atomic
 from .events import Events
@@ -66,7 +66,7 @@ class RunFolder:
 
     def read_recipe(self) -> dict[str, Any]:
         """The resolved recipe as plain values."""
-        return atomic.read_json(self.recipe, "a resolved recipe")
+        return renamed(atomic.read_json(self.recipe, "a resolved recipe"))
 
 
 @frozen
@@ -95,7 +95,7 @@ class RunState:
 
     command: str
     minutes: float | None
-    asked: Mapping[str, Any]
+    asked: Mapping[str, Any] = field(converter=renamed)
     """The recipe as it was given, in plain values."""
     machine: str
     threads: int = 0

@@ -47,7 +47,7 @@ class Sampler:
         if stage.kind == "invert":
             return [direction.source(average.inverters[stage.level])(self._read(source, f"level{stage.level}"))]
         inverters, previews, deeper = {**self.finished.inverters, **average.inverters}, [], None
-        for i in (s.level for s in self.setup.recipe.stages if s.level >= stage.level):
+        for i in (s.level for s in self.setup.recipe.translate if s.level >= stage.level):
             if i in average.translators:
                 net = direction.target(average.translators[i].into)
                 deeper = run_seeded(net, self._read(source, f"level{i}"), deeper, seed=0)

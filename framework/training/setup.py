@@ -34,7 +34,7 @@ class Setup:
                 cure="Leave it out: 9/8 of size.",
             )
         encoder: Encoder = catalogue.build("encoder", recipe.encoder)
-        stages = [(f"$.{key}[{k}]", s) for key in ("inversions", "stages") for k, s in enumerate(getattr(recipe, key))]
+        stages = [(f"$.{key}[{k}]", s) for key in ("invert", "translate") for k, s in enumerate(getattr(recipe, key))]
         for path, stage in stages:
             try:
                 level = encoder.pyramid[stage.level]

@@ -71,8 +71,8 @@ class Stage:
 
 def stage_names(recipe: Recipe) -> list[tuple[str, int]]:
     """(kind, position in the recipe's list) of every stage in the order in which they are trained."""
-    names = [("invert", k) for k in range(len(recipe.inversions))]
-    names += [("translate", k) for k in range(len(recipe.stages))]
+    names = [("invert", k) for k in range(len(recipe.invert))]
+    names += [("translate", k) for k in range(len(recipe.translate))]
     return names + ([("refine", 0)] if recipe.refine else [])
 
 
@@ -133,10 +133,10 @@ def _placed(networks: Networks, setup: Setup) -> Networks:
 
 
 def _invert(setup: Setup, index: int, k: int) -> Stage:
-    recipe = setup.recipe.inversions[k]
+    recipe = setup.recipe.invert[k]
     level = recipe.level
     networks = _placed(Networks({}, {level: inverters(setup.recipe, setup.catalogue, setup.encoder, level)}), setup)
-    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, InversionView.gives(), f"inversions[{k}]", "inversion")
+    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, InversionView.gives(), f"invert[{k}]", "inversion")
     encode = _encode_levels(losses)
 
     def view(data: TrainingData, rows: Rows) -> InversionView:
@@ -152,12 +152,12 @@ def _invert(setup: Setup, index: int, k: int) -> Stage:
 
 
 def _translate(setup: Setup, index: int, k: int) -> Stage:
-    recipe = setup.recipe.stages[k]
-    level, deeper = recipe.level, setup.recipe.stages[k - 1].level if k else None
+    recipe = setup.recipe.translate[k]
+    level, deeper = recipe.level, setup.recipe.translate[k - 1].level if k else None
     pair = translators(setup.recipe, setup.catalogue, setup.encoder, level)
     networks = _placed(Networks({level: pair}), setup)
     giver = f"translator '{recipe.translator.use}'"
-    losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, f"stages[{k}]", giver)
+    losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, f"translate[{k}]", giver)
 
     def view(data: TrainingData, rows: Rows) -> View:
         return pair.view(
@@ -171,7 +171,7 @@ def _translate(setup: Setup, index: int, k: int) -> Stage:
 
 
 def _refine(setup: Setup, index: int, before: Networks) -> Stage:
-    recipe, levels = setup.recipe.refine, [stage.level for stage in setup.recipe.stages]
+    recipe, levels = setup.recipe.refine, [stage.level for stage in setup.recipe.translate]
     assert recipe is not None
     deeper, learning = levels[: -recipe.levels], levels[-recipe.levels :]
     shallowest, parts = learning[-1], (setup.recipe, setup.catalogue, setup.encoder)

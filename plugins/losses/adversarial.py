@@ -201,7 +201,7 @@ def build(
                 f'critic "projected" at level {here.number}',
                 found="features to judge",
                 expected="images",
-                cure='Use it in [refine] or [[inversions]], or the critic "feature".',
+                cure='Use it in [refine] or [[invert]], or the critic "feature".',
             )
         numbers = options.levels or encoder.pyramid.numbers[:3]
         levels = [encoder.pyramid[i] for i in numbers]

@@ -60,7 +60,7 @@ def fresh(recipe: Recipe, catalogue: Catalogue, pictures: NDArray[np.uint8]) -> 
     """A recipe's cascade with weights as they are drawn; `pictures` give the statistics of both domains."""
     torch.manual_seed(0)
     encoder = build_encoder(recipe, catalogue, torch.device("cpu"))
-    levels = [stage.level for stage in recipe.stages]
+    levels = [stage.level for stage in recipe.translate]
     statistics = {level: Statistics() for level in levels}
     for level, features in encoder(to_tensor(pictures), levels).items():
         statistics[level].add(features)
@@ -68,12 +68,12 @@ def fresh(recipe: Recipe, catalogue: Catalogue, pictures: NDArray[np.uint8]) -> 
     deviations = {level: found.deviation for level, found in statistics.items()}
     normalise = Normalise(means, deviations, recipe.training.clip_sigma)
     image, translators, deeper = ImageSpec(recipe.image.size), {}, None
-    for stage in recipe.stages:
+    for stage in recipe.translate:
         here = encoder.pyramid[stage.level]
         offer = catalogue.get("translator", stage.translator.use)
         translators[stage.level] = offer.make(stage.translator.options, here=here, deeper=deeper, image=image).into.b
         deeper = here
-    use = next(s.inverter for s in recipe.inversions if s.level == levels[-1])
+    use = next(s.inverter for s in recipe.invert if s.level == levels[-1])
     inverter = catalogue.get("inverter", use.use).build(use.options, level=deeper, image=image)
     cascade = Cascade(encoder, normalise, normalise, translators, inverter)
     freeze(cascade)

@@ -19,7 +19,11 @@ from tests.benchmarks.conftest import STEPS, setting
 from tests.benchmarks.cyclegan_reference import CycleGan, critic, generator
 from tests.benchmarks.table import Step
 
-AS_PUBLISHED = ("stages[0].translator.width=64", "stages[0].losses[0].width=64", "stages[0].translator.strict=true")
+AS_PUBLISHED = (
+    "translate[0].translator.width=64",
+    "translate[0].losses[0].width=64",
+    "translate[0].translator.strict=true",
+)
 SIZES = ((64, 4), (128, 1))
 ROUNDS = int(setting("ROUNDS"))
 
@@ -33,8 +37,8 @@ class Ours:
 
     def __init__(self, folder: Path, size: int, batch: int, arithmetic: str) -> None:
         catalogue, compute = Catalogue.discover(), Compute(torch.device("cpu"), 1, arithmetic)
-        settings = [*AS_PUBLISHED, "data.train=16", "data.test=4", "image.views=1", f"image.size={size}"]
-        settings += [f"stages[0].schedule.batch={batch}", "stages[0].schedule.images=100000"]
+        settings = [*AS_PUBLISHED, "data.train=16", "data.test=4", "image.crops=1", f"image.size={size}"]
+        settings += [f"translate[0].schedule.batch={batch}", "translate[0].schedule.images=100000"]
         recipe = resolve(override(read("cyclegan", catalogue), settings), catalogue)
         setup, dataset = Setup.of(recipe, catalogue, compute), catalogue.build("dataset", recipe.data)
         self.autocast = compute.autocast

@@ -126,7 +126,7 @@ def translation(made, batch=16):
         recipe=SimpleNamespace(
             name="demo",
             image=SimpleNamespace(size=32, load=36),
-            stages=[SimpleNamespace(translator=SimpleNamespace(use="adain"))],
+            translate=[SimpleNamespace(translator=SimpleNamespace(use="adain"))],
             plain=lambda: {"data": {}},
         ),
         cascade=lambda direction: made,

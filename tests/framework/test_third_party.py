@@ -58,12 +58,12 @@ depth = 2
 [training]
 precision = "float32"
 threads = 1
-[[inversions]]
+[[invert]]
 level = 2
 inverter = { use = "dosovitskiy-brox", width = 16 }
 losses = [ { use = "image-reconstruction" } ]
 schedule = { images = 8, batch = 4 }
-[[stages]]
+[[translate]]
 level = 2
 translator = { use = "deepest", width = 32 }
 losses = [ { use = "means" }, { use = "identity" } ]

@@ -10,10 +10,10 @@ FAST = {"images": 8, "batch": 2, "learning_rate": 1e-3, "ema": 0.9}
 TABLE = {
     "name": "tiny",
     "data": {"use": "safari", "train": 6, "test": 4},
-    "image": {"size": 64, "views": 2},
+    "image": {"size": 64, "crops": 2},
     "encoder": {"use": "efficientnet-lite0"},
     "training": {"threads": 1, "precision": "float32", "clip_sigma": 2.0, "ship_collapsed": True},
-    "inversions": [
+    "invert": [
         {
             "level": 4,
             "inverter": {"use": "dosovitskiy-brox", "width": 8, "upsample": "resize"},
@@ -25,7 +25,7 @@ TABLE = {
             "schedule": FAST,
         }
     ],
-    "stages": [
+    "translate": [
         {
             "level": 5,
             "translator": {"use": "deepest", "width": 16},
@@ -53,6 +53,13 @@ TABLE = {
         "schedule": FAST,
     },
 }
+
+
+def former(table: dict) -> dict:
+    """A recipe's table with the names that its keys had before."""
+    names = {"invert": "inversions", "translate": "stages"}
+    image = {"views" if key == "crops" else key: value for key, value in table["image"].items()}
+    return {names.get(key, key): value for key, value in (table | {"image": image}).items()}
 
 
 def tiny_recipe(*settings: str) -> Recipe:

@@ -77,7 +77,7 @@ def from_table(table: Mapping[str, Any]) -> Sweep:
 def varied(spec: str) -> Sweep:
     """`key=value,value,…`: a variant for each value; commas within brackets are a value's own.
 
-    >>> [v.name for v in varied("stages[0].losses[wgan-gp].betas=[0.5,0.9],[0.5,0.99]").variants]
+    >>> [v.name for v in varied("translate[0].losses[wgan-gp].betas=[0.5,0.9],[0.5,0.99]").variants]
     ['betas=0.5,0.9', 'betas=0.5,0.99']
     """
     key, equals, text = spec.partition("=")

@@ -91,7 +91,7 @@ def measure(
 def rehearsed(setup: Setup, dataset: Dataset, report: Reporter) -> Rehearsal:
     """Encodes a few images and takes a few steps of every stage."""
     recipe, compute, size = setup.recipe, setup.compute, setup.recipe.image.size
-    few = _FewOf(dataset, recipe.image.views)
+    few = _FewOf(dataset, recipe.image.crops)
     with torch.no_grad(), compute.autocast():  # the first time takes longer
         setup.encoder(torch.zeros(BATCH, 3, size, size, device=compute.device), prepare.levels_of(recipe))
     with TemporaryDirectory(prefix="crosscade-doctor-") as folder:
@@ -113,7 +113,7 @@ def _nobody(_: int) -> None:
 def _check(setup: Setup, data: TrainingData) -> None:
     """A run's checks of as many rows as it will check: what the widest level takes is part of the peak."""
     # values a row: channels over the stride squared, times what all levels share
-    widest = max((setup.level(s.level) for s in setup.recipe.stages), key=lambda v: v.channels / v.stride**2)
+    widest = max((setup.level(s.level) for s in setup.recipe.translate), key=lambda v: v.channels / v.stride**2)
     name = f"level{widest.number}"
     real: Pair[Any] = data.train.map(lambda store: store.features(name, np.arange(CHECKED) % len(store)))
     participation_ratio(real.a)
@@ -125,7 +125,7 @@ def disk(whole: int, peak: int, out: Path) -> Line:
     there = next(folder for folder in (out.resolve(), *out.resolve().parents) if folder.is_dir())
     free = shutil.disk_usage(there).free
     found = f"stores of {decimal(whole)}, {decimal(peak)} while they are made; {decimal(free)} free in {there}"
-    cure = "Free some, give --out on another disk, or set fewer image.views."
+    cure = "Free some, give --out on another disk, or set fewer image.crops."
     if free < peak:
         return Line(PROBLEM, "disk", found, f"{decimal(peak)} free", cure)
     if free < SPARE * peak:

@@ -59,7 +59,7 @@ def test_every_variant_of_the_demo_can_be_trained(name, catalogue, tmp_path):
 
 def test_losses_are_left_out_at_the_deepest_level_alone(variants):
     made = variants("losses")
-    counted = {n: {use.use for use in r.stages[0].losses if use.weight} for n, r in made.items()}
+    counted = {n: {use.use for use in r.translate[0].losses if use.weight} for n, r in made.items()}
     assert counted == {
         "all three": {"wgan-gp", "cycle", "identity"},
         "no adversarial": {"cycle", "identity"},
@@ -68,13 +68,13 @@ def test_losses_are_left_out_at_the_deepest_level_alone(variants):
         "adversarial only": {"wgan-gp"},
     }
     for recipe in made.values():
-        assert [s.level for s in recipe.stages] == [s.level for s in recipe.inversions] == [5]
+        assert [s.level for s in recipe.translate] == [s.level for s in recipe.invert] == [5]
         assert recipe.refine is None
 
 
 def test_each_level_alone_is_translated_without_a_condition(variants):
     made = variants("levels")
-    assert {n: [s.level for s in r.stages] for n, r in made.items()} == {
+    assert {n: [s.level for s in r.translate] for n, r in made.items()} == {
         "cascade": [5, 4, 3],
         "level 5 alone": [5],
         "level 4 alone": [4],
@@ -83,16 +83,16 @@ def test_each_level_alone_is_translated_without_a_condition(variants):
     }
     assert [bool(r.refine) for r in made.values()] == [False, False, False, False, True]
     for name, downs in (("level 5 alone", 0), ("level 4 alone", 1), ("level 3 alone", 2)):
-        (stage,), (inversion,) = made[name].stages, made[name].inversions
+        (stage,), (inversion,) = made[name].translate, made[name].invert
         assert stage.translator.use == "deepest"
         assert stage.translator.options.downs == downs
-        assert stage.losses == made["cascade"].stages[0].losses
-        assert inversion == next(i for i in made["cascade"].inversions if i.level == stage.level)
+        assert stage.losses == made["cascade"].translate[0].losses
+        assert inversion == next(i for i in made["cascade"].invert if i.level == stage.level)
 
 
 def test_open_choices_that_are_swept(variants):
     assert [r.training.clip_sigma for r in variants("clip").values()] == [2, 1, 1.5, 3]
-    made = {n: r.stages[0].losses[0] for n, r in variants("critic").items()}
+    made = {n: r.translate[0].losses[0] for n, r in variants("critic").items()}
     reference = made["wgan-gp"].options
     assert made["mean head"].options.head == "mean" != reference.head
     assert made["four steps"].options.steps == 4 != reference.steps
@@ -103,7 +103,7 @@ def test_open_choices_that_are_swept(variants):
         assert made[name].use == name
         for key in ("width", "steps", "learning_rate", "betas"):
             assert getattr(made[name].options, key) == getattr(reference, key), "only the objective differs"
-    made = {n: r.stages[0].translator.options for n, r in variants("residual").items()}
+    made = {n: r.translate[0].translator.options for n, r in variants("residual").items()}
     assert [(o.residual, o.downs) for o in made.values()] == [(True, 0), (False, 0), (True, 2), (False, 2), (False, 2)]
     assert made["Table S1"].width == 512
     assert made["Table S1"].init == "normal"
@@ -112,9 +112,9 @@ def test_open_choices_that_are_swept(variants):
 def test_the_papers_critic_and_translator_are_those_of_its_recipe(variants, catalogue, tmp_path):
     reference = sweeps.from_table({"name": "n", "summary": "s", "variants": [{"name": "n", "only": 5}]})
     (paper,) = runs_of(reference, catalogue, tmp_path, recipe="paper")
-    stage = paper.recipe.stages[0]
-    assert variants("critic")["as the paper"].stages[0].losses[0] == stage.losses[0]
-    assert variants("residual")["Table S1"].stages[0].translator == stage.translator
+    stage = paper.recipe.translate[0]
+    assert variants("critic")["as the paper"].translate[0].losses[0] == stage.losses[0]
+    assert variants("residual")["Table S1"].translate[0].translator == stage.translator
 
 
 def test_encoders_that_are_not_at_hand_are_left_out(catalogue, tmp_path, monkeypatch):
@@ -142,7 +142,7 @@ def test_timm_is_given_the_same_strides(catalogue, tmp_path):
     runs = runs_of(same, catalogue, tmp_path, recipe=str(tmp_path / "random.json"))
     assert list(refusals(runs, Safari(SafariOptions(train=4, test=4)), catalogue)) == []
     encoder = catalogue.get("encoder", "timm").build(runs[0].recipe.encoder.options)
-    assert [encoder.pyramid[s.level].stride for s in runs[0].recipe.stages] == [16, 8, 4]
+    assert [encoder.pyramid[s.level].stride for s in runs[0].recipe.translate] == [16, 8, 4]
 
 
 def test_a_count_of_images_is_the_same_for_every_variant(catalogue, tmp_path):
@@ -151,11 +151,11 @@ def test_a_count_of_images_is_the_same_for_every_variant(catalogue, tmp_path):
 
 
 def test_one_key_is_varied_without_a_file():
-    made = sweeps.varied("stages[0].translator.residual=true,false")
+    made = sweeps.varied("translate[0].translator.residual=true,false")
     assert [v.name for v in made.variants] == ["residual=true", "residual=false"]
-    assert made.variants[1].set == ("stages[0].translator.residual=false",)
-    (one,) = sweeps.varied('stages[0].losses[cycle]={use="cycle", weight=3}').variants
-    assert one.set == ('stages[0].losses[cycle]={use="cycle", weight=3}',)
+    assert made.variants[1].set == ("translate[0].translator.residual=false",)
+    (one,) = sweeps.varied('translate[0].losses[cycle]={use="cycle", weight=3}').variants
+    assert one.set == ('translate[0].losses[cycle]={use="cycle", weight=3}',)
     with pytest.raises(InputError, match="--vary training"):
         sweeps.varied("training.clip_sigma")
     with pytest.raises(InputError, match="'a=1' twice"):

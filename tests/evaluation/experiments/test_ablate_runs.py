@@ -17,7 +17,7 @@ only = 4
 name = "clip 2"
 [[variants]]
 name = "clip 1"
-set = ["training.clip_sigma=1", "stages[0].losses[cycle].weight=20"]
+set = ["training.clip_sigma=1", "translate[0].losses[cycle].weight=20"]
 [[variants]]
 name = "lost"
 set = ["encoder={use='vgg19', weights='none.pth'}"]
@@ -43,11 +43,11 @@ def test_the_command_trains_what_fits_and_goes_on_where_it_was(crosscade, files,
     out = tmp_path / "out"
     asked = json.loads((out / "runs" / "clip 1-0" / "run.json").read_text())["asked"]
     assert asked["training"]["clip_sigma"] == 1
-    assert [s["level"] for s in asked["stages"]] == [4]
+    assert [s["level"] for s in asked["translate"]] == [4]
     assert "refine" not in asked
     markdown = (out / "table.md").read_text(encoding="utf-8")
     assert "| clip 2 |" in markdown
-    assert "- clip 1: level 4 alone, its inversion, no refinement; training.clip_sigma=1; stages[0]" in markdown
+    assert "- clip 1: level 4 alone, its inversion, no refinement; training.clip_sigma=1; translate[0]" in markdown
     assert "- ! lost is left out: method 'lost': encoder vgg19" in markdown
     assert "Recipe: tiny.json. Sweep mine: two clamps" in markdown
     page = (out / "index.html").read_text(encoding="utf-8")

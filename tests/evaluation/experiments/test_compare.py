@@ -56,18 +56,18 @@ def test_a_budget_of_images_is_the_same_sum_for_every_method(tmp_path, catalogue
     runs = trials(tmp_path, catalogue, methods="cascade,cyclegan,dfi", images=30_000)
     for run in runs:
         assert images_seen(run.recipe) == pytest.approx(30_000, rel=0.01), run.name
-    assert runs[2].recipe.inversions[0].schedule.images == 30_000, "all that learns of dfi; its translator does not"
+    assert runs[2].recipe.invert[0].schedule.images == 30_000, "all that learns of dfi; its translator does not"
     recipe = tiny_recipe()
     assert images_seen(recipe) == 4 * 8
     twice = scaled(recipe, 64)
-    assert [s.schedule.images for s in (*twice.inversions, *twice.stages, twice.refine)] == [16] * 4
+    assert [s.schedule.images for s in (*twice.invert, *twice.translate, twice.refine)] == [16] * 4
     assert images_seen(scaled(recipe, 1)) == 4 * 2, "no stage vanishes"
 
 
 def test_a_control_may_get_more_of_the_budget(tmp_path, catalogue):
     (tmp_path / "mine@home.json").write_text(json.dumps(TABLE))
     asked_for = f"cyclegan,cyclegan@3,{tmp_path / 'mine@home.json'}@0.5"
-    settings = [f"{key}={value}" for key, value in (("data.train", 8), ("data.test", 4), ("image.views", 1))]
+    settings = [f"{key}={value}" for key, value in (("data.train", 8), ("data.test", 4), ("image.crops", 1))]
     runs = trials(tmp_path, catalogue, methods=asked_for, images=30_000, set=settings)
     assert [run.name for run in runs] == ["cyclegan-0", "cyclegan@3-0", "mine@home@0.5-0"]
     assert [run.variant.times for run in runs] == [1, 3, 0.5]
@@ -107,12 +107,12 @@ def test_what_cannot_be_compared_is_refused(tmp_path, catalogue):
 
 def test_a_recipe_that_cannot_work_is_refused_before_any_training(tmp_path, catalogue):
     table = copy.deepcopy(TABLE)
-    table["stages"][0]["losses"].append({"use": "style-reconstruction"})
+    table["translate"][0]["losses"].append({"use": "style-reconstruction"})
     (tmp_path / "odd.json").write_text(json.dumps(table))
     runs = trials(tmp_path, catalogue, methods=str(tmp_path / "odd.json"))
     ((variant, error),) = refusals(runs, Safari(SafariOptions(train=4, test=4)), catalogue)
     assert variant is runs[0].variant
-    assert re.search(r"method 'odd': .*style-reconstruction.* @ \$\.stages\[0\]", str(error))
+    assert re.search(r"method 'odd': .*style-reconstruction.* @ \$\.translate\[0\]", str(error))
 
 
 def test_resuming_needs_no_argument_twice(tmp_path):

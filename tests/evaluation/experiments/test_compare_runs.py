@@ -12,7 +12,7 @@ from crosscade.evaluation.experiments import jobs
 from crosscade.evaluation.experiments.jobs import Cost, Job, run_jobs
 from crosscade.framework import Reporter
 from crosscade.framework.training.watcher import InterruptedRunError
-from tests.framework.tiny import TABLE
+from tests.framework.tiny import TABLE, former
 
 QUIET = Reporter(quiet=True)
 STANDIN = """
@@ -111,7 +111,7 @@ def test_the_share_that_is_done_is_read_from_the_runs_own_files(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     stage = {"schedule": {"images": 100}, "losses": [1]}
-    table = {"inversions": [stage], "stages": [stage, {**stage, "losses": []}], "refine": stage}
+    table = {"invert": [stage], "translate": [stage, {**stage, "losses": []}], "refine": stage}
     (run / "recipe.json").write_text(json.dumps(table))
     each = Job(run, ())
     assert each.share == 0
@@ -120,6 +120,8 @@ def test_the_share_that_is_done_is_read_from_the_runs_own_files(tmp_path):
     (run / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
     assert each.share == pytest.approx(1.5 / 3), "a stage without losses takes no time"
     (run / "run.json").write_text(json.dumps({"ready": True, "seconds": [10, 20, 0, 70]}))
+    assert each.share == pytest.approx(0.2)
+    (run / "recipe.json").write_text(json.dumps(former({**table, "image": {"crops": 1}})))
     assert each.share == pytest.approx(0.2)
     (run / "run.json").write_text(json.dumps({"ready": True, "done": True}))
     assert each.share == 1

@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 
+from crosscade.evaluation.reports.run import about
 from crosscade.evaluation.reports.table import Table
-from crosscade.framework import Score
+from crosscade.framework import Catalogue, Score
+from tests.framework.tiny import former
 
 
 @pytest.fixture
@@ -41,6 +43,15 @@ def test_an_unfinished_run_shows_its_samples(crosscade, run):
     page = (run / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 4
     assert "After 4 steps: a test image a row." in page
+
+
+def test_a_run_begun_under_the_former_names_of_keys_tells_the_same(run):
+    catalogue = Catalogue.discover()
+    told = about(run, catalogue)
+    state, recipe = (json.loads((run / name).read_text()) for name in ("run.json", "recipe.json"))
+    (run / "run.json").write_text(json.dumps(state | {"asked": former(state["asked"])}))
+    (run / "recipe.json").write_text(json.dumps(former(recipe)))
+    assert about(run, catalogue).recipes == told.recipes
 
 
 def test_gone_pictures_cost_the_strips_only(crosscade, run):

@@ -53,5 +53,5 @@ def test_a_bundle_shows_its_own_encoder_at_its_deepest_level(trained, scenes):
 def test_pixels_are_no_deep_features(trained):
     from attrs import evolve
 
-    stage = evolve(trained.recipe.stages[0], level=0)
-    assert embedding.deepest(evolve(trained, recipe=evolve(trained.recipe, stages=(stage,)))) is POOLED
+    stage = evolve(trained.recipe.translate[0], level=0)
+    assert embedding.deepest(evolve(trained, recipe=evolve(trained.recipe, translate=(stage,)))) is POOLED

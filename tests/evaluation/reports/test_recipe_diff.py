@@ -24,7 +24,7 @@ def found(parent, here):
 
 
 def test_what_was_asked_for_comes_before_what_minutes_and_data_made_of_it(catalogue):
-    asked = plain(catalogue, "image.views=1", "stages[1].losses[0].weight=3")
+    asked = plain(catalogue, "image.crops=1", "translate[1].losses[0].weight=3")
     here = copy.deepcopy(asked)
     here["image"]["size"] = 96
     here["refine"]["schedule"]["images"] += 1
@@ -32,8 +32,8 @@ def test_what_was_asked_for_comes_before_what_minutes_and_data_made_of_it(catalo
     own = lineage("mine", asked, here, catalogue)
     assert (own.name, own.parent) == ("mine", "demo")
     assert own.changes == (
-        Change("image.views", "4", "1"),
-        Change("stages[level 4].losses[identity].weight", "1.0", "3.0"),
+        Change("image.crops", "4", "1"),
+        Change("translate[level 4].losses[identity].weight", "1.0", "3.0"),
         Change("image.size", "0", "96", planned=True),
         Change("refine.schedule.images", str(images), str(images + 1), planned=True),
     )
@@ -51,19 +51,19 @@ def test_a_recipe_without_a_package_has_no_parent(catalogue):
 def test_one_stage_or_loss_more_or_less_moves_no_other(catalogue):
     parent = plain(catalogue)
     here = copy.deepcopy(parent)
-    gone = here["stages"].pop(0)
-    here["stages"][0]["losses"].insert(0, {"use": "cycle", "weight": 2.0})
+    gone = here["translate"].pop(0)
+    here["translate"][0]["losses"].insert(0, {"use": "cycle", "weight": 2.0})
     assert found(parent, here) == [
-        ("stages[level 4].losses[cycle]", "–", "cycle"),
-        (f"stages[level {gone['level']}]", "deepest, wgan-gp, cycle, identity", "–"),
+        ("translate[level 4].losses[cycle]", "–", "cycle"),
+        (f"translate[level {gone['level']}]", "deepest, wgan-gp, cycle, identity", "–"),
     ]
     assert found({"refine": {"losses": []}}, {}) == [("refine", '{"losses": []}', "–")]
 
 
 def test_of_another_component_the_name_is_all(catalogue):
     parent = plain(catalogue)
-    assert found(parent, plain(catalogue, "stages[1].translator.use=deepest")) == [
-        ("stages[level 4].translator", "adain", "deepest")
+    assert found(parent, plain(catalogue, "translate[1].translator.use=deepest")) == [
+        ("translate[level 4].translator", "adain", "deepest")
     ]
 
 

@@ -1,6 +1,7 @@
 """A bundle holds what was trained, each network on its right side, and translates as its parts would by hand."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 from crosscade.framework import InputError, Translation, to_images
 from crosscade.framework.bundle import bundle
 from crosscade.framework.features.store import Store
-from crosscade.framework.support import tensor_files
+from crosscade.framework.support import atomic, tensor_files
+from tests.framework.tiny import former
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +113,12 @@ def test_nothing_of_a_bundle_learns(loaded):
     cascade = loaded.cascade()
     assert not cascade.training
     assert not any(p.requires_grad for p in cascade.parameters())
+
+
+def test_a_bundle_written_under_the_former_names_of_keys_is_read(loaded, tmp_path):
+    shutil.copytree(loaded.folder, tmp_path / "bundle")
+    file, manifest = tmp_path / "bundle" / "recipe.json", dict(loaded.manifest)
+    file.write_text(json.dumps(former(loaded.recipe.plain())))
+    manifest["files"] = manifest["files"] | {"recipe.json": atomic.sha256(file)}
+    (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(manifest))
+    assert bundle.load(tmp_path).recipe == loaded.recipe

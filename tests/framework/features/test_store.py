@@ -11,7 +11,7 @@ from crosscade.framework.support.device import Compute
 from crosscade.framework.testing.tools import TinyEncoder
 
 FLOAT32 = Compute(torch.device("cpu"), 1, "float32").autocast
-OPTIONS = ImageOptions(size=32, load=40, views=4)
+OPTIONS = ImageOptions(size=32, load=40, crops=4)
 
 
 def nothing(_: int) -> None:
@@ -41,24 +41,24 @@ def made(tmp_path):
     return whole, normalise, encoder
 
 
-def test_views_are_crops_and_every_second_one_is_mirrored():
-    views = store.cut_views(Pictures().load(0, 40), OPTIONS, (3, 0))
-    for k, view in enumerate(views):
-        rows, columns = view[:, 0, 0].astype(int), view[0, :, 1].astype(int)
+def test_crops_differ_and_every_second_one_is_mirrored():
+    crops = store.cut_crops(Pictures().load(0, 40), OPTIONS, (3, 0))
+    for k, crop in enumerate(crops):
+        rows, columns = crop[:, 0, 0].astype(int), crop[0, :, 1].astype(int)
         assert (np.diff(rows) == 6).all()
         assert (np.diff(columns) == (-5 if k % 2 else 5)).all()
-    assert len({(int(v[0, 0, 0]), int(v[0].min(0)[1])) for v in views}) > 1, "crops differ"
-    unmirrored = store.cut_views(Pictures().load(0, 40), ImageOptions(size=32, views=4, mirror=False), (3, 0))
+    assert len({(int(v[0, 0, 0]), int(v[0].min(0)[1])) for v in crops}) > 1, "crops differ"
+    unmirrored = store.cut_crops(Pictures().load(0, 40), ImageOptions(size=32, crops=4, mirror=False), (3, 0))
     assert (np.diff(unmirrored[:, 0, :, 1].astype(int)) == 5).all()
 
 
-def test_views_depend_on_seed_and_image_alone(made):
+def test_crops_depend_on_seed_and_image_alone(made):
     whole, _, _ = made
     assert whole.array("images").shape == (40, 32, 32, 3)
     for n in (0, 7):
-        views = store.cut_views(Pictures().load(n, 40), OPTIONS, (3, n))
-        np.testing.assert_array_equal(whole.array("images")[n * 4 : n * 4 + 4], views)
-    assert (views != store.cut_views(Pictures().load(7, 40), OPTIONS, (4, 7))).any()
+        crops = store.cut_crops(Pictures().load(n, 40), OPTIONS, (3, n))
+        np.testing.assert_array_equal(whole.array("images")[n * 4 : n * 4 + 4], crops)
+    assert (crops != store.cut_crops(Pictures().load(7, 40), OPTIONS, (4, 7))).any()
 
 
 def test_stored_features_are_the_encoders_to_half_a_step_of_int8(made):

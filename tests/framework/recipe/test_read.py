@@ -21,10 +21,10 @@ def test_a_dataset_and_its_options_by_one_line():
 
 
 def test_the_recipe_given_is_left_as_it_was():
-    table = {"image": {"size": 64}, "stages": [{"level": 5}]}
-    made = override(table, ["image.size=128", "stages[0].level=4"])
-    assert table == {"image": {"size": 64}, "stages": [{"level": 5}]}
-    assert made == {"image": {"size": 128}, "stages": [{"level": 4}]}
+    table = {"image": {"size": 64}, "translate": [{"level": 5}]}
+    made = override(table, ["image.size=128", "translate[0].level=4"])
+    assert table == {"image": {"size": 64}, "translate": [{"level": 5}]}
+    assert made == {"image": {"size": 128}, "translate": [{"level": 4}]}
 
 
 def test_a_recipe_is_read_on_other_data_with_settings():

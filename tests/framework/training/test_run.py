@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from crosscade.framework import InputError, RunError
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
-from tests.framework.tiny import tiny_run
+from tests.framework.tiny import former, tiny_run
 
 
 def digests(run: Path) -> dict[str, str]:
@@ -125,7 +126,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(whole, tmp_path, monkeypatch):
 
 def test_a_non_finite_loss_stops_the_run_before_anything_is_saved(tmp_path):
     with pytest.raises(RunError, match=r"invert level 4, step \d.*expected a finite number.*learning_rate"):
-        tiny_run(tmp_path / "run", "inversions[0].schedule.learning_rate=1e30", "training.checkpoint_seconds=1e-9")
+        tiny_run(tmp_path / "run", "invert[0].schedule.learning_rate=1e30", "training.checkpoint_seconds=1e-9")
     saved = checkpoint.load(tmp_path / "run")
     if saved:
         assert all(torch.isfinite(t).all() for t in saved[0].values() if t.is_floating_point())
@@ -149,7 +150,18 @@ def test_a_changed_checkpoint_is_refused(tmp_path):
 
 
 def test_resuming_with_other_settings_is_refused_and_names_the_key(whole):
-    with pytest.raises(InputError, match=r"--resume: \$\.stages\[0\]\.schedule\.images.*found 80.*expected 8"):
-        tiny_run(whole, "stages[0].schedule.images=80", resume=True)
+    with pytest.raises(InputError, match=r"--resume: \$\.translate\[0\]\.schedule\.images.*found 80.*expected 8"):
+        tiny_run(whole, "translate[0].schedule.images=80", resume=True)
     with pytest.raises(InputError, match=r"--resume: --minutes.*found 3"):
         tiny_run(whole, resume=True, minutes=3)
+
+
+def test_a_run_begun_under_the_former_names_of_keys_goes_on_to_the_same_bits(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    state, recipe = (json.loads((run / name).read_text()) for name in ("run.json", "recipe.json"))
+    (run / "run.json").write_text(json.dumps(state | {"asked": former(state["asked"]), "done": False}))
+    (run / "recipe.json").write_text(json.dumps(former(recipe)))
+    (run / "stages" / "3-refine.safetensors").unlink()
+    tiny_run(run, "stages[0].schedule.images=8", "image.views=2", resume=True)
+    assert digests(run) == digests(whole)

@@ -26,9 +26,9 @@ def test_every_stage_is_scaled_alike_so_that_the_whole_takes_the_minutes(minutes
     recipe = tiny_recipe()
     scaled = BUDGET.scaled_to(recipe, minutes)
     assert sum(BUDGET.seconds(scaled)) == pytest.approx(minutes * 60, rel=0.03)
-    schedules = [s.schedule for s in (*scaled.inversions, *scaled.stages, scaled.refine)]
+    schedules = [s.schedule for s in (*scaled.invert, *scaled.translate, scaled.refine)]
     assert len({s.images for s in schedules}) == 1, "they were equal and stay equal"
-    assert scaled.stages[0].losses == recipe.stages[0].losses
+    assert scaled.translate[0].losses == recipe.translate[0].losses
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_step_costs_what_it_does_on_average(monkeypatch, costs, least, steps, 
 
     monkeypatch.setattr(time_budget, "train_step", step)
     monkeypatch.setattr(time_budget, "TrainState", SimpleNamespace(of=lambda stage: SimpleNamespace(step=0)))
-    stage = SimpleNamespace(schedule=tiny_recipe().stages[0].schedule)
+    stage = SimpleNamespace(schedule=tiny_recipe().translate[0].schedule)
     setup = SimpleNamespace(compute=SimpleNamespace(clock=lambda: clock[0], autocast=None), recipe=tiny_recipe())
     assert time_budget._seconds(stage, 0.5, setup, None, least) == pytest.approx(expected)
     assert len(costs) - len(left) == steps
@@ -56,7 +56,7 @@ def test_a_step_costs_what_it_does_on_average(monkeypatch, costs, least, steps, 
 
 def test_no_stage_vanishes():
     scaled = BUDGET.scaled_to(tiny_recipe(), 1e-6)
-    assert [s.schedule.steps for s in scaled.stages] == [1, 1]
+    assert [s.schedule.steps for s in scaled.translate] == [1, 1]
 
 
 def test_folders_of_unlike_sizes_are_measured_and_trained(tmp_path):

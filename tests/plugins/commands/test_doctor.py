@@ -51,7 +51,7 @@ def test_sound_images_are_only_few(root):
 
 
 def test_fewer_than_a_batch_cannot_train(root):
-    found = lines(root, "stages[1].schedule.batch=13")["images"]
+    found = lines(root, "translate[1].schedule.batch=13")["images"]
     assert found.mark == "problem"
     assert found.expected == "at least 13 to train with, the recipe's largest batch"
 

@@ -46,7 +46,7 @@ def test_a_folder_with_everything_wrong_is_still_one_screen(doctor, tmp_path):
             scene(n, 900, 20).save(folder / "much-too-narrow-to-be-used.png")
             (folder / "no-picture-at-all-but-named-like-one.jpg").write_text("no")
     folders = sorted(tmp_path.glob("a-rather*"))
-    answer = doctor("--a", folders[0], "--b", folders[1], "--set", "stages[0].schedule.batch=20")
+    answer = doctor("--a", folders[0], "--b", folders[1], "--set", "translate[0].schedule.batch=20")
     assert answer.code == 1
     assert answer.error == "training would not work: found problems in these lines: images"
     screen = answer.output.splitlines()

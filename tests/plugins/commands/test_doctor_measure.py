@@ -74,7 +74,7 @@ def test_a_rehearsal_measures_every_stage_and_leaves_nothing(tmp_path, monkeypat
 
 def test_time_grows_with_the_images():
     recipe, dataset, encoder = parts()
-    longer = tiny_recipe("data.train=600", "stages[0].schedule.images=8000")
+    longer = tiny_recipe("data.train=600", "translate[0].schedule.images=8000")
     many = CATALOGUE.get("dataset", "safari").build(longer.data.options)
     reporter = Reporter(quiet=True)
     short, long = (

@@ -16,9 +16,9 @@ CATALOGUE = Catalogue.discover()
 def small(name: str, *settings: str) -> Recipe:
     """The packaged recipe at 64 px with six pictures and two steps a stage."""
     table = tomllib.loads(packaged()[name])
-    few = ["data.train=6", "data.test=4", "image.size=64", "image.views=1", "training.threads=1"]
+    few = ["data.train=6", "data.test=4", "image.size=64", "image.crops=1", "training.threads=1"]
     few += ["training.precision=float32", "training.ship_collapsed=true"]
-    for part in ("inversions[0]", "stages[0]"):
+    for part in ("invert[0]", "translate[0]"):
         few += [f"{part}.schedule.images=4", f"{part}.schedule.batch=2"]
     return resolve(override(table, [*few, *settings]), CATALOGUE)
 

@@ -138,7 +138,7 @@ def test_loss_contract(identity):
 
 def test_the_recipe_trains_embeddings_and_ships_generators_only(tmp_path):
     recipe = small(
-        "cut", "stages[0].translator.width=4", "stages[0].translator.blocks=1", "stages[0].losses[0].width=4"
+        "cut", "translate[0].translator.width=4", "translate[0].translator.blocks=1", "translate[0].losses[0].width=4"
     )
     out = run(recipe, tmp_path / "run")
     images, made = translated(out)

@@ -69,7 +69,7 @@ def test_onnx_parity_with_what_it_keeps():
 
 
 def test_only_the_inverter_is_trained_and_the_bundle_remembers(tmp_path):
-    recipe = small("dfi", "stages[0].translator.examples=8", "stages[0].translator.neighbours=2")
+    recipe = small("dfi", "translate[0].translator.examples=8", "translate[0].translator.neighbours=2")
     out = run(recipe, tmp_path / "run", minutes=0.01)
     trained = [e["title"] for e in Events(out / "events.jsonl").read() if e["event"] == "stage"]
     assert trained == ["invert level 3"]

@@ -185,7 +185,7 @@ def test_loss_contract():
 
 
 def test_the_recipe_trains_and_its_checkpoint_holds_the_sizes(tmp_path):
-    recipe = small("ganimorph", "stages[0].translator.width=2", "stages[0].losses[0].width=2")
+    recipe = small("ganimorph", "translate[0].translator.width=2", "translate[0].losses[0].width=2")
     images, made = translated(run(recipe, tmp_path / "run"))
     assert made.shape == images.shape
     assert not torch.equal(made, images)

@@ -21,19 +21,19 @@ RECIPES = {
     "drit": ["width=4", "blocks=1", "style_size=3", "variant=concat"],
 }
 COMMON = [
-    "data.train=6", "data.test=12", "image.size=32", "image.views=2", "training.threads=1",
-    "training.precision=float32", "training.ship_collapsed=true", "stages[0].schedule.images=8",
-    "stages[0].schedule.batch=2",
+    "data.train=6", "data.test=12", "image.size=32", "image.crops=2", "training.threads=1",
+    "training.precision=float32", "training.ship_collapsed=true", "translate[0].schedule.images=8",
+    "translate[0].schedule.batch=2",
 ]  # fmt: skip
 
 
 def tiny_run(name, out, *settings, **arguments):
     """The packaged recipe with small networks, for four steps."""
     table = read(name, Catalogue.discover())
-    changes = [*COMMON, *(f"stages[0].translator.{s}" for s in RECIPES[name])]
-    for k, loss in enumerate(table["stages"][0]["losses"]):
-        changes += [f"stages[0].losses[{k}].width=4"] * (loss["use"] == "multiscale")
-        changes += [f"stages[0].losses[{k}].channels=16"] * (loss["use"] == "content-adversarial")
+    changes = [*COMMON, *(f"translate[0].translator.{s}" for s in RECIPES[name])]
+    for k, loss in enumerate(table["translate"][0]["losses"]):
+        changes += [f"translate[0].losses[{k}].width=4"] * (loss["use"] == "multiscale")
+        changes += [f"translate[0].losses[{k}].channels=16"] * (loss["use"] == "content-adversarial")
     recipe = resolve(override(table, [*changes, *settings]), Catalogue.discover())
     return train(recipe, out, report=Reporter(quiet=True), **arguments)
 
@@ -79,15 +79,17 @@ def test_a_run_cut_off_after_a_save_goes_on_to_the_same_bits(trained, tmp_path, 
 def test_every_loss_of_the_recipe_is_there_and_finite(trained):
     name, run = trained
     values = [e["values"] for e in Events(run / "events.jsonl").read() if e["event"] == "step"][-1]
-    uses = [loss["use"] for loss in read(name, Catalogue.discover())["stages"][0]["losses"]]
+    uses = [loss["use"] for loss in read(name, Catalogue.discover())["translate"][0]["losses"]]
     assert {v.split("#")[0] for v in values if "/" not in v} == set(uses)
     assert all(np.isfinite(v) for v in values.values())
 
 
 def test_a_loss_on_styles_is_refused_where_there_are_none(tmp_path):
-    lacks = r"loss 'style-reconstruction' @ \$.stages\[0\].losses\[3\]: found it needs drawn, recovered_styles, which "
+    lacks = (
+        r"loss 'style-reconstruction' @ \$.translate\[0\].losses\[3\]: found it needs drawn, recovered_styles, which "
+    )
     with pytest.raises(InputError, match=lacks + "translator 'cyclegan-resnet' does not give"):
-        tiny_run("munit", tmp_path / "run", "stages[0].translator.use=cyclegan-resnet")
+        tiny_run("munit", tmp_path / "run", "translate[0].translator.use=cyclegan-resnet")
 
 
 def test_only_test_images_are_translated_between_the_stages(trained):

@@ -10,17 +10,17 @@ from crosscade.framework.training.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
 from tests.plugins.methods.baselines import run, small, translated
 
-CRITIC = ["stages[0].losses[0].width=4", "stages[0].schedule.images=8"]
+CRITIC = ["translate[0].losses[0].width=4", "translate[0].schedule.images=8"]
 SMALL = {
     "cyclegan": [
-        "stages[0].translator.width=4",
-        "stages[0].translator.blocks=1",
-        "stages[0].losses[0].pool=3",
+        "translate[0].translator.width=4",
+        "translate[0].translator.blocks=1",
+        "translate[0].losses[0].pool=3",
         *CRITIC,
     ],
-    "cut": ["stages[0].translator.width=4", "stages[0].translator.embedding=4", *CRITIC],
-    "ganimorph": ["stages[0].translator.width=2", *CRITIC],
-    "dfi": ["inversions[0].inverter.width=16", "inversions[0].schedule.images=8"],
+    "cut": ["translate[0].translator.width=4", "translate[0].translator.embedding=4", *CRITIC],
+    "ganimorph": ["translate[0].translator.width=2", *CRITIC],
+    "dfi": ["invert[0].inverter.width=16", "invert[0].schedule.images=8"],
 }
 
 

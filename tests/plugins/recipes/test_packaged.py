@@ -20,9 +20,9 @@ def test_every_packaged_recipe_resolves_and_is_offered(name):
 
 def test_paper_is_the_papers_size():
     recipe = resolve(tomllib.loads(packaged()["paper"]), CATALOGUE)
-    assert [stage.level for stage in recipe.stages] == [5, 4, 3]
+    assert [stage.level for stage in recipe.translate] == [5, 4, 3]
     total = 0
-    for stage, deeper in zip(recipe.stages, [None, *recipe.stages]):
+    for stage, deeper in zip(recipe.translate, [None, *recipe.translate]):
         offer = CATALOGUE.get("translator", stage.translator.use)
         below = VGG[deeper.level - 1] if deeper else None
         pair = offer.make(stage.translator.options, here=VGG[stage.level - 1], deeper=below, image=ImageSpec(224))

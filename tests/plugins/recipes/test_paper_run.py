@@ -7,8 +7,12 @@ import torchvision
 from crosscade.framework import Catalogue, InputError, Reporter, load, read, resolve, train
 from crosscade.framework.recipe.read import override
 
-FEW = [f"{part}.schedule.{key}=2" for part in ("stages[0]", "stages[1]", "stages[2]") for key in ("images", "batch")]
-FEW += [f"inversions[{k}].schedule.{key}=2" for k in range(3) for key in ("images", "batch")]
+FEW = [
+    f"{part}.schedule.{key}=2"
+    for part in ("translate[0]", "translate[1]", "translate[2]")
+    for key in ("images", "batch")
+]
+FEW += [f"invert[{k}].schedule.{key}=2" for k in range(3) for key in ("images", "batch")]
 
 
 @pytest.fixture
