@@ -75,10 +75,11 @@ class Networks:
 
 def translators(recipe: Recipe, catalogue: Catalogue, encoder: Encoder, level: int) -> TranslatorPair:
     """A level's translators with fresh weights."""
-    k = next(k for k, stage in enumerate(recipe.translate) if stage.level == level)
-    deeper = encoder.pyramid[recipe.translate[k - 1].level] if k else None
+    use = next(stage.translator for stage in recipe.translate if stage.level == level)
+    number = recipe.deeper(level)
+    deeper = None if number is None else encoder.pyramid[number]
     facts = {"here": encoder.pyramid[level], "deeper": deeper, "image": ImageSpec(recipe.image.size)}
-    pair: TranslatorPair = catalogue.build("translator", recipe.translate[k].translator, **facts)
+    pair: TranslatorPair = catalogue.build("translator", use, **facts)
     return pair
 
 

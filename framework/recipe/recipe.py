@@ -6,7 +6,7 @@ is checked before any work starts, and every error quotes the path (`@ $.transla
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from attrs import evolve, frozen, validators
@@ -107,6 +107,7 @@ class Training:
 class TranslateStage:
     """One level's pair of translators (Sec. 3)."""
 
+    kind: ClassVar[str] = "translate"
     level: int
     translator: Component
     losses: tuple[LossUse, ...] = ()
@@ -117,6 +118,7 @@ class TranslateStage:
 class InvertStage:
     """One level's inverters, one a domain (Sec. 3, Feature inversion). The shallowest makes the final image."""
 
+    kind: ClassVar[str] = "invert"
     level: int
     inverter: Component
     losses: tuple[LossUse, ...] = ()
@@ -127,6 +129,7 @@ class InvertStage:
 class RefineStage:
     """The shallowest translators and inverters together in pixel space (ours)."""
 
+    kind: ClassVar[str] = "refine"
     losses: tuple[LossUse, ...] = ()
     schedule: Schedule = Schedule()
     levels: int = option(1, "how many of the shallowest stages' translators learn", validators.ge(1))
@@ -134,6 +137,9 @@ class RefineStage:
     reconstruct: float = option(
         1.0, "share of each batch that is also reconstructed", validators.gt(0), validators.le(1)
     )
+
+
+AnyStage = InvertStage | TranslateStage | RefineStage
 
 
 @frozen(kw_only=True)
@@ -151,14 +157,25 @@ class Recipe:
     refine: RefineStage | None = None
 
     @property
-    def trained(self) -> tuple[InvertStage | TranslateStage | RefineStage, ...]:
-        """Every stage, in the order in which they are trained."""
-        return (*self.invert, *self.translate, *([self.refine] if self.refine else []))
+    def places(self) -> dict[str, AnyStage]:
+        """Every stage by its place, like `$.translate[1]`, in the order in which they are trained."""
+        inverting = {f"$.invert[{k}]": stage for k, stage in enumerate(self.invert)}
+        translating = {f"$.translate[{k}]": stage for k, stage in enumerate(self.translate)}
+        return {**inverting, **translating, **({"$.refine": self.refine} if self.refine else {})}
 
     @property
-    def learning(self) -> tuple[InvertStage | TranslateStage | RefineStage, ...]:
+    def trained(self) -> tuple[AnyStage, ...]:
+        """Every stage, in the order in which they are trained."""
+        return tuple(self.places.values())
+
+    @property
+    def learning(self) -> tuple[AnyStage, ...]:
         """The stages with losses: one without has nothing to learn."""
         return tuple(stage for stage in self.trained if stage.losses)
+
+    def deeper(self, level: int) -> int | None:
+        """The level whose translation a translated level is conditioned on; None for the deepest."""
+        return min((stage.level for stage in self.translate if stage.level > level), default=None)
 
     def scaled(self, factor: float) -> Recipe:
         """With `factor` times the images in every stage that learns, but no fewer than a batch."""

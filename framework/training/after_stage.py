@@ -27,7 +27,7 @@ def translate_stores(stage: Stage, setup: Setup, data: TrainingData) -> None:
     Nothing reads what the shallowest level makes of the training images.
     """
     levels = [s.level for s in setup.recipe.translate]
-    deeper, name = next((i for i in reversed(levels) if i > stage.level), None), f"translated{stage.level}"
+    deeper, name = setup.recipe.deeper(stage.level), f"translated{stage.level}"
     into = stage.networks.translators[stage.level].into
     for split in (data.test,) if stage.level == levels[-1] else (data.train, data.test):
         for net, source in zip(into.swap(), split):

@@ -27,7 +27,7 @@ from .loop import TrainState, train_stage
 from .run_state import RunFolder, RunState, resumed
 from .samples import Sampler
 from .setup import Setup
-from .stages import Stage, build_stage, rehearse, stage_names
+from .stages import Stage, build_stage, rehearse
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
 
@@ -132,7 +132,7 @@ class Run:
         """Trains what is not trained yet, in order; the networks, and those before refinement."""
         recipe, finished, unrefined = self.setup.recipe, Networks(), Networks()
         with self.report.run([stage.schedule.steps for stage in recipe.trained], self.state.seconds):
-            for index, (kind, _) in enumerate(stage_names(recipe)):
+            for index, kind in enumerate(stage.kind for stage in recipe.trained):
                 stage = build_stage(self.setup, index, finished)
                 self.train_stage(stage, finished)
                 unrefined = finished if kind == "refine" else finished.with_stage(stage.networks)

@@ -8,7 +8,7 @@ from attrs import frozen
 from ..catalogue import Catalogue
 from ..contracts import Encoder, freeze
 from ..errors import InputError
-from ..recipe.recipe import Recipe
+from ..recipe.recipe import Recipe, RefineStage
 from ..spec import ImageSpec, LevelSpec
 from ..support.device import Compute
 
@@ -34,8 +34,9 @@ class Setup:
                 cure="Leave it out: 9/8 of size.",
             )
         encoder: Encoder = catalogue.build("encoder", recipe.encoder)
-        stages = [(f"$.{key}[{k}]", s) for key in ("invert", "translate") for k, s in enumerate(getattr(recipe, key))]
-        for path, stage in stages:
+        for path, stage in recipe.places.items():
+            if isinstance(stage, RefineStage):  # it has the levels of others
+                continue
             try:
                 level = encoder.pyramid[stage.level]
             except InputError as error:

@@ -16,7 +16,7 @@ from ..bundle.networks import Networks, inverters, translators
 from ..contracts import AdversarialLoss, Loss, parameters_of
 from ..errors import InputError
 from ..features.training_data import Rows, TrainingData
-from ..recipe.recipe import LossUse, Recipe, Schedule
+from ..recipe.recipe import InvertStage, LossUse, RefineStage, Schedule, TranslateStage
 from ..spec import LevelSpec, Pair
 from ..views import InversionView, RefineView, View, by_level, renamed
 from .setup import Setup
@@ -69,28 +69,21 @@ class Stage:
         return [loss for _, loss in self.losses if isinstance(loss, AdversarialLoss)]
 
 
-def stage_names(recipe: Recipe) -> list[tuple[str, int]]:
-    """(kind, position in the recipe's list) of every stage in the order in which they are trained."""
-    names = [("invert", k) for k in range(len(recipe.invert))]
-    names += [("translate", k) for k in range(len(recipe.translate))]
-    return names + ([("refine", 0)] if recipe.refine else [])
-
-
 def build_stage(setup: Setup, index: int, before: Networks | None = None) -> Stage:
     """Stage `index` of the run with fresh networks; refine starts from those that were trained `before`."""
-    recipe = setup.recipe
-    kind, k = stage_names(recipe)[index]
-    torch.manual_seed(int(np.random.SeedSequence((recipe.training.seed, index)).generate_state(1, np.uint64)[0] >> 1))
-    if kind == "invert":
-        return _invert(setup, index, k)
-    if kind == "translate":
-        return _translate(setup, index, k)
-    return _refine(setup, index, before or Networks())
+    place, recipe = list(setup.recipe.places.items())[index]
+    seed = np.random.SeedSequence((setup.recipe.training.seed, index)).generate_state(1, np.uint64)[0]
+    torch.manual_seed(int(seed >> 1))
+    if isinstance(recipe, InvertStage):
+        return _invert(setup, index, place, recipe)
+    if isinstance(recipe, TranslateStage):
+        return _translate(setup, index, place, recipe)
+    return _refine(setup, index, place, recipe, before or Networks())
 
 
 def rehearse(setup: Setup) -> None:
     """Builds every stage once: a component that does not fit, or a loss that needs what is not given, is refused."""
-    for index in range(len(stage_names(setup.recipe))):
+    for index in range(len(setup.recipe.trained)):
         stage = build_stage(setup, index)
         if stage.learns and not stage.active(0.0):
             raise InputError(
@@ -109,11 +102,11 @@ def _losses(
         try:
             loss: Loss[Any] = setup.catalogue.build("loss", use, **facts)
         except InputError as error:
-            raise error.at(f"{error.where} @ $.{where}.losses[{k}]") from None
+            raise error.at(f"{error.where} @ {where}.losses[{k}]") from None
         lacking = sorted(loss.needs - gives)
         if lacking:
             raise InputError(
-                f"loss '{use.use}' @ $.{where}.losses[{k}]",
+                f"loss '{use.use}' @ {where}.losses[{k}]",
                 found=f"it needs {', '.join(lacking)}, which {giver} does not give",
                 expected=f"a loss that needs only {', '.join(sorted(gives))}",
                 cure=renamed(lacking) or "Remove it or use another component.",
@@ -132,11 +125,10 @@ def _placed(networks: Networks, setup: Setup) -> Networks:
     return networks
 
 
-def _invert(setup: Setup, index: int, k: int) -> Stage:
-    recipe = setup.recipe.invert[k]
+def _invert(setup: Setup, index: int, place: str, recipe: InvertStage) -> Stage:
     level = recipe.level
     networks = _placed(Networks({}, {level: inverters(setup.recipe, setup.catalogue, setup.encoder, level)}), setup)
-    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, InversionView.gives(), f"invert[{k}]", "inversion")
+    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, InversionView.gives(), place, "inversion")
     encode = _encode_levels(losses)
 
     def view(data: TrainingData, rows: Rows) -> InversionView:
@@ -148,16 +140,15 @@ def _invert(setup: Setup, index: int, k: int) -> Stage:
             encode_levels=encode,
         )
 
-    return Stage(index, "invert", level, networks, losses, recipe.schedule, view)
+    return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view)
 
 
-def _translate(setup: Setup, index: int, k: int) -> Stage:
-    recipe = setup.recipe.translate[k]
-    level, deeper = recipe.level, setup.recipe.translate[k - 1].level if k else None
+def _translate(setup: Setup, index: int, place: str, recipe: TranslateStage) -> Stage:
+    level, deeper = recipe.level, setup.recipe.deeper(recipe.level)
     pair = translators(setup.recipe, setup.catalogue, setup.encoder, level)
     networks = _placed(Networks({level: pair}), setup)
     giver = f"translator '{recipe.translator.use}'"
-    losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, f"translate[{k}]", giver)
+    losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, place, giver)
 
     def view(data: TrainingData, rows: Rows) -> View:
         return pair.view(
@@ -167,12 +158,11 @@ def _translate(setup: Setup, index: int, k: int) -> Stage:
             translated=NONE if deeper is None else data.translated(deeper, rows),
         )
 
-    return Stage(index, "translate", level, networks, losses, recipe.schedule, view)
+    return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view)
 
 
-def _refine(setup: Setup, index: int, before: Networks) -> Stage:
-    recipe, levels = setup.recipe.refine, [stage.level for stage in setup.recipe.translate]
-    assert recipe is not None
+def _refine(setup: Setup, index: int, place: str, recipe: RefineStage, before: Networks) -> Stage:
+    levels = [stage.level for stage in setup.recipe.translate]
     deeper, learning = levels[: -recipe.levels], levels[-recipe.levels :]
     shallowest, parts = learning[-1], (setup.recipe, setup.catalogue, setup.encoder)
     networks = Networks(
@@ -180,7 +170,7 @@ def _refine(setup: Setup, index: int, before: Networks) -> Stage:
     )
     networks.modules.load_state_dict(before.modules.state_dict(), strict=False)
     _placed(networks, setup)
-    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, RefineView.gives(), "refine", "refinement")
+    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, RefineView.gives(), place, "refinement")
     encode = tuple(sorted({*_encode_levels(losses), *_consistent_levels(losses, levels[:-1])}))
     decided = deeper or learning[:-1][:1]  # a deepest level that learns on must still show what it had decided
 
@@ -201,7 +191,7 @@ def _refine(setup: Setup, index: int, before: Networks) -> Stage:
         )
 
     rates = dict.fromkeys(learning[:-1], recipe.deeper_rate)
-    return Stage(index, "refine", shallowest, networks, losses, recipe.schedule, view, rates)
+    return Stage(index, recipe.kind, shallowest, networks, losses, recipe.schedule, view, rates)
 
 
 def _consistent_levels(losses: list[tuple[LossUse, Loss[Any]]], deeper: list[int]) -> list[int]:

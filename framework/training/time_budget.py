@@ -11,7 +11,7 @@ from ..recipe.recipe import Recipe
 from ..support.progress import Reporter
 from .loop import TrainState, train_step
 from .setup import Setup
-from .stages import Stage, build_stage, stage_names
+from .stages import Stage, build_stage
 
 WARM_UP, TIMED_STEPS = 2, 5
 TIMED_SHARE = 0.02
@@ -32,7 +32,7 @@ class TimeBudget:
 
         The more `minutes` the run is to take, the longer: a few steps may be a tenth off.
         """
-        stages = len(stage_names(setup.recipe))
+        stages = len(setup.recipe.trained)
         least = minutes * 60 * TIMED_SHARE / stages
         untranslated = Untranslated(data.train, data.test, data.normalise, data.device)
         measured: list[tuple[tuple[float, float], ...]] = []

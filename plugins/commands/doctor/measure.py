@@ -25,7 +25,7 @@ from ....framework.features.store import BATCH
 from ....framework.features.training_data import TrainingData
 from ....framework.support.device import Compute
 from ....framework.training.setup import Setup
-from ....framework.training.stages import rehearse, stage_names
+from ....framework.training.stages import rehearse
 from ....framework.training.time_budget import TimeBudget
 from .finding import OK, PROBLEM, WARNING, Line
 
@@ -100,8 +100,8 @@ def rehearsed(setup: Setup, dataset: Dataset, report: Reporter) -> Rehearsal:
         each = (compute.clock() - start) / prepare.total_steps(few, recipe)
         seconds = {"encode": each * prepare.total_steps(dataset, recipe)}
         budget = TimeBudget.measured(setup, data, report)
-        for (kind, _), spent in zip(stage_names(recipe), budget.seconds(recipe)):
-            seconds[kind] = seconds.get(kind, 0.0) + spent
+        for stage, spent in zip(recipe.trained, budget.seconds(recipe)):
+            seconds[stage.kind] = seconds.get(stage.kind, 0.0) + spent
         _check(setup, data)
     return Rehearsal(seconds, peak_memory(), str(compute))
 

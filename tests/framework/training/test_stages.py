@@ -11,7 +11,7 @@ from crosscade.framework.bundle.networks import Networks
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.loop import TrainState
 from crosscade.framework.training.setup import Setup
-from crosscade.framework.training.stages import build_stage, stage_names
+from crosscade.framework.training.stages import build_stage
 from crosscade.plugins.losses.consistency import Cycle
 from tests.framework.tiny import tiny_recipe
 
@@ -37,8 +37,8 @@ def equal(one, other):
 
 
 def test_inversion_first_then_deep_to_shallow_then_refinement(tiny):
-    assert stage_names(tiny_recipe()) == [("invert", 0), ("translate", 0), ("translate", 1), ("refine", 0)]
-    assert stage_names(tiny_recipe("refine=none"))[-1] == ("translate", 1)
+    assert list(tiny_recipe().places) == ["$.invert[0]", "$.translate[0]", "$.translate[1]", "$.refine"]
+    assert list(tiny_recipe("refine=none").places)[-1] == "$.translate[1]"
     names = [build_stage(tiny, k).name for k in range(4)]
     assert names == ["0-invert-level4", "1-translate-level5", "2-translate-level4", "3-refine"]
 
