@@ -6,7 +6,6 @@ from .bundle.cascade import Cascade as Cascade
 from .bundle.inference import Translation as Translation
 from .catalogue import Catalogue as Catalogue
 from .contracts import AdversarialLoss as AdversarialLoss
-from .contracts import Encoder as Encoder
 from .contracts import Exporter as Exporter
 from .contracts import Loss as Loss
 from .contracts import TranslatorPair as TranslatorPair
@@ -21,6 +20,9 @@ from .data.dataset import ImageSet as ImageSet
 from .data.images import read_rgb as read_rgb
 from .data.images import resize_short_side as resize_short_side
 from .data.images import write_png as write_png
+from .encoder import Encoder as Encoder
+from .encoder import Features as Features
+from .encoder import by_level as by_level
 from .errors import CrosscadeError as CrosscadeError
 from .errors import InputError as InputError
 from .errors import RunError as RunError
@@ -59,9 +61,7 @@ from .support.tensors import to_images as to_images
 from .support.tensors import to_tensor as to_tensor
 from .training.run import train as train
 from .translator import Translator as Translator
-from .views import Features as Features
 from .views import InversionView as InversionView
 from .views import RefineView as RefineView
 from .views import TranslationView as TranslationView
 from .views import View as View
-from .views import by_level as by_level

@@ -6,58 +6,19 @@ Shapes: B batch, C channels, H W space; i level. Images are (B, 3, H, W) in [-1,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from .data.dataset import Dataset
+from .encoder import Encoder as Encoder  # a contract as well
 from .errors import InputError
-from .spec import Pair, PyramidSpec
+from .spec import Pair
 from .views import TranslationView, View
 
 V = TypeVar("V", bound=View, contravariant=True)
-
-
-class Encoder(nn.Module, ABC):
-    """A frozen network whose feature maps are tapped at several levels.
-
-    `pyramid` lists the levels, shallow to deep. `normalised` says that the features are already in [-1, 1] and
-    need no statistics (the image itself). Parameters carry no gradient and the module stays in eval mode.
-    """
-
-    pyramid: PyramidSpec
-    normalised: bool = False
-    exact: bool = False
-    """Losses see its features in float32, because bfloat16 is no quicker with a gradient, or too coarse."""
-
-    @abstractmethod
-    def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
-        """Raw features by level number: images (B, 3, H, W) in [-1, 1] -> {i: (B, C_i, H / stride_i, W / stride_i)}.
-
-        Runs no deeper than the deepest of `levels`.
-        """
-
-    def encode(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
-        """The features as losses see them."""
-        if not self.exact:
-            return self(images, levels)
-        with torch.autocast(images.device.type, enabled=False):
-            return self(images.float(), levels)
-
-    def pooled(self, images: Tensor, size: int | None = None) -> Tensor:
-        """One vector an image (B, D), which metrics compare; images are resized to `size` pixels first.
-
-        Raises InputError where the network has none, as here.
-        """
-        raise InputError(f"encoder {type(self).__name__}", found="no method `pooled`", expected="one, for this metric")
-
-    def train(self, mode: bool = True) -> Encoder:
-        """Stays in eval mode whatever is asked: batch statistics of a frozen encoder must never move."""
-        del mode
-        return super().train(False)
 
 
 class TranslatorPair(nn.Module, ABC):

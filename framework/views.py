@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import torch
 from attrs import define
 from torch import Tensor, nn
 
+from .encoder import Encoder, Features, at_level, by_level, shallowest
 from .spec import Pair
 from .styles import run
 
 if TYPE_CHECKING:
-    from .contracts import Encoder, TranslatorPair
     from .features.normalise import Normalise
 
 M = TypeVar("M", Tensor, Tensor | None)
-Features = Mapping[int, Tensor]
-"""Maps (B, C_i, H_i, W_i) by level."""
 RENAMED = {"same": "identity", "same_patches": "identity_patches"}
 
 
@@ -58,6 +56,14 @@ class View:
         return cast(Self, Detached(self))
 
 
+class Into(Protocol):
+    """What a view asks of a pair of translators."""
+
+    @property
+    def into(self) -> Pair[nn.Module]:
+        """The translator into each domain."""
+
+
 @define(kw_only=True, slots=False, eq=False)
 class TranslationView(View):
     """One level's translators at work (Sec. 3, Fig. 2).
@@ -66,7 +72,7 @@ class TranslationView(View):
     deeper level's translations by domain they are in (a~_{i+1}, b~_{i+1}); Nones at the deepest level.
     """
 
-    _pair: TranslatorPair
+    _pair: Into
     features: Pair[Features]
     _condition: Pair[Tensor | None]
     _translated: Pair[Tensor | None]
@@ -232,21 +238,6 @@ class RefineView(InversionView):
 
     def _some(self, rows: M) -> M:
         return rows if rows is None else rows[: max(1, round(self._share * len(self.images.a)))]
-
-
-def by_level(maps: Mapping[int, Pair[Tensor]]) -> Pair[Features]:
-    """Each level's pair as a pair of levels."""
-    return Pair({i: pair.a for i, pair in maps.items()}, {i: pair.b for i, pair in maps.items()})
-
-
-def at_level(features: Pair[Features], level: int) -> Pair[Tensor]:
-    """One level's maps."""
-    return features.map(lambda maps: maps[level])
-
-
-def shallowest(features: Features) -> Tensor:
-    """The map nearest to the image, or the only one."""
-    return features[min(features)]
 
 
 def renamed(names: Iterable[str]) -> str:

@@ -19,7 +19,8 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from ..catalogue import Catalogue
-from ..contracts import Encoder, freeze
+from ..contracts import freeze
+from ..encoder import Encoder
 from ..errors import InputError
 from ..features.normalise import Normalise, from_tensors
 from ..recipe.recipe import Recipe

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..contracts import Encoder
+from ..encoder import Encoder
 from ..features.normalise import Normalise
 from ..styles import style_size
 

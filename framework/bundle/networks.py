@@ -10,7 +10,8 @@ from attrs import evolve, field, frozen
 from torch import nn
 
 from ..catalogue import Catalogue
-from ..contracts import Encoder, TranslatorPair
+from ..contracts import TranslatorPair
+from ..encoder import Encoder
 from ..features.normalise import Normalise
 from ..recipe.recipe import Recipe
 from ..spec import Direction, ImageSpec, Pair

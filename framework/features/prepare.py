@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ..contracts import Encoder
 from ..data.dataset import Dataset, Domain
+from ..encoder import Encoder
 from ..recipe.recipe import Recipe
 from ..spec import Pair
 from ..support import tensor_files

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..contracts import Encoder
 from ..data.dataset import ImageSet
 from ..data.images import centre_crop
+from ..encoder import Encoder
 from ..errors import RunError
 from ..recipe.recipe import ImageOptions
 from ..support import atomic

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import Catalogue
-from ..contracts import AdversarialLoss, Encoder, Loss, TranslatorPair
+from ..contracts import AdversarialLoss, Loss, TranslatorPair
 from ..data.dataset import Dataset
+from ..encoder import Encoder
 from ..hookspecs import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
 from ..spec import ImageSpec, LevelSpec, Pair
 from ..styles import style_size, styles_on

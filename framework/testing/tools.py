@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..contracts import Encoder, freeze
+from ..contracts import freeze
+from ..encoder import Encoder
 from ..hookspecs import Offer
 from ..spec import LevelSpec, PyramidSpec
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..contracts import Encoder, TranslatorPair, Twins
+from ..contracts import TranslatorPair, Twins
+from ..encoder import Encoder, Features, by_level, shallowest
 from ..features.normalise import Normalise
 from ..spec import ImageSpec, LevelSpec, Pair
-from ..views import Features, InversionView, RefineView, TranslationView, View, by_level, shallowest
+from ..views import InversionView, RefineView, TranslationView, View
 from .tools import uniform
 
 BATCH = 4

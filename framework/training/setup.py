@@ -6,7 +6,8 @@ import torch
 from attrs import frozen
 
 from ..catalogue import Catalogue
-from ..contracts import Encoder, freeze
+from ..contracts import freeze
+from ..encoder import Encoder
 from ..errors import InputError
 from ..recipe.recipe import Recipe, RefineStage
 from ..spec import ImageSpec, LevelSpec

@@ -14,11 +14,12 @@ from attrs import define, field
 
 from ..bundle.networks import Networks, inverters, translators
 from ..contracts import AdversarialLoss, Loss, parameters_of
+from ..encoder import by_level
 from ..errors import InputError
 from ..features.training_data import Rows, TrainingData
 from ..recipe.recipe import InvertStage, LossUse, RefineStage, Schedule, TranslateStage
 from ..spec import LevelSpec, Pair
-from ..views import InversionView, RefineView, View, by_level, renamed
+from ..views import InversionView, RefineView, View, renamed
 from .setup import Setup
 
 IMAGE_LEVEL = LevelSpec(0, "image", 3, 1)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from crosscade.framework import (
     Cascade,
     Catalogue,
-    ImageSpec,
+    Direction,
     InputError,
+    Pair,
     Recipe,
     cropped,
     freeze,
@@ -20,8 +21,10 @@ from crosscade.framework import (
     resolve,
     to_tensor,
 )
+from crosscade.framework.bundle.networks import Networks
 from crosscade.framework.features.normalise import Normalise, Statistics
-from crosscade.framework.features.prepare import build_encoder
+from crosscade.framework.support.device import Compute
+from crosscade.framework.training.setup import Setup
 
 TEST, CALIBRATION = 32, 128
 
@@ -43,7 +46,7 @@ def subject(bundle: str) -> Subject:
     catalogue = Catalogue.discover()
     loaded = load(Path(bundle), catalogue) if bundle else None
     recipe = loaded.recipe if loaded else resolve(read("demo", catalogue), catalogue)
-    dataset = catalogue.get("dataset", recipe.data.use).build(recipe.data.options)
+    dataset = catalogue.build("dataset", recipe.data)
     if not recipe.image.size:
         recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
     size, load_at = recipe.image.size, recipe.image.short_side
@@ -59,7 +62,7 @@ def subject(bundle: str) -> Subject:
 def fresh(recipe: Recipe, catalogue: Catalogue, pictures: NDArray[np.uint8]) -> Cascade:
     """A recipe's cascade with weights as they are drawn; `pictures` give the statistics of both domains."""
     torch.manual_seed(0)
-    encoder = build_encoder(recipe, catalogue, torch.device("cpu"))
+    encoder = Setup.of(recipe, catalogue, Compute(torch.device("cpu"), 1, "float32")).encoder
     levels = [stage.level for stage in recipe.translate]
     statistics = {level: Statistics() for level in levels}
     for level, features in encoder(to_tensor(pictures), levels).items():
@@ -67,14 +70,7 @@ def fresh(recipe: Recipe, catalogue: Catalogue, pictures: NDArray[np.uint8]) -> 
     means = {level: found.mean for level, found in statistics.items()}
     deviations = {level: found.deviation for level, found in statistics.items()}
     normalise = Normalise(means, deviations, recipe.training.clip_sigma)
-    image, translators, deeper = ImageSpec(recipe.image.size), {}, None
-    for stage in recipe.translate:
-        here = encoder.pyramid[stage.level]
-        offer = catalogue.get("translator", stage.translator.use)
-        translators[stage.level] = offer.make(stage.translator.options, here=here, deeper=deeper, image=image).into.b
-        deeper = here
-    use = next(s.inverter for s in recipe.invert if s.level == levels[-1])
-    inverter = catalogue.get("inverter", use.use).build(use.options, level=deeper, image=image)
-    cascade = Cascade(encoder, normalise, normalise, translators, inverter)
+    networks = Networks.build(recipe, catalogue, encoder)
+    cascade = networks.cascade(Direction.A2B, encoder, Pair(normalise, normalise))
     freeze(cascade)
     return cascade

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from crosscade.framework import InversionView, Pair, RefineView, TranslationView, Twins, by_level
+from crosscade.framework.encoder import at_level
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.testing.tools import TinyEncoder, uniform
 from crosscade.framework.testing.views import view_of
-from crosscade.framework.views import View, at_level
+from crosscade.framework.views import View
 
 
 class Net(nn.Module):
