@@ -9,6 +9,7 @@ import pytest
 from attrs import frozen
 from PIL import Image
 
+from crosscade.exporters.runtime import command
 from crosscade.framework.cli import main
 from tests.framework.tiny import TABLE
 
@@ -42,6 +43,7 @@ def crosscade(capsys, tmp_path, monkeypatch):
     """Runs a command in this process, in an empty folder, with a cache of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CROSSCADE_CACHE", str(tmp_path.parent / f"{tmp_path.name}-cache"))
+    monkeypatch.setattr(command, "SPEED_SECONDS", 0.1)  # a speed is not what tests look at
 
     def run(*words: object) -> Answer:
         capsys.readouterr()
