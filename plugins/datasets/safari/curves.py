@@ -17,6 +17,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
+Line = Sequence[tuple[float, float] | Points] | Points
+"""Points one by one or as an array (N, 2)."""
 
 
 @cache
@@ -38,7 +40,7 @@ def _basis(n: int, closed: bool, per: int) -> tuple[Points, Points]:
     return basis, derivative
 
 
-def outline(points: Sequence[tuple[float, float]] | Points, per: int = 6) -> Points:
+def outline(points: Line, per: int = 6) -> Points:
     """A smooth closed curve through `points`."""
     control = np.asarray(points, dtype=np.float64)
     return _basis(len(control), True, per)[0] @ control
@@ -65,9 +67,7 @@ class Tube:
         left, right = self.across(at, reach)
         along = np.array([self.normal[i, 1], -self.normal[i, 0]])
         middle = self.centre[i] + along * bend
-        return outline(
-            [tuple(left), tuple(middle + along * thickness / 2), tuple(right), tuple(middle - along * thickness / 2)]
-        )
+        return outline([left, middle + along * thickness / 2, right, middle - along * thickness / 2])
 
     def ridge(self, start: float, stop: float, inside: float, height: float, teeth: int = 0) -> Points:
         """A band along the left side, `height` tall in its middle: a mane. `inside` is how deep it is rooted."""
@@ -89,7 +89,7 @@ _LEFT = np.array((-1.0, 1.0))
 _ARC = np.stack([np.sin(_TURN[1:10]), np.cos(_TURN[1:10])], axis=1)
 
 
-def tube(points: Sequence[tuple[float, float]] | Points, widths: Sequence[float], per: int = 5) -> Tube:
+def tube(points: Line, widths: Sequence[float], per: int = 5) -> Tube:
     """A limb along `points` with the full `widths` there and round ends."""
     control = np.asarray(points, dtype=np.float64)
     basis, derivative = _basis(len(control), False, per)
@@ -109,7 +109,12 @@ def ellipse(centre: tuple[float, float] | Points, rx: float, ry: float, angle: f
     return _ROUND @ np.array([[c * rx, s * rx], [-s * ry, c * ry]]) + np.asarray(centre)
 
 
-def placed(local: Sequence[tuple[float, float]] | Points, origin: Points, angle: float, scale: float = 1.0) -> Points:
+def toward(angle: float, reach: float = 1.0) -> Points:
+    """The step (x, y) of length `reach` in a direction, in radians from straight ahead."""
+    return reach * np.array([cos(angle), sin(angle)])
+
+
+def placed(local: Line, origin: Points, angle: float, scale: float = 1.0) -> Points:
     """`local` points turned by `angle`, scaled and moved to `origin`."""
     points = np.asarray(local, dtype=np.float64) * scale
     c, s = cos(angle), sin(angle)

@@ -38,7 +38,7 @@ def elephant(rng: Generator) -> Shape:
     ])  # fmt: skip
     nod = radians(u(-14, 10))
     base = np.array([0.6, 0.16 + 0.25 * sin(nod)])
-    neck = tube([(0.3, 0.08), (0.46, 0.13), tuple(base)], (0.62, 0.56, 0.46))
+    neck = tube([(0.3, 0.08), (0.46, 0.13), base], (0.62, 0.56, 0.46))
     skull = outline(placed([
         (-0.2, 0.16), (-0.06, 0.27), (0.09, 0.26), (0.2, 0.16), (0.245, 0.02), (0.25, -0.12), (0.17, -0.2),
         (0.06, -0.24), (-0.08, -0.2), (-0.2, -0.06),
@@ -98,15 +98,5 @@ def elephant(rng: Generator) -> Shape:
         Part(outline(fan), 0.74),
         Part(outline(inner), 0.88),
     )
-    spine = np.array(
-        [
-            (-0.7, 0.0),
-            (-0.2, 0.02),
-            (0.3, 0.05),
-            tuple(base),
-            tuple(trunk.centre[5]),
-            tuple(trunk.centre[15]),
-            tuple(trunk.centre[-1]),
-        ]
-    )
+    spine = np.array([(-0.7, 0.0), (-0.2, 0.02), (0.3, 0.05), base, *trunk.centre[[5, 15, -1]]])
     return Shape(parts, spine, -0.38, 0.34, -0.36 * bulk, ground)

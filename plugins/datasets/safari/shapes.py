@@ -62,11 +62,8 @@ def walking(fore: Leg, hind: Leg, rng: Generator, reach: float) -> tuple[list[Tu
     """Far and near legs (hind, fore) somewhere in a walk: swung about the root, lifted when they move forward."""
     # Within these phases neither pair of legs stands exactly in line, so that all four show.
     phase, stride = radians(rng.uniform(25, 110)) + pi * rng.integers(2), rng.uniform(0.45, 1.0) * reach
-    far: list[Tube] = []
-    near: list[Tube] = []
-    for i, (leg, lag, is_far) in enumerate(
-        ((hind, 0.0, True), (fore, 1.25 * pi, True), (hind, pi, False), (fore, 0.25 * pi, False))
-    ):
+
+    def posed(leg: Leg, lag: float, is_far: bool) -> Tube:
         turn, lift = sin(phase + lag) * stride, max(0.0, cos(phase + lag)) * stride
         joints = np.array(leg.joints)
         root, length = joints[0], joints[0, 1] - joints[-1, 1]
@@ -76,24 +73,21 @@ def walking(fore: Leg, hind: Leg, rng: Generator, reach: float) -> tuple[list[Tu
         lower = np.clip(down - down[leg.knee], 0, None)
         joints[:, 0] -= lift * 0.9 * length * lower
         joints[:, 1] += lift * 0.22 * length * lower / lower.max()
-        if not i % 2:
+        if leg is hind:
             joints[leg.knee, 0] += lift * 0.05
         if is_far:
             joints += (0.055, 0.028)
-        (far if is_far else near).append(tube(joints, leg.widths))
-    return far, near
+        return tube(joints, leg.widths)
+
+    far = [posed(hind, 0.0, True), posed(fore, 1.25 * pi, True)]
+    return far, [posed(hind, pi, False), posed(fore, 0.25 * pi, False)]
 
 
 def hoof_of(leg: Tube, size: float) -> Points:
     """A hoof at the end of a leg, its toe forward."""
     foot = leg.centre[-1]
-    return outline(
-        [
-            tuple(foot + np.array(p) * size)
-            for p in ((-0.5, 0.42), (0.42, 0.45), (0.75, -0.5), (0.1, -0.58), (-0.55, -0.5))
-        ],
-        per=4,
-    )
+    sole = np.array([(-0.5, 0.42), (0.42, 0.45), (0.75, -0.5), (0.1, -0.58), (-0.55, -0.5)])
+    return outline(foot + sole * size, per=4)
 
 
 def hoofed(legs: tuple[list[Tube], list[Tube]], back: list[Part], middle: list[Part], hoof: float) -> tuple[Part, ...]:

@@ -7,7 +7,7 @@ from math import cos, radians, sin
 import numpy as np
 from numpy.random import Generator
 
-from .curves import ellipse, outline, placed, tube
+from .curves import ellipse, outline, placed, toward, tube
 from .shapes import FAR, Leg, Part, Shape, hoofed, tail, walking
 
 
@@ -35,50 +35,25 @@ def zebra(rng: Generator) -> Shape:
     angle = radians(u(8, 64))
     reach = u(0.44, 0.54)
     base = np.array([0.33, 0.09])
-    poll = base + reach * np.array([cos(angle), sin(angle)])
+    poll = base + toward(angle, reach)
     bow = np.array([-sin(angle), cos(angle)]) * 0.035
-    neck = tube([tuple(base), tuple((base * 0.55 + poll * 0.45) + bow), tuple(poll)], (0.36, 0.255, 0.17))
+    neck = tube([base, base * 0.55 + poll * 0.45 + bow, poll], (0.36, 0.255, 0.17))
     gaze = max(angle - radians(u(75, 105)), radians(-62))
     head = outline(placed([
         (-0.07, 0.03), (0.02, 0.075), (0.11, 0.075), (0.24, 0.042), (0.35, 0.03), (0.405, -0.01),
         (0.385, -0.075), (0.31, -0.085), (0.2, -0.1), (0.09, -0.145), (-0.02, -0.12),
     ], poll, gaze))  # fmt: skip
-    nose = outline(
-        placed([(0.3, 0.038), (0.36, 0.03), (0.41, -0.01), (0.385, -0.08), (0.31, -0.09), (0.33, -0.02)], poll, gaze)
-    )
-    ears = [
-        Part(
-            outline(
-                placed(
-                    [(0, -0.03), (0.08, -0.045), (0.17, 0.0), (0.08, 0.04), (0, 0.03)],
-                    poll + placed([x], np.zeros(2), gaze)[0],
-                    gaze + radians(lean),
-                )
-            ),
-            tone,
-        )
-        for x, lean, tone in (((0.03, 0.06), u(70, 95), FAR + 0.1), ((0.0, 0.05), u(95, 125), 0.97))
-    ]
-    eye = ellipse(placed([(0.12, 0.012)], poll, gaze)[0], 0.024, 0.019, gaze)
+    muzzle = [(0.3, 0.038), (0.36, 0.03), (0.41, -0.01), (0.385, -0.08), (0.31, -0.09), (0.33, -0.02)]
+    nose = Part(outline(placed(muzzle, poll, gaze)), 1.0, (44, 38, 40), "muzzle")
+
+    def ear(root: tuple[float, float], lean: float, tone: float) -> Part:
+        leaf = [(0, -0.03), (0.08, -0.045), (0.17, 0.0), (0.08, 0.04), (0, 0.03)]
+        return Part(outline(placed(leaf, poll + placed([root], np.zeros(2), gaze)[0], gaze + radians(lean))), tone)
+
+    far_ear, near_ear = ear((0.03, 0.06), u(70, 95), FAR + 0.1), ear((0.0, 0.05), u(95, 125), 0.97)
+    eye = Part(ellipse(placed([(0.12, 0.012)], poll, gaze)[0], 0.024, 0.019, gaze), 1.0, (12, 9, 9), "eye")
     mane = Part(neck.ridge(0.06, 1.0, 0.25, 0.075, 9), 1.0, (30, 26, 28), "mane")
-    middle = [
-        Part(torso),
-        mane,
-        ears[0],
-        Part(neck.polygon),
-        Part(head),
-        Part(nose, 1.0, (44, 38, 40), "muzzle"),
-        ears[1],
-        Part(eye, 1.0, (12, 9, 9), "eye"),
-    ]
+    middle = [Part(torso), mane, far_ear, Part(neck.polygon), Part(head), nose, near_ear, eye]
     parts = hoofed(walking(fore, hind, rng, 0.3), tail((-0.5, 0.14), u(0.38, 0.48), rng, 0.045, 0.14), middle, 0.075)
-    spine = np.array(
-        [
-            (-0.6, 0.05),
-            (-0.2, 0.02),
-            tuple(base - (0.04, 0.04)),
-            tuple(poll),
-            tuple(poll + 0.42 * np.array([cos(gaze), sin(gaze)])),
-        ]
-    )
+    spine = np.array([(-0.6, 0.05), (-0.2, 0.02), base - (0.04, 0.04), poll, poll + toward(gaze, 0.42)])
     return Shape(parts, spine, -0.38, 0.33, -0.24 * depth, ground)
