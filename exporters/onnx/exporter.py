@@ -135,41 +135,38 @@ def _golden(out: Path, direction: str, images: Images, expected: Images) -> tupl
     return tuple(made)
 
 
-def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
-    encoder = bundle.manifest["encoder"]
+def _about(bundle: Bundle, options: OnnxOptions) -> dict[str, Any]:
+    """What the manifest and every graph say of the export."""
+    versions = {name: metadata.version(name) for name in ("crosscade", "torch", "onnx", "onnxscript")}
     return {
         "method": bundle.recipe.name,
-        "domains": json.dumps([bundle.domains.a, bundle.domains.b], ensure_ascii=False),
-        "encoder": encoder["use"],
-        "encoder_sha256": encoder["weights_sha256"],
-        "levels": json.dumps([stage.level for stage in bundle.recipe.translate]),
-        "size": str(bundle.image.size),
+        "size": bundle.image.size,
         "resize": bundle.image.resize,
         "precision": options.precision,
+        "encoder": {key: bundle.manifest["encoder"][key] for key in ("use", "weights_sha256")},
+        "levels": [stage.level for stage in bundle.recipe.translate],
         "bundle_sha256": atomic.sha256(bundle.folder / "bundle.json"),
-        "versions": json.dumps(_versions(), sort_keys=True),
+        "versions": {**versions, "onnxruntime": RUNTIME_VERSION},
         "licence": options.licence,
     }
 
 
-def _versions() -> dict[str, str]:
-    made = {name: metadata.version(name) for name in ("crosscade", "torch", "onnx", "onnxscript")}
-    return {**made, "onnxruntime": RUNTIME_VERSION}
+def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
+    """The same in texts alone, as a graph holds it."""
+    told = _about(bundle, options)
+    encoder, domains = told["encoder"], [bundle.domains.a, bundle.domains.b]
+    told |= {"domains": domains, "encoder": encoder["use"], "encoder_sha256": encoder["weights_sha256"]}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        for key, value in told.items()
+    }
 
 
 def _manifest(bundle: Bundle, options: OnnxOptions, directions: Mapping[Way, Direction], folder: Path) -> Manifest:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return Manifest(
-        method=bundle.recipe.name,
-        size=bundle.image.size,
-        resize=bundle.image.resize,
-        precision=options.precision,
+        **_about(bundle, options),
         opset=options.opset,
-        encoder={key: bundle.manifest["encoder"][key] for key in ("use", "weights_sha256")},
-        levels=tuple(stage.level for stage in bundle.recipe.translate),
-        bundle_sha256=atomic.sha256(bundle.folder / "bundle.json"),
-        versions=_versions(),
-        licence=options.licence,
         directions={str(way): direction for way, direction in directions.items()},
         files={path.relative_to(folder).as_posix(): manifest.file(path) for path in files},
         load=bundle.recipe.image.short_side,

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...framework import DIRECTIONS, Catalogue, CommandOffer, CrosscadeError, InputError, hookimpl
-from ...framework.data.files import free_name, image_files, results_folder
+from ...framework import DIRECTIONS, Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.data.files import image_files, results_folder, translate_files
 
 if TYPE_CHECKING:
-    from ...framework import Reporter
+    from ...framework import Image, Reporter
     from .exported import Exported
 
 SPEED_SECONDS = 3.0
@@ -94,7 +94,6 @@ def _check(exported: Exported, arguments: argparse.Namespace) -> int:
 def _translate(
     exported: Exported, arguments: argparse.Namespace, files: list[Path], out: Path, report: Reporter
 ) -> int:
-    from ...framework import write_png
     from ...framework.data.images import grid
     from ...framework.data.styles import styles_for
     from .exported import checked_batch
@@ -103,43 +102,16 @@ def _translate(
     direction = arguments.direction or "a2b"
     provider = exported.provider(direction)
     styles = styles_for(len(files), exported.way(direction).style_size, seed=arguments.seed)
-    made, names = 0, set[str]()
-    with report.stage("run", len(files)) as bar:
-        for start in range(0, len(files), batch):
-            piece = files[start : start + batch]
-            rows, pictures = _readable(exported, piece, report)
-            if rows:
-                # a file's style does not depend on which others can be read
-                style = None if styles is None else styles[[start + row for row in rows]]
-                given: dict[str, Any] = {"batch": batch, "style": style}
-                columns = (
-                    exported.strip(pictures, direction, **given)
-                    if arguments.strip
-                    else [exported.translate(pictures, direction, **given)]
-                )
-                for row, *images in zip(rows, *columns):
-                    image = grid([images]) if arguments.strip else images[0]
-                    write_png(out / f"{free_name(piece[row].stem, names)}.png", image)
-            made += len(rows)
-            bar.advance(len(piece))
-    failed = len(files) - made
-    if not made:
-        raise InputError(f"{failed} file(s)", found="none that can be read", expected="images")
-    report.say(f"{made} images in {out}, on {provider}" + (f", {failed} could not be read" if failed else ""))
-    return 1 if failed else 0
 
+    def translated(places: list[int], pictures: list[Image]) -> Iterator[dict[str, Image]]:
+        # a file's style does not depend on which others can be read
+        given: dict[str, Any] = {"batch": batch, "style": None if styles is None else styles[places]}
+        if not arguments.strip:
+            return ({"": image} for image in exported.translate(pictures, direction, **given))
+        return ({"": grid([columns])} for columns in zip(*exported.strip(pictures, direction, **given)))
 
-def _readable(exported: Exported, files: list[Path], report: Reporter) -> tuple[list[int], list[Any]]:
-    """Which of the files are pictures, and these, fitted; the others are warned of."""
-    rows, pictures = [], []
-    for row, path in enumerate(files):
-        try:
-            pictures.append(exported.fit(path))
-        except CrosscadeError as error:
-            report.warn(str(error))
-        else:
-            rows.append(row)
-    return rows, pictures
+    by = f", on {provider}"
+    return translate_files(files, out, report, exported.fit, translated, stage="run", batch=batch, by=by)
 
 
 @hookimpl

@@ -134,40 +134,21 @@ None runs a graph of its own, makes strings, sequences or random numbers, or rea
 DIVIDE = frozenset({"Div", "Mean", "ReduceMean", "AveragePool", "GlobalAveragePool"})
 """Refused on integers: there a division by nought ends the process with a signal."""
 
-_FLAG, _AXES, _WINDOW, _PADDING = range(2), range(-MAX_RANK, MAX_RANK + 1), range(1, 1025), range(1024)
-INTEGERS: dict[str, Container[int]] = {
-    "allowzero": _FLAG,
-    "antialias": _FLAG,
-    "axes": _AXES,
-    "axis": _AXES,
-    "block_size": range(1),
-    "blocksize": range(2, 9),
-    "ceil_mode": _FLAG,
-    "count_include_pad": _FLAG,
-    "dilations": _WINDOW,
-    "end": _AXES,
-    "exclude_outside": _FLAG,
-    "group": range(1, MAX_DIM),
-    "keepdims": _FLAG,
-    "kernel_shape": _WINDOW,
-    "noop_with_empty_axes": _FLAG,
-    "num_groups": range(1, MAX_DIM),
-    "num_outputs": _WINDOW,
-    "output_padding": _PADDING,
-    "pads": _PADDING,
-    "perm": range(MAX_RANK),
-    "saturate": _FLAG,
-    "start": _AXES,
-    "stash_type": range(1, 2),
-    "storage_order": range(1),
-    "strides": _WINDOW,
-    "to": TYPES,
-    "training_mode": range(1),
-    "transA": _FLAG,
-    "transB": _FLAG,
-    "value_int": range(-MAX_DIM, MAX_DIM + 1),
-    "value_ints": range(-MAX_DIM, MAX_DIM + 1),
-}
+_BOUNDS: tuple[tuple[Container[int], str], ...] = (
+    (range(1), "block_size storage_order training_mode"),
+    (range(2), "allowzero antialias ceil_mode count_include_pad exclude_outside keepdims noop_with_empty_axes"),
+    (range(2), "saturate transA transB"),
+    (range(1, 2), "stash_type"),
+    (range(2, 9), "blocksize"),
+    (range(-MAX_RANK, MAX_RANK + 1), "axes axis end start"),
+    (range(MAX_RANK), "perm"),
+    (range(1, 1025), "dilations kernel_shape num_outputs strides"),
+    (range(1024), "output_padding pads"),
+    (range(1, MAX_DIM), "group num_groups"),
+    (range(-MAX_DIM, MAX_DIM + 1), "value_int value_ints"),
+    (TYPES, "to"),
+)
+INTEGERS = {name: bound for bound, names in _BOUNDS for name in names.split()}
 """Attributes that are whole numbers and what each may be. A name means the same in every operator that has it.
 
 Runtimes divide by `blocksize`, `group`, `num_groups`, `num_outputs` and `strides`, some after cutting them to 32 bits.

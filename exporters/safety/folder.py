@@ -17,8 +17,6 @@ from .graph import MAX_FILE, Facts, check_graph
 from .manifest import INPUT, OUTPUT, STYLE, Direction, Manifest
 from .tensors import Value
 
-__all__ = ["Facts", "check_folder", "check_graph"]
-
 MAX_MANIFEST, MAX_FILES = 2**20, 256
 COPY_AGAIN = "Copy or export it again."
 

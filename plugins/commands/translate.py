@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from ...framework import Catalogue, CommandOffer, CrosscadeError, Image, InputError, hookimpl
-from ...framework.data.files import free_name, image_files, results_folder
-
-if TYPE_CHECKING:
-    from ...framework import Translation
+from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
+from ...framework.data.files import image_files, results_folder, translate_files
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,48 +27,31 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework import Reporter, Translation, load, read_rgb, write_png
-
-    files = image_files(arguments.files)
-    if arguments.samples is not None and arguments.samples < 1:
-        raise InputError("--samples", found=str(arguments.samples), expected="a number above 0")
-    out = results_folder(arguments.out, force=arguments.force)
-    bundle = load(arguments.bundle, catalogue)
-    report, failed = Reporter(), 0
-    translation = Translation(bundle, arguments.direction)
-    if arguments.samples or arguments.style:
-        translation.need_styles("--samples" if arguments.samples else "--style")
-    style = translation.style_of(Path(arguments.style)) if arguments.style else None
-    names: set[str] = set()
-    with report.stage("translate", len(files)) as bar:
-        for index, path in enumerate(files):
-            try:
-                picture = read_rgb(path)
-            except CrosscadeError as error:
-                report.warn(str(error))
-                failed += 1
-            else:
-                results = _pictures(translation, picture, style, arguments.samples, index, arguments.strip)
-                for suffix, image in results.items():
-                    write_png(out / f"{free_name(path.stem + suffix, names)}.png", image)
-            bar.advance()
-    if failed == len(files):
-        raise InputError(f"{failed} file(s)", found="none that can be read", expected="images")
-    report.say(f"{len(files) - failed} images in {out}" + (f", {failed} could not be read" if failed else ""))
-    return 1 if failed else 0
-
-
-def _pictures(
-    translation: Translation, picture: Image, style: Any, samples: int | None, seed: int, strip: bool
-) -> dict[str, Image]:
-    """What is made of one picture, by what its file's name ends with; `seed` draws its styles."""
+    from ...framework import Reporter, Translation, load, read_rgb
     from ...framework.data.images import grid
 
-    translations = translation.translate([picture] * (samples or 1), style=style, seed=seed)
-    if strip:
-        *shown, _ = translation.strip([picture], style=style, seed=seed)
-        return {"": grid([[*(column[0] for column in shown), *translations]])}
-    return {f"-{n}": image for n, image in enumerate(translations, 1)} if samples else {"": translations[0]}
+    files, samples = image_files(arguments.files), arguments.samples
+    if samples is not None and samples < 1:
+        raise InputError("--samples", found=str(samples), expected="a number above 0")
+    out = results_folder(arguments.out, force=arguments.force)
+    translation = Translation(load(arguments.bundle, catalogue), arguments.direction)
+    if samples or arguments.style:
+        translation.need_styles("--samples" if samples else "--style")
+    style = translation.style_of(Path(arguments.style)) if arguments.style else None
+
+    def translated(places: list[int], pictures: list[Image]) -> Iterator[dict[str, Image]]:
+        """What is made of each picture; its place among all draws its styles."""
+        for seed, picture in zip(places, pictures):
+            translations = translation.translate([picture] * (samples or 1), style=style, seed=seed)
+            if arguments.strip:
+                *shown, _ = translation.strip([picture], style=style, seed=seed)
+                yield {"": grid([[*(column[0] for column in shown), *translations]])}
+            elif samples:
+                yield {f"-{n}": image for n, image in enumerate(translations, 1)}
+            else:
+                yield {"": translations[0]}
+
+    return translate_files(files, out, Reporter(), read_rgb, translated, stage="translate")
 
 
 @hookimpl
