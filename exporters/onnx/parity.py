@@ -103,24 +103,19 @@ def check_parity(
 def refuse_breach(found: Parity, precision: str, where: str) -> None:
     """Raises RunError, with the numbers, unless `found` is within the limits of `precision`."""
     limit = LEAST_PSNR_DB[precision]
-    exact = found.equal_share >= EQUAL_SHARE and found.largest <= LARGEST
-    if found.psnr_db >= limit and (exact or precision != "fp32"):
-        return
-    wanted = f">= {limit:g} dB"
+    close, expected, cure = found.psnr_db >= limit, f">= {limit:g} dB", "Use another --precision."
     if precision == "fp32":
-        wanted = f">= {EQUAL_SHARE:.1%} of the values equal and none off by more than {LARGEST}"
-    raise RunError(
-        where,
-        found=f"{found.equal_share:.2%} of the values equal, largest difference {found.largest}, "
-        f"{found.psnr_db:.1f} dB against eager float32",
-        expected=wanted,
-        cure="Nothing was shipped. "
-        + (
-            "A component exports as another function: run its contract check (crosscade.framework.testing)."
-            if precision == "fp32"
-            else "Use another --precision."
-        ),
-    )
+        close = close and found.equal_share >= EQUAL_SHARE and found.largest <= LARGEST
+        expected = f">= {EQUAL_SHARE:.1%} of the values equal and none off by more than {LARGEST}"
+        cure = "A component exports as another function: run its contract check (crosscade.framework.testing)."
+    if not close:
+        raise RunError(
+            where,
+            found=f"{found.equal_share:.2%} of the values equal, largest difference {found.largest}, "
+            f"{found.psnr_db:.1f} dB against eager float32",
+            expected=expected,
+            cure=f"Nothing was shipped. {cure}",
+        )
 
 
 def score_changes(before: Mapping[str, Score], after: Mapping[str, Score]) -> dict[str, float]:

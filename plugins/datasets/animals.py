@@ -79,16 +79,7 @@ def read_array(path: Path) -> NDArray[np.generic]:
         if len(content) > _MAX_BYTES:
             raise ValueError(f"more than {_MAX_BYTES // 10**6} MB")
         array = _ArraysOnly(io.BytesIO(content)).load()
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        pickle.UnpicklingError,
-    ) as reason:
+    except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, pickle.UnpicklingError) as reason:
         raise InputError(str(path), found=f"an unusable file ({reason})", expected="a pickled numpy array") from None
     if not isinstance(array, np.ndarray) or array.dtype.hasobject:
         raise InputError(str(path), found=type(array).__name__, expected="a numpy array of numbers")

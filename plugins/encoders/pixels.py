@@ -35,12 +35,6 @@ class Pixels(Encoder):
         return {self.pyramid[level].number: images for level in levels}
 
 
-def build_pixels(options: NoOptions) -> Pixels:
-    """The encoder that does nothing."""
-    del options
-    return Pixels()
-
-
 def build_none(options: NoOptions, *, level: LevelSpec, image: ImageSpec) -> nn.Module:
     """The identity, for level 0 only."""
     del options, image
@@ -57,7 +51,7 @@ def build_none(options: NoOptions, *, level: LevelSpec, image: ImageSpec) -> nn.
 @hookimpl
 def encoders() -> Iterator[EncoderOffer]:
     """Pixels."""
-    yield EncoderOffer(name="pixels", build=build_pixels, summary="the image itself, as level 0")
+    yield EncoderOffer(name="pixels", build=lambda _: Pixels(), summary="the image itself, as level 0")
 
 
 @hookimpl

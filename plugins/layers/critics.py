@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
+from attrs import frozen
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -148,14 +149,22 @@ class ProjectedCritic(nn.Module):
         return tuple(maps)
 
 
+@frozen
+class CriticOptions:
+    """What every loss with critics lets one set of their training; each says its own defaults."""
+
+    learning_rate: float
+    betas: tuple[float, ...]
+    steps: int
+
+
 class Opponents(AdversarialLoss[V]):
     """An adversarial loss with one critic a domain, the same network with independent initial weights."""
 
-    def __init__(
-        self, make: Callable[[], nn.Module], *, learning_rate: float, betas: tuple[float, ...], steps: int
-    ) -> None:
+    def __init__(self, make: Callable[[], nn.Module], options: CriticOptions) -> None:
         super().__init__()
         # Channels last is twice as fast on processors with bfloat16 convolutions, and no slower elsewhere.
         self.critic_a, self.critic_b = (make().to(memory_format=torch.channels_last) for _ in "ab")
         self.critics = Pair(self.critic_a, self.critic_b)
-        self.learning_rate, self.betas, self.steps = learning_rate, (betas[0], betas[1]), steps
+        self.learning_rate, self.steps = options.learning_rate, options.steps
+        self.betas = (options.betas[0], options.betas[1])

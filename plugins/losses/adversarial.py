@@ -24,7 +24,7 @@ from ...framework import (
     hookimpl,
     option,
 )
-from ..layers.critics import FeatureCritic, Opponents, PatchCritic, ProjectedCritic
+from ..layers.critics import CriticOptions, FeatureCritic, Opponents, PatchCritic, ProjectedCritic
 from ..layers.pool import kept
 
 Judged = Tensor | Mapping[int, Tensor]
@@ -34,7 +34,7 @@ RESUME = 5.0
 
 
 @frozen
-class AdversarialOptions:
+class AdversarialOptions(CriticOptions):
     """The paper's inversion is `critic = "patch", norm = "batch", strided = 4`."""
 
     critic: str = option(
@@ -103,7 +103,7 @@ class Adversarial(Opponents[View]):
         stride: int = 1,
         pool: Callable[[], nn.Module] = nn.Identity,
     ) -> None:
-        super().__init__(make, learning_rate=options.learning_rate, betas=options.betas, steps=options.steps)
+        super().__init__(make, options)
         self.objective, self.options, self.stride = objective, options, stride
         self.strides = {level.number: level.stride for level in levels}
         self.encodes = tuple(self.strides)
@@ -174,12 +174,9 @@ def _mean(function: Callable[[Tensor], Tensor], logits: Tensor | tuple[Tensor, .
 
 def _squared_gradient(critic: nn.Module, real: Judged) -> Tensor:
     """E |grad D(real)|^2, over all maps that D sees."""
-    if isinstance(real, Tensor):
-        leaves: dict[int, Tensor] = {0: real.detach().float().requires_grad_(True)}
-        logits = critic(leaves[0])
-    else:
-        leaves = {i: x.detach().float().requires_grad_(True) for i, x in real.items()}
-        logits = critic(leaves)
+    seen = {0: real} if isinstance(real, Tensor) else real
+    leaves = {i: x.detach().float().requires_grad_(True) for i, x in seen.items()}
+    logits = critic(leaves[0] if isinstance(real, Tensor) else leaves)
     maps = (logits,) if isinstance(logits, Tensor) else logits
     total = torch.stack([m.reshape(len(m), -1).mean(1).sum() for m in maps]).mean()
     gradients = torch.autograd.grad(total, list(leaves.values()), create_graph=True, allow_unused=True)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 import torch
 from attrs import frozen, validators
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 
 from ...framework import ImageSpec, InputError, LevelSpec, LossOffer, View, betas_option, hookimpl, option
 from ..layers.blocks import check_half, initialise
-from ..layers.critics import Opponents
+from ..layers.critics import CriticOptions, Opponents
 from .adversarial import HINGE, LSGAN, Objective
 
 BCE = Objective(lambda y: F.softplus(-y), F.softplus, lambda y: F.softplus(-y))
@@ -25,7 +24,7 @@ SCALES = 3
 
 
 @frozen
-class MultiScaleOptions:
+class MultiScaleOptions(CriticOptions):
     """As published: `width = 64, scales = 3`, with `objective = "lsgan"` (MUNIT) or `"bce", slope = 0.01` (DRIT)."""
 
     objective: str = option(
@@ -54,14 +53,14 @@ class MultiScaleOptions:
 class MultiScaleCritic(nn.Module):
     """At each scale strided 4x4 convolutions and a 1x1 one to a map of logits; no norm, weights from N(0, 0.02)."""
 
-    def __init__(self, channels: int, width: int, *, scales: int, strided: int, slope: float) -> None:
+    def __init__(self, channels: int, scales: int, options: MultiScaleOptions) -> None:
         super().__init__()
 
         def one() -> nn.Module:
             ins, layers = channels, list[nn.Module]()
-            for k in range(strided):
-                layers += [nn.Conv2d(ins, width * 2**k, 4, 2, 1, padding_mode="reflect"), nn.LeakyReLU(slope)]
-                ins = width * 2**k
+            for outs in (options.width * 2**k for k in range(options.strided)):
+                layers += [nn.Conv2d(ins, outs, 4, 2, 1, padding_mode="reflect"), nn.LeakyReLU(options.slope)]
+                ins = outs
             return nn.Sequential(*layers, nn.Conv2d(ins, 1, 1))
 
         self.scales = nn.ModuleList(one() for _ in range(scales))
@@ -81,13 +80,7 @@ class MultiScale(Opponents[View]):
 
     def __init__(self, options: MultiScaleOptions, *, here: LevelSpec, image: ImageSpec) -> None:
         scales = fitting_scales(here.size(image.size), options)
-        make = partial(MultiScaleCritic, here.channels, options.width, scales=scales, strided=options.strided)
-        super().__init__(
-            partial(make, slope=options.slope),
-            learning_rate=options.learning_rate,
-            betas=options.betas,
-            steps=options.steps,
-        )
+        super().__init__(lambda: MultiScaleCritic(here.channels, scales, options), options)
         self.objective, self.fakes = OBJECTIVES[options.objective], options.fakes
         self.needs = frozenset({"real", *options.fakes})
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...framework import ImageSpec, LevelSpec, LossOffer, View, betas_option, hookimpl, option
-from ..layers.critics import FeatureCritic, Opponents, SpaceMean
+from ..layers.critics import CriticOptions, FeatureCritic, Opponents, SpaceMean
 
 TINY = 1e-12
 """Under the root of the penalty's norm, whose derivative is infinite at 0."""
 
 
 @frozen
-class WganGpOptions:
+class WganGpOptions(CriticOptions):
     """The paper is `learning_rate = 1e-4, betas = [0.5, 0.999], steps = 4, penalty_every = 1`."""
 
     width: int = option(
@@ -109,10 +109,7 @@ class WganGp(Opponents[View]):
 
     def __init__(self, options: WganGpOptions, *, here: LevelSpec, image: ImageSpec) -> None:
         super().__init__(
-            lambda: FeatureCritic(here.channels, here.size(image.size), options.width, options.head),
-            learning_rate=options.learning_rate,
-            betas=options.betas,
-            steps=options.steps,
+            lambda: FeatureCritic(here.channels, here.size(image.size), options.width, options.head), options
         )
         self.options = options
 

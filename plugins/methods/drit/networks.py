@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ...layers.blocks import SLOPE, Resize, initialise
 from ...layers.norms import InstanceNorm
-from ..munit.networks import HIDDEN, LayerNorm, ResBlock, StyleEncoder, conv
+from ..munit.networks import LayerNorm, ResBlock, StyleEncoder, conv, style_network
 
 STRICT_SLOPE = 0.01
 """Of the public implementation's leaky ReLUs: the library's default."""
@@ -181,10 +181,7 @@ class MixDecoder(nn.Module):
     ) -> None:
         super().__init__()
         wide = width * 2**downs
-        self.style = nn.Sequential(
-            nn.Linear(style_size, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(),
-            nn.Linear(HIDDEN, wide * blocks),
-        )  # fmt: skip
+        self.style = style_network(style_size, wide * blocks)
         self.blocks = nn.ModuleList(MixBlock(wide) for _ in range(blocks))
         self.ups = nn.Sequential(*(Doubling(wide // 2**k, wide // 2 ** (k + 1), strict) for k in range(downs)))
         self.last = nn.Conv2d(width, channels, 1)

@@ -34,7 +34,7 @@ from ....framework import (
     l1,
     option,
 )
-from ...layers.critics import Opponents
+from ...layers.critics import CriticOptions, Opponents
 from .translator import Normed, halving, same
 
 REAL = 0.9
@@ -50,7 +50,7 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 @frozen
-class GanimorphLossOptions:
+class GanimorphLossOptions(CriticOptions):
     """The published critic has width 128."""
 
     width: int = option(128, "channels of the critic's first layer (published: 128)", validators.ge(1))
@@ -139,12 +139,7 @@ class Ganimorph(Opponents[TranslationView]):
             raise InputError(
                 f"loss ganimorph at level {here.number}", found=f"a map of {size} x {size}", expected="at least 16 x 16"
             )
-        super().__init__(
-            lambda: DilatedCritic(here.channels, options.width),
-            learning_rate=options.learning_rate,
-            betas=options.betas,
-            steps=options.steps,
-        )
+        super().__init__(lambda: DilatedCritic(here.channels, options.width), options)
         self.register_buffer("average", torch.zeros(len(SHARES)))
         self.register_buffer("divisor", torch.ones(len(SHARES)))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))

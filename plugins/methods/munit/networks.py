@@ -123,6 +123,12 @@ class Doubling(nn.Module):
         return F.relu(self.norm(h))
 
 
+def style_network(style_size: int, numbers: int) -> nn.Sequential:
+    """A style (B, S) -> the `numbers` that it sets in the decoder (B, numbers)."""
+    first, second, last = nn.Linear(style_size, HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, numbers)
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last)
+
+
 class Decoder(nn.Module):
     """Residual blocks whose AdaIN the style sets, then doublings with layer norm, which keeps what the style set.
 
@@ -136,10 +142,7 @@ class Decoder(nn.Module):
         self.convs = nn.ModuleList(conv(wide, wide, 3) for _ in range(2 * blocks))
         self.ups = nn.Sequential(*(Doubling(wide // 2**k, strict) for k in range(downs)))
         self.last = conv(width, channels, 7)
-        self.style = nn.Sequential(
-            nn.Linear(style_size, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(),
-            nn.Linear(HIDDEN, 2 * wide * len(self.convs)),
-        )  # fmt: skip
+        self.style = style_network(style_size, 2 * wide * len(self.convs))
         initialise(self, "kaiming", slope=0.0)
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
