@@ -9,10 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from attrs import asdict, define, evolve, field, frozen
 
 from ...framework import Reporter
 from ...framework.support import atomic
+from ...framework.support.interrupts import counted_interrupts
 from ...framework.training.run_state import RunFolder
 from ...framework.training.watcher import InterruptedRunError
 
@@ -135,21 +134,6 @@ class Job:
         return said[-1].removeprefix("crosscade: ")
 
 
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Every Ctrl-C and SIGTERM that comes while it is open."""
-    came: list[int] = []
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda received, _: came.append(received))
-    try:
-        yield came
-    finally:
-        for known, handler in before.items():
-            signal.signal(known, handler)
-
-
 def run_jobs(jobs: Sequence[Job], at_once: int, report: Reporter, hint: str) -> dict[Path, str]:
     """Makes what is not made yet, at most `at_once` at a time; returns why some could not be, by their folder.
 
@@ -159,7 +143,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, report: Reporter, hint: str) -> 
     running: list[Job] = []
     failed: dict[Path, str] = {}
     shares = {job.run: job.share for job in jobs}
-    with _interrupts() as interrupts, report.stage("training, % of each run", TICKS * len(jobs)) as bar:
+    with counted_interrupts() as interrupts, report.stage("training, % of each run", TICKS * len(jobs)) as bar:
         bar.done = bar.began_at = round(TICKS * sum(shares.values()))
         while running or (waiting and not interrupts):
             while waiting and len(running) < at_once and not interrupts:

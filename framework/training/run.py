@@ -20,6 +20,7 @@ from ..recipe.recipe import Recipe
 from ..spec import DIRECTIONS
 from ..support import atomic, tensor_files
 from ..support.device import Compute
+from ..support.interrupts import counted_interrupts
 from ..support.progress import Reporter
 from . import checkpoint
 from .after_stage import check_final, check_inverters, check_translations, translate_stores
@@ -176,8 +177,9 @@ class Run:
         sampler = Sampler(self.setup, self.data, finished, folder.samples)
         with (
             self.report.training(stage.index, stage.title, stage.schedule.steps, state.step) as bar,
-            RunWatcher(folder.path, folder.events, bar, training, sampler) as watcher,
+            counted_interrupts(patience=1) as interrupts,
         ):
+            watcher = RunWatcher(folder.path, folder.events, bar, training, sampler, interrupts)
             train_stage(state, self.data, training.seed, self.setup.compute.autocast, watcher)
         tensor_files.write(folder.weights(stage.name), state.average.modules.state_dict())
         checkpoint.clear(folder.path)

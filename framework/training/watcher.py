@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import torch
 
@@ -29,30 +25,20 @@ class InterruptedRunError(RunError):
 
 
 class RunWatcher:
-    """Watches one stage. As a context it turns Ctrl-C and SIGTERM into: finish the step, save, say how to go on."""
+    """Watches one stage. Once there is any of `interrupts` it lets the step end, saves and says how to go on."""
 
     def __init__(
-        self, out: Path, events: Events, bar: Bar, training: Training, sample: Callable[[TrainState], None]
+        self,
+        out: Path,
+        events: Events,
+        bar: Bar,
+        training: Training,
+        sample: Callable[[TrainState], None],
+        interrupts: Sequence[int],
     ) -> None:
         self.out, self.events, self.bar, self.training, self.sample = out, events, bar, training, sample
-        self._stopped = False
+        self.interrupts = interrupts
         self._began = self._saved = self._sampled = time.monotonic()
-        self._handlers: dict[int, Any] = {}
-
-    def __enter__(self) -> RunWatcher:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._stop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self._stopped:  # a second Ctrl-C does not wait
-            raise KeyboardInterrupt
-        self._stopped = True
 
     def after(self, state: TrainState, values: Mapping[str, float]) -> None:
         """Called by the loop after every step."""
@@ -72,7 +58,7 @@ class RunWatcher:
         if now - self._sampled >= self.training.samples_seconds or step == steps:
             self.sample(state)
             self._sampled = time.monotonic()
-        if self._stopped or (now - self._saved >= self.training.checkpoint_seconds and step < steps):
+        if self.interrupts or (now - self._saved >= self.training.checkpoint_seconds and step < steps):
             self.save(state)
         if step == steps:
             self.events.add(
@@ -83,7 +69,7 @@ class RunWatcher:
                 seconds=round(time.monotonic() - self._began, 2),
                 state_sha256=checkpoint.digest(state.tensors(), state.meta()),
             )
-        if self._stopped:
+        if self.interrupts:
             raise InterruptedRunError(
                 f"stopped at {state.stage.title}, step {step} of {steps}", cure=f"Go on with: {self._how()}"
             )

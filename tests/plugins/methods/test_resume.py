@@ -3,6 +3,8 @@
 MUNIT and DRIT: test_multimodal_runs.py.
 """
 
+import signal
+
 import pytest
 import torch
 
@@ -32,7 +34,7 @@ def test_a_run_stopped_and_resumed_equals_one_that_was_not(name, tmp_path, monke
 
     def stop(self, trainee, values):
         if trainee.step == 2:
-            self._stopped = True
+            signal.raise_signal(signal.SIGINT)
         after(self, trainee, values)
 
     with monkeypatch.context() as patch:
