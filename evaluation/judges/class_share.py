@@ -50,8 +50,8 @@ class Logistic:
             return value
 
         solver.step(objective)
-        found = w.detach().numpy()
-        return cls(mean, deviation, found[:-1], float(found[-1]))
+        solution = w.detach().numpy()
+        return cls(mean, deviation, solution[:-1], float(solution[-1]))
 
     def decide(self, features: Features) -> Features:
         """Signed margins (N): positive for the target."""

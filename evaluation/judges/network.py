@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,6 @@ class Training:
     weight_decay: float = 1e-2
     width: int = 24
     seed: int = 0
-
-    def attempts(self) -> Iterator[Training]:
-        """This training, and the one for a judge that it does not make good."""
-        yield self
-        yield evolve(self, images_seen=LONGER * self.images_seen)
 
 
 class JudgeNet(nn.Module):
@@ -185,6 +181,33 @@ def fingerprint(*parts: Any) -> str:
             digest.update(f"{type(part).__name__}:{part}".encode())
         digest.update(b";")
     return digest.hexdigest()
+
+
+@frozen
+class Judge:
+    """A trained network, what is known of it (held-out scores), and the views that it learnt from."""
+
+    net: JudgeNet
+    facts: dict[str, float]
+    views: int
+
+
+def attempts(
+    kind: str,
+    training: Training,
+    ends: tuple[int, int],
+    size: int,
+    data: Sequence[Any],
+    train: Callable[[Training, JudgeNet], dict[str, float]],
+) -> Iterator[Judge]:
+    """A judge; ask for the next, which learns longer, only if it is not good.
+
+    `ends` are the network's channels and outputs, `data` is all that a judge is determined by beside its `training`.
+    """
+    for learning in (training, evolve(training, images_seen=LONGER * training.images_seen)):
+        key = fingerprint(VERSION, learning, fast_bfloat16(), size, *data)
+        make = partial(JudgeNet, *ends, size, learning.width)
+        yield Judge(*cached(kind, key, make, partial(train, learning)), learning.images_seen)
 
 
 def cached(

@@ -45,10 +45,6 @@ class Swapped:
         """Held-out images."""
         return self.domains.map(lambda domain: cropped(domain.test, self.load, self.size))
 
-    def probe(self) -> Pair[Images]:
-        """Two training images a shape: enough to tell, in a cache key, that the renderer draws otherwise now."""
-        return self.train(2)
-
 
 def grey(images: Images, size: int) -> Tensor:
     """uint8 (N, H, W, 3) -> (N, 1, size, size) in [-1, 1]: the plain mean of the channels."""

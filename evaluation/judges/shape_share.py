@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-from attrs import frozen, validators
+from attrs import evolve, frozen, validators
 from torch import Tensor
 
 from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl, option
@@ -16,19 +16,7 @@ from ..metrics.extractors import area_resized
 from ..metrics.silhouettes import silhouettes
 from . import shape_data
 from .class_share import accuracy_of, judged
-from .network import (
-    GOOD,
-    JUDGE_SIZE,
-    VERSION,
-    VIEWS,
-    JudgeNet,
-    Training,
-    cached,
-    fast_bfloat16,
-    fingerprint,
-    fit,
-    predict,
-)
+from .network import GOOD, JUDGE_SIZE, VIEWS, Judge, JudgeNet, Training, attempts, fit, predict
 
 SWAPPED = (
     "grey levels, trained on plain and texture-swapped animals with random channel mix, blur, contrast and inversion"
@@ -64,38 +52,33 @@ class ShapeShare(Metric):
         swapped = shape_data.Swapped.of(samples, self.options.rendered) is not None
         prepare = shape_data.grey if swapped else silhouettes
         size = min(samples.size, JUDGE_SIZE)
-        judge, facts, sign, views = samples.shared.once(("shape", self.options), lambda: self._judge(samples, size))
-        outputs = sign * predict(judge, prepare(samples.translated, size))[:, 0]
-        how = f"network on {SWAPPED if swapped else SILHOUETTES}; {views} views at {size} px"
+        judge, sign = samples.shared.once(("shape", self.options), lambda: self._judge(samples, size))
+        outputs = sign * predict(judge.net, prepare(samples.translated, size))[:, 0]
+        how = f"network on {SWAPPED if swapped else SILHOUETTES}; {judge.views} views at {size} px"
         label = "the same, by a judge blind to texture"
-        return {"target-shape": judged((outputs > 0).numpy(), facts, how, samples, label)}
+        return {"target-shape": judged((outputs > 0).numpy(), judge.facts, how, samples, label)}
 
-    def _judge(self, samples: Samples, size: int) -> tuple[JudgeNet, dict[str, float], int, int]:
-        """The judge, its facts, 1 or -1, and the views that it learnt from.
-
-        One network serves both directions, which see it with opposite signs.
-        """
+    def _judge(self, samples: Samples, size: int) -> tuple[Judge, int]:
+        """The judge and 1 or -1: one network serves both directions, which see it with opposite signs."""
         sign = 1 if samples.source_name <= samples.target_name else -1
         forward = samples if sign == 1 else samples.reversed(samples.target_test)
         o = self.options
         extra = shape_data.Swapped.of(forward, o.rendered)
-        sets = (forward.source_train, forward.target_train, *(extra.probe() if extra else ()))
-        for training in Training(images_seen=o.images_seen, width=o.width, seed=o.seed).attempts():
-            net, facts = cached(
-                "shape",
-                fingerprint(VERSION, training, fast_bfloat16(), size, o.rendered, *sets),
-                lambda: JudgeNet(1, 1, size, o.width),
-                partial(self._train, samples=forward, extra=extra, training=training, size=size),
-            )
-            if accuracy_of(facts) >= GOOD:
+        # two images a shape are enough to tell that the renderer draws otherwise now
+        data = (o.rendered, forward.source_train, forward.target_train, *(extra.train(2) if extra else ()))
+        training = Training(images_seen=o.images_seen, width=o.width, seed=o.seed)
+        train = partial(self._train, samples=forward, extra=extra, size=size)
+        for judge in attempts("shape", training, (1, 1), size, data, train):
+            if accuracy_of(judge.facts) >= GOOD:
                 break
         if sign == -1:
-            source, target = facts["untranslated source"], facts["real target"]
-            facts = facts | {"untranslated source": 1 - target, "real target": 1 - source}
-        return net, facts, sign, training.images_seen
+            source, target = judge.facts["untranslated source"], judge.facts["real target"]
+            turned = {"untranslated source": 1 - target, "real target": 1 - source}
+            judge = evolve(judge, facts=judge.facts | turned)
+        return judge, sign
 
     def _train(
-        self, net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, training: Training, size: int
+        self, training: Training, net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, size: int
     ) -> dict[str, float]:
         prepare = area_resized if extra else silhouettes
         dress = shape_data.blind_to_texture if extra else shape_data.roughened

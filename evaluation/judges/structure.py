@@ -9,11 +9,10 @@ translations, and the answers are held against the *source's* truth.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 import numpy as np
 import torch
-from attrs import frozen, validators
+from attrs import evolve, frozen, validators
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,21 +20,7 @@ from torch.nn import functional as F
 from ...framework import InputError, Metric, MetricOffer, Samples, Score, hookimpl, option
 from ...framework.metrics.metric import Truth, axis_of, is_length
 from ..metrics.extractors import area_resized
-from .network import (
-    GOOD,
-    JUDGE_SIZE,
-    VERSION,
-    VIEWS,
-    JudgeNet,
-    Training,
-    View,
-    cached,
-    fast_bfloat16,
-    fingerprint,
-    fit,
-    predict,
-    softened,
-)
+from .network import GOOD, JUDGE_SIZE, VIEWS, Judge, JudgeNet, Training, View, attempts, fit, predict, softened
 
 READ = {
     "facing": "faces the way the source does",
@@ -102,29 +87,29 @@ class Heads:
     def answers(self, outputs: Tensor) -> Answers:
         """What the network reads, by truth's names."""
         facing, counts, quantities = (part.double().numpy() for part in self.split(outputs))
-        found: dict[str, NDArray[np.float64]] = {k: quantities[:, i] for i, k in enumerate(self.quantities)}
+        answers: dict[str, NDArray[np.float64]] = {k: quantities[:, i] for i, k in enumerate(self.quantities)}
         if self.facing:
-            found["facing"] = np.sign(facing[:, 0])
+            answers["facing"] = np.sign(facing[:, 0])
         if self.counts:
-            found["count"] = np.array(self.counts, np.float64)[counts.argmax(1)]
-        return found
+            answers["count"] = np.array(self.counts, np.float64)[counts.argmax(1)]
+        return answers
 
 
 def agreement(answers: Answers, truth: Truth) -> dict[str, tuple[float, int]]:
     """Score and number of images by truth's name: share of right facing, balanced count accuracy, Pearson's r."""
-    found: dict[str, tuple[float, int]] = {}
+    scores: dict[str, tuple[float, int]] = {}
     for key in (k for k in READ if k in answers and k in truth):
         said, real = answers[key], np.asarray(truth[key], np.float64)
         if key == "facing":
             single = np.abs(real) == 1
-            found[key] = float((said == real)[single].mean()) if single.any() else float("nan"), int(single.sum())
+            scores[key] = float((said == real)[single].mean()) if single.any() else float("nan"), int(single.sum())
         elif key == "count":
-            found[key] = float(np.mean([(said == real)[real == c].mean() for c in np.unique(real)])), len(real)
+            scores[key] = float(np.mean([(said == real)[real == c].mean() for c in np.unique(real)])), len(real)
         else:
             # a collapsed set has one answer for all, and no correlation: that is 0, not undefined
             constant = min(said.std(), real.std()) < 1e-9
-            found[key] = 0.0 if constant else float(np.corrcoef(said, real)[0, 1]), len(real)
-    return found
+            scores[key] = 0.0 if constant else float(np.corrcoef(said, real)[0, 1]), len(real)
+    return scores
 
 
 @frozen
@@ -146,11 +131,10 @@ class Structure(Metric):
                 expected="one translation a source",
             )
         size = min(samples.size, JUDGE_SIZE)
-        heads, judge, facts, views = samples.shared.once(
-            ("structure", self.options), lambda: self._judge(samples, size)
-        )
-        found = agreement(heads.answers(predict(judge, area_resized(samples.translated, size))), source)
-        return {key: self._score(key, *value, facts, f"{views} views at {size} px") for key, value in found.items()}
+        heads, judge = samples.shared.once(("structure", self.options), lambda: self._judge(samples, size))
+        answers = heads.answers(predict(judge.net, area_resized(samples.translated, size)))
+        views = f"{judge.views} views at {size} px"
+        return {k: self._score(k, *value, judge.facts, views) for k, value in agreement(answers, source).items()}
 
     def _score(self, key: str, value: float, n: int, facts: dict[str, float], views: str) -> Score:
         kind = {"facing": "share of right facing (images of one direction)", "count": "balanced accuracy of the count"}
@@ -169,14 +153,14 @@ class Structure(Metric):
             label=READ[key],
         )
 
-    def _judge(self, samples: Samples, size: int) -> tuple[Heads, JudgeNet, dict[str, float], int]:
-        """What it answers, the judge, how well it reads real target images, and the views that it learnt from."""
+    def _judge(self, samples: Samples, size: int) -> tuple[Heads, Judge]:
+        """What it answers, and the judge with how well it reads real target images."""
         truth = {k: np.asarray(v) for k, v in (samples.target_train_truth or {}).items() if k in READ}
         heads = Heads.of(truth)
         labels = {k: torch.from_numpy(v.astype(np.float32)) for k, v in truth.items()}
         o = self.options
 
-        def train(net: JudgeNet, training: Training) -> dict[str, float]:
+        def train(training: Training, net: JudgeNet) -> dict[str, float]:
             fit(
                 area_resized(samples.target_train, size),
                 net,
@@ -187,16 +171,14 @@ class Structure(Metric):
             )
             return {}
 
-        sets = (samples.target_train, heads, *(truth[k] for k in sorted(truth)))
-        for training in Training(images_seen=o.images_seen, width=o.width, seed=o.seed).attempts():
-            key = fingerprint(VERSION, training, fast_bfloat16(), size, *sets)
-            make = partial(JudgeNet, 3, heads.outputs, size, o.width)
-            net, _ = cached("structure", key, make, partial(train, training=training))
-            answers = heads.answers(predict(net, area_resized(samples.target_test, size)))
+        data = (samples.target_train, heads, *(truth[k] for k in sorted(truth)))
+        training = Training(images_seen=o.images_seen, width=o.width, seed=o.seed)
+        for judge in attempts("structure", training, (3, heads.outputs), size, data, train):
+            answers = heads.answers(predict(judge.net, area_resized(samples.target_test, size)))
             own = {k: v for k, (v, _) in agreement(answers, samples.target_test_truth or {}).items()}
             if all(v >= GOOD for v in own.values()):
                 break
-        return heads, net, own | {"counts": float(len(heads.counts))}, training.images_seen
+        return heads, evolve(judge, facts=own | {"counts": float(len(heads.counts))})
 
 
 def worn(x: Tensor, random: torch.Generator) -> Tensor:
