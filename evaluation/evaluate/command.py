@@ -23,10 +23,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from ...exporters.runtime.exported import load as load_export
     from ...framework import Reporter
+    from ..opening import open_translator
     from . import page as evaluate_page
     from . import subjects
-    from .judged import judge
+    from .judged import BATCH, judge, rows_of
 
     if arguments.all and arguments.metrics is not None:
         raise InputError("--metrics", found="--all as well", expected="one of them")
@@ -34,7 +36,9 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.metrics is not None:
         names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
     report = Reporter()
-    first, rows = subjects.opened(arguments.judged, arguments.exported, catalogue)
+    exports = [load_export(folder) for folder in arguments.exported]
+    first = open_translator(arguments.judged, catalogue, batch=BATCH)
+    rows = rows_of(first, exports)
     dataset = subjects.dataset_of(first, arguments.data, catalogue)
     warnings = [line for _, translator in rows for line in translator.warnings]
     warnings += [*dataset.set_aside, *subjects.unlike(first, dataset)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...exporters.runtime.exported import Exported
-from ...exporters.runtime.exported import load as load_export
 from ...framework import Catalogue, Dataset, InputError, Translator
 from ...framework.recipe.read import dataset_from
 from ...framework.recipe.recipe import ImageOptions
@@ -14,21 +13,10 @@ from ...framework.support.device import Compute
 from ...framework.training.run_state import machine
 from ..metrics.extractors import Extractor
 from ..metrics.image_statistics import POOLED
-from ..opening import open_translator
 from ..reports.embedding import deepest
 from ..reports.page import ReportData
 from ..reports.recipe_diff import Lineage, lineage
-from .judged import BATCH, Judged, Rows, Subject, rows_of
-
-
-def opened(path: str, exported: Sequence[str], catalogue: Catalogue) -> tuple[Subject, Rows]:
-    """The bundle, run or export in `path`, and its rows with what else was `exported` of it.
-
-    Raises InputError when it is none of them.
-    """
-    others = [load_export(name) for name in exported]
-    first = open_translator(path, catalogue, batch=BATCH)
-    return first, rows_of(first, others)
+from .judged import Judged, Subject
 
 
 def dataset_of(judged: Translator, spec: str | None, catalogue: Catalogue) -> Dataset:
@@ -60,7 +48,17 @@ def about(first: Subject, judged: Sequence[Judged], command: str, warnings: Sequ
     """A page but for its pictures and tables."""
     counts = ", ".join(f"{len(j.strip[0])} for {j.title}" for j in judged)
     image = ImageOptions(size=first.size, load=first.load)
-    recipes, facts = _facts(first)
+    recipes: tuple[Lineage, ...] = ()
+    if isinstance(first, Exported):
+        export, provider = first.manifest, first.provider(first.directions[0])
+        origin = (
+            f"An ONNX export of method {first.name} in {export.precision}, opset {export.opset}, of the bundle "
+            f"{export.bundle_sha256[:12]}; run by {provider}."
+        )
+    else:
+        plain = first.bundle.recipe.plain()
+        recipes = (lineage(first.name, plain, plain, first.bundle.catalogue),)
+        origin = f"The final weights of seed {first.bundle.recipe.training.seed}, in float32."
     return ReportData(
         title=judged[0].title.replace("→", "↔") if len(judged) > 1 else judged[0].title,
         summary="Each row is a test image that training never saw, and what became of it.",
@@ -69,20 +67,7 @@ def about(first: Subject, judged: Sequence[Judged], command: str, warnings: Sequ
         hardware=f"{machine()}, {Compute.as_it_is()}",
         protocol=(
             f"Test images: {counts}; {image.size} px, centre crops of images loaded at {image.short_side} px.",
-            facts,
+            origin,
         ),
         warnings=tuple(warnings),
     )
-
-
-def _facts(first: Subject) -> tuple[tuple[Lineage, ...], str]:
-    """Its recipe, where there is one, and a line about it."""
-    if isinstance(first, Exported):
-        manifest = first.manifest
-        return (), (
-            f"An ONNX export of method {first.name} in {manifest.precision}, opset {manifest.opset}, of the bundle "
-            f"{manifest.bundle_sha256[:12]}; run by {first.provider(first.directions[0])}."
-        )
-    recipe, plain = first.bundle.recipe, first.bundle.recipe.plain()
-    seed = f"The final weights of seed {recipe.training.seed}, in float32."
-    return (lineage(first.name, plain, plain, first.bundle.catalogue),), seed

@@ -30,7 +30,7 @@ def _ablate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
     protocol = asked(arguments)
     trials = trials_of(protocol, catalogue, Path(arguments.out))
-    dataset, report = trials[0].dataset(catalogue), Reporter()
+    dataset, report = catalogue.build("dataset", trials[0].recipe.data), Reporter()
     report.say(f"looking which of {len(protocol.variants())} variants can be trained here")
     trials, refused = fitting(trials, dataset, catalogue)
     lost = [f"{variant.name} is left out: {error}" for variant, error in refused.items()]

@@ -26,7 +26,7 @@ def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
     protocol = Protocol.asked("compare", arguments, methods=arguments.methods)
     trials = trials_of(protocol, catalogue, Path(arguments.out))
-    dataset = trials[0].dataset(catalogue)
+    dataset = catalogue.build("dataset", trials[0].recipe.data)
     for _, error in refusals(trials, dataset, catalogue):
         raise error
     run(trials, protocol, dataset, catalogue, **run_options(arguments))

@@ -8,15 +8,14 @@ from pathlib import Path
 from attrs import evolve
 
 from ...framework import Catalogue, write_png
-from ...framework.data.images import grid, png
+from ...framework.data.images import grid
 from ...framework.support.atomic import write_bytes, write_json
 from ...framework.training.run_state import RunFolder, RunState
 from ..reports.curves import training_curves
-from ..reports.figures import Figure
 from ..reports.page import ReportData, Strip, write
 from ..reports.recipe_diff import lineage
 from .protocol import Protocol
-from .results import DirectionResults, Results, as_json
+from .results import Results, as_json
 from .trials import Trial
 
 
@@ -52,21 +51,16 @@ def write_files(
             for method, recipe in results.recipes.items()
         ),
         hardware=RunState.read(RunFolder(trials[0].run)).hardware,
-        strips=tuple(strip(d) for d in results.directions),
-        curves=tuple(curve for method in results.recipes for curve in curves(firsts[method])),
+        strips=tuple(
+            Strip.of(d.title, ("",) * len(next(iter(d.grid.values()))), d.grid.values(), row_names=tuple(d.grid))
+            for d in results.directions
+        ),
+        curves=tuple(
+            evolve(curve, title=f"{method}: {curve.title}")
+            for method in results.recipes
+            for curve in training_curves(RunFolder(firsts[method].run).events.read())
+        ),
         tables=tables,
         warnings=tuple(warnings),
     )
     return write(data, out / "index.html")
-
-
-def strip(direction: DirectionResults) -> Strip:
-    """The grid as the page shows it."""
-    rows = [[png(image, small=True) for image in row] for row in direction.grid.values()]
-    return Strip(direction.title, ("",) * len(rows[0]), rows, row_names=tuple(direction.grid))
-
-
-def curves(trial: Trial) -> list[Figure]:
-    """How a trial's training went, a chart a stage."""
-    events = RunFolder(trial.run).events.read()
-    return [evolve(curve, title=f"{trial.variant.name}: {curve.title}") for curve in training_curves(events)]

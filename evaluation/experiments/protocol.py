@@ -10,6 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from ...framework import InputError
+from ...framework.recipe.read import data_arguments
 from ...framework.recipe.schema import plain, structure
 from ...framework.support import atomic
 from .sweeps import sweep as sweeps
@@ -29,12 +30,7 @@ def budget_arguments(parser: argparse.ArgumentParser, *, out: str, minutes: floa
         "--images", type=int, help="budget of a run: images of each domain, summed over every stage that learns"
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="runs of each, by the seeds 0 to N-1 (default: 1)")
-    parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: safari:zebra,giraffe)")
-    parser.add_argument("--a", metavar="DIR", help="folder of images of domain A")
-    parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of every recipe"
-    )
+    data_arguments(parser, data=f"dataset (default: {DATA})", key="a key of every recipe")
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, each on one core (default: 1; fair where cores are idle)"
     )

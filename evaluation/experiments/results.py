@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any
 
-import numpy as np
 from attrs import asdict, evolve, field, frozen
 
 from ...framework import (
@@ -30,6 +29,7 @@ from ...framework.metrics.evaluate import evaluation_images
 from ..evaluate.judged import compare
 from ..metrics.image_statistics import POOLED, distances
 from ..metrics.jackknife import HOW, SPREAD
+from ..reports.page import spread
 from ..reports.table import Table
 from .protocol import Protocol
 from .trials import Trial, images_seen
@@ -95,11 +95,11 @@ def score(
     first = load(trials[0].run, catalogue)
     real = evaluation_images(dataset, first.recipe.image)
     sources: dict[str, Images] = {direction: images.test for direction, images in real.items()}
-    made: Methods = {}
+    methods: Methods = {}
     for trial in trials:
         report.say(f"translating with {trial.name}")
-        made.setdefault(trial.variant.name, []).append(_translated(trial, load(trial.run, catalogue), sources))
-    every = [translated for those in made.values() for translated in those]
+        methods.setdefault(trial.variant.name, []).append(_translated(trial, load(trial.run, catalogue), sources))
+    every = [run for runs in methods.values() for run in runs]
     counts = " and ".join(f"{len(sources[way])} {way.source(dataset.domains).name}" for way in DIRECTIONS)
     notes = (
         *notes,
@@ -113,14 +113,14 @@ def score(
         table = Table(title, {}, notes=(images.too_small,))
         if samples is not None:
             candidates = {m.trial.name: m.images[direction] for m in every}
-            table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), made)
+            table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), methods)
         table = evolve(table, notes=(*table.notes, *notes))
-        directions.append(DirectionResults(direction, title, table, _grid(samples, images.test, made, direction)))
+        directions.append(DirectionResults(direction, title, table, _grid(samples, images.test, methods, direction)))
     return Results(
-        _summary(directions, made, notes),
+        _summary(directions, methods, notes),
         tuple(directions),
         tuple(f"{m.trial.name}: {line}" for m in every for line in m.warnings),
-        {method: those[0].recipe for method, those in made.items()},
+        {method: runs[0].recipe for method, runs in methods.items()},
     )
 
 
@@ -129,9 +129,9 @@ def _translated(trial: Trial, bundle: Bundle, test: Mapping[str, Images]) -> _Tr
         direction: Translation(bundle, direction, batch=50).images(list(source), seed=trial.seed)
         for direction, source in test.items()
     }
-    told = [*bundle.manifest.get("warnings", ())]
-    told += [line for direction, made in images.items() for line in health.check_images(made, direction)]
-    return _Translated(trial, images, facts(trial, bundle), tuple(told), bundle.recipe.plain())
+    odd = [line for direction, outputs in images.items() for line in health.check_images(outputs, direction)]
+    warnings = (*bundle.manifest.get("warnings", ()), *odd)
+    return _Translated(trial, images, facts(trial, bundle), warnings, bundle.recipe.plain())
 
 
 def facts(trial: Trial, bundle: Bundle) -> dict[str, Score]:
@@ -156,15 +156,15 @@ def facts(trial: Trial, bundle: Bundle) -> dict[str, Score]:
     }
 
 
-def _over_seeds(table: Table, made: Methods) -> Table:
+def _over_seeds(table: Table, methods: Methods) -> Table:
     """A row for each method in place of one for each of its runs."""
     rows = {name: table.rows[name] for name in table.controls}
     merged: dict[str, dict[str, Score]] = {}
-    for method, those in made.items():
-        each = [table.rows[m.trial.name] for m in those]
+    for method, runs in methods.items():
+        each = [table.rows[m.trial.name] for m in runs]
         # a metric that failed has a missing score in place of its own
-        found = {key: [scores[key] for scores in each if key in scores] for key in table.columns}
-        merged[method] = {key: merge(scores) for key, scores in found.items() if scores}
+        columns = {key: [scores[key] for scores in each if key in scores] for key in table.columns}
+        merged[method] = {key: merge(scores) for key, scores in columns.items() if scores}
     return evolve(table, rows={**merged, **rows})
 
 
@@ -185,7 +185,7 @@ def merge(scores: Sequence[Score]) -> Score:
     )
 
 
-def _summary(directions: Sequence[DirectionResults], made: Methods, notes: Sequence[str]) -> Table:
+def _summary(directions: Sequence[DirectionResults], methods: Methods, notes: Sequence[str]) -> Table:
     """Methods down, directions across, by each distance; then what each method cost."""
     rows: dict[str, dict[str, Score]] = {}
     for name in (n for n in directions[0].table.shown if n.startswith(DISTANCES)):
@@ -194,27 +194,27 @@ def _summary(directions: Sequence[DirectionResults], made: Methods, notes: Seque
                 if name in scores:  # its warning stands in the direction's own table
                     rows.setdefault(row, {})[f"{name} {direction.name}"] = evolve(scores[name], warning="")
     costs = {
-        method: {key: merge([m.facts[key] for m in those]) for key in those[0].facts} for method, those in made.items()
+        method: {key: merge([m.facts[key] for m in runs]) for key in runs[0].facts} for method, runs in methods.items()
     }
     spent = {
-        method: costs[method]["CPU minutes"].value / those[0].trial.variant.times for method, those in made.items()
+        method: costs[method]["CPU minutes"].value / runs[0].trial.variant.times for method, runs in methods.items()
     }
     typical = median(spent.values())
     for method, cost in costs.items():
         ratio = spent[method] / typical if typical else 1.0
         if max(ratio, 1 / max(ratio, 1e-9)) > UNEQUAL:
-            told = f"{ratio:.2f} times the processor time that is typical of its budget: not the same budget"
-            cost["CPU minutes"] = evolve(cost["CPU minutes"], warning=told)
+            unequal = f"{ratio:.2f} times the processor time that is typical of its budget: not the same budget"
+            cost["CPU minutes"] = evolve(cost["CPU minutes"], warning=unequal)
         rows[method] = rows.get(method, {}) | cost
     which = "; ".join(f"{d.name}: {d.title}" for d in directions)
     return Table("All methods", rows, directions[0].table.controls, (f"{which}.", *notes))
 
 
-def _grid(samples: Samples | None, source: Images, made: Methods, direction: str) -> dict[str, Images]:
+def _grid(samples: Samples | None, source: Images, methods: Methods, direction: str) -> dict[str, Images]:
     """A row for the source, one for each method by its first seed, and the first method's nearest training images."""
-    picked = np.linspace(0, len(source) - 1, min(SHOWN, len(source))).astype(int)
+    picked = spread(len(source), SHOWN)
     rows = {"source": source[picked]}
-    rows |= {method: those[0].images[direction][picked] for method, those in made.items()}
+    rows |= {method: runs[0].images[direction][picked] for method, runs in methods.items()}
     if samples is not None:
         method, ours = next((m, rows[m]) for m in rows if m != "source")
         few = POOLED.of(samples.with_translated(ours), "translated")

@@ -39,11 +39,6 @@ class Trial:
         """What it took so far."""
         return Cost.read(self.run)
 
-    def dataset(self, catalogue: Catalogue) -> Dataset:
-        """What it trains on, built."""
-        dataset: Dataset = catalogue.build("dataset", self.recipe.data)
-        return dataset
-
 
 def trials_of(protocol: Protocol, catalogue: Catalogue, out: Path) -> list[Trial]:
     """Every variant with every seed, seed by seed, with a recipe of the budget's images where they are counted.

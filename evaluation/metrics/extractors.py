@@ -163,17 +163,13 @@ class Moments(Extractor):
         return torch.cat(parts, 1)
 
 
-def catalogue_of(samples: Samples) -> Catalogue:
-    """The catalogue that this evaluation works with; discovered once when the caller gave none."""
-    return samples.common.once("catalogue", Catalogue.discover)
-
-
 def encoder_of(name: str, samples: Samples) -> Encoder:
     """The encoder `name` with its default options, built once an evaluation; its failure is kept too."""
 
     def build() -> Encoder | CrosscadeError:
         try:
-            encoder: Encoder = catalogue_of(samples).build("encoder", name)
+            catalogue = samples.common.once("catalogue", Catalogue.discover)
+            encoder: Encoder = catalogue.build("encoder", name)
             return encoder.to(memory_format=torch.channels_last).eval()
         except CrosscadeError as error:
             return error

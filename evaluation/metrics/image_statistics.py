@@ -110,16 +110,16 @@ class BlackOutputs(Metric):
 
     def measure(self, samples: Samples) -> dict[str, Score]:
         """`black-outputs`."""
-        found = black(samples.translated)
+        dark = black(samples.translated)
         return {
             "black-outputs": Score(
-                float(found.mean()),
+                float(dark.mean()),
                 f"share with maximum below {DARK} or every channel's deviation below {FLAT}, of 255",
-                len(found),
+                len(dark),
                 "share",
                 False,
                 {"real target": float(black(samples.target_test).mean())},
-                f"{int(found.sum())} of {len(found)} outputs are black or of one colour" if found.any() else "",
+                f"{int(dark.sum())} of {len(dark)} outputs are black or of one colour" if dark.any() else "",
                 label="black or of one colour",
             )
         }

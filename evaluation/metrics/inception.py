@@ -97,28 +97,24 @@ def architecture() -> Any:
     return network
 
 
-def _pooled_by(pool: Any, block: Any, given: tuple[Tensor], made: Tensor) -> Tensor:
+def _pooled_by(pool: Any, block: Any, inputs: tuple[Tensor], output: Tensor) -> Tensor:
     """The block's output with its last branch, the pooling one, made anew."""
-    branch = block.branch_pool(pool(given[0]))
-    return torch.cat([made[:, : -branch.shape[1]], branch], 1)
+    branch = block.branch_pool(pool(inputs[0]))
+    return torch.cat([output[:, : -branch.shape[1]], branch], 1)
 
 
 @hookimpl
 def metrics() -> Iterator[MetricOffer]:
     """`fid` and `kid`."""
-    yield MetricOffer(
-        name="fid",
-        options=InceptionOptions,
-        build=lambda options: Frechet("fid", Inception(options), WHOLE, DISTANCE),
-        summary=f"Fréchet Inception distance; needs {FILE}",
-        source="Heusel et al. 2017",
-        order=50,
-    )
-    yield MetricOffer(
-        name="kid",
-        options=InceptionOptions,
-        build=lambda options: KernelDistance("kid", Inception(options), WHOLE, KERNEL),
-        summary=f"Kernel Inception distance; needs {FILE}",
-        source="Binkowski et al. 2018",
-        order=60,
-    )
+    for name, order, distance, label, title, source in (
+        ("fid", 50, Frechet, DISTANCE, "Fréchet", "Heusel et al. 2017"),
+        ("kid", 60, KernelDistance, KERNEL, "Kernel", "Binkowski et al. 2018"),
+    ):
+        yield MetricOffer(
+            name=name,
+            options=InceptionOptions,
+            build=lambda o, n=name, d=distance, label=label: d(n, Inception(o), WHOLE, label),
+            summary=f"{title} Inception distance; needs {FILE}",
+            source=source,
+            order=order,
+        )

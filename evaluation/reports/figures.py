@@ -76,12 +76,6 @@ class Figure:
         with rc_context(STYLE):
             canvas = Canvas(figsize=size, layout="constrained")
             draw(canvas.add_subplot())
-            return cls(title, to_svg(canvas), note)
-
-
-def to_svg(canvas: Canvas) -> bytes:
-    """A matplotlib figure as an SVG file's bytes, without a date: the same figure makes the same bytes."""
-    stream = io.BytesIO()
-    with rc_context(STYLE):
-        canvas.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+            svg = io.BytesIO()
+            canvas.savefig(svg, format="svg", metadata={"Date": None})  # the same figure makes the same bytes
+        return cls(title, svg.getvalue(), note)

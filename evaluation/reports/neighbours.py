@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ...framework import Samples
-from ...framework.data.images import png
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED, distances
 from .figures import COLOURS, Figure
-from .page import Strip
+from .page import Strip, spread
 
 COUNT, ROWS, BINS = 3, 8, 30
 COLUMNS = ("source", "translation", "nearest", "second", "third")
@@ -48,17 +47,13 @@ class Neighbours:
 
     def strip(self, samples: Samples, title: str) -> Strip:
         """Source, translation and its nearest training images, of a few test images (Fig. S17)."""
-        picked = np.linspace(0, len(samples.source) - 1, min(ROWS, len(samples.source))).astype(int)
         rows = [
             [samples.source[n], samples.translated[n], *(samples.target_train[m] for m in self.nearest[n])]
-            for n in picked
+            for n in spread(len(samples.source), ROWS)
         ]
-        return Strip(
-            f"{title}: nearest training images",
-            COLUMNS[: 2 + self.nearest.shape[1]],
-            [[png(image, small=True) for image in row] for row in rows],
-            f"A translation that equals its neighbour would be a copy. {self.protocol}.",
-        )
+        note = f"A translation that equals its neighbour would be a copy. {self.protocol}."
+        columns = COLUMNS[: 2 + self.nearest.shape[1]]
+        return Strip.of(f"{title}: nearest training images", columns, rows, note=note)
 
     def figure(self, title: str) -> Figure:
         """Both distributions of the distance to the nearest training image."""

@@ -1,31 +1,27 @@
 """One self-contained page: pictures first, then how training went, then the scores and how they were measured."""
 
+# H W space
+
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from attrs import Factory, field, frozen
+import numpy as np
+from attrs import Factory, frozen
 from markupsafe import Markup
 
-from ...framework import InputError
+from ...framework import Image, InputError
+from ...framework.data.images import png
 from ...framework.support import atomic
 from .figures import Figure, kind_of
 from .recipe_diff import Lineage
 from .table import MISSING, Table, shown
 
 TEMPLATE = Path(__file__).with_name("page.html")
-
-
-def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(names)
-
-
-def _rows(rows: Iterable[Iterable[bytes]]) -> tuple[tuple[bytes, ...], ...]:
-    return tuple(tuple(row) for row in rows)
 
 
 @frozen
@@ -36,22 +32,26 @@ class Strip:
     """
 
     title: str
-    columns: tuple[str, ...] = field(converter=_names)
-    rows: tuple[tuple[bytes, ...], ...] = field(converter=_rows)
+    columns: Sequence[str]
+    rows: Sequence[Sequence[bytes]]
     note: str = ""
-    row_names: tuple[str, ...] = ()
+    row_names: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, title: str, columns: Sequence[str], rows: Iterable[Iterable[Image]], **more: Any) -> Strip:
+        """A strip of images (H, W, 3)."""
+        return cls(title, columns, [[png(image, small=True) for image in row] for row in rows], **more)
 
     def __attrs_post_init__(self) -> None:
+        where = f"picture strip '{self.title}'"
         if self.row_names and len(self.row_names) != len(self.rows):
             raise InputError(
-                f"picture strip '{self.title}'",
-                found=f"{len(self.row_names)} names of rows",
-                expected=f"{len(self.rows)}, one a row",
+                where, found=f"{len(self.row_names)} names of rows", expected=f"{len(self.rows)}, one a row"
             )
         for row in self.rows:
             if len(row) != len(self.columns) or not all(kind_of(cell) == "png" for cell in row):
                 raise InputError(
-                    f"picture strip '{self.title}'",
+                    where,
                     found=f"a row of {len(row)} pictures",
                     expected=f"{len(self.columns)} PNG pictures, one a column",
                 )
@@ -106,6 +106,11 @@ def write(data: ReportData, path: Path) -> Path:
     """Writes the page to `path`, wholly or not at all."""
     atomic.write_bytes(path, render(data).encode("utf-8"))
     return path
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most so many of `count` indices, evenly: which images a strip shows."""
+    return [int(n) for n in np.linspace(0, count - 1, min(most, count))]
 
 
 def data_uri(picture: bytes) -> Markup:

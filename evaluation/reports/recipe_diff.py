@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...framework import Catalogue, InputError
 
@@ -54,27 +54,23 @@ def lineage(name: str, asked: Mapping[str, Any], here: Mapping[str, Any], catalo
     except InputError:
         return Lineage(name, text)
     wanted = {change.key for change in changes(parent, asked)}
-    found = (Change(c.key, c.parent, c.here, c.key not in wanted) for c in changes(parent, here))
-    return Lineage(name, text, own, tuple(sorted(found, key=lambda change: change.planned)))
+    every = (evolve(change, planned=change.key not in wanted) for change in changes(parent, here))
+    return Lineage(name, text, own, tuple(sorted(every, key=lambda change: change.planned)))
 
 
-def changes(parent: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Every key whose value differs, in the recipe's order.
+def changes(parent: Any, here: Any, key: str = "") -> Iterator[Change]:
+    """Every key whose value differs, in the recipe's order; `parent` and `here` are what the recipes have at `key`.
 
     Stages are matched by their level and losses by their names, so that one more or less moves no other. Of a
     component with another name that name is all: its options are not the parent's.
     """
-    return tuple(_changes(parent, here, ""))
-
-
-def _changes(parent: Any, here: Any, key: str) -> Iterator[Change]:
     was, now = _named(parent), _named(here)
     if isinstance(was, dict) and isinstance(now, dict) and was.get("use") == now.get("use"):
         listed = isinstance(here, list)
         for name in [*now, *(k for k in was if k not in now)]:
             if key or name != PROSE:
                 inner = f"{key}[{name}]" if listed else f"{key}.{name}".lstrip(".")
-                yield from _changes(was.get(name), now.get(name), inner)
+                yield from changes(was.get(name), now.get(name), inner)
     elif was != now:
         yield Change(key, _shown(parent), _shown(here))
 
@@ -83,12 +79,12 @@ def _named(value: Any) -> Any:
     """A list of tables as a table: by level, or by the component's name and its number among its like."""
     if not (isinstance(value, list) and value and all(isinstance(v, dict) for v in value)):
         return value
-    found: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
     for table in value:
         name = f"level {table['level']}" if "level" in table else str(table.get("use"))
-        same = sum(known.split(" #")[0] == name for known in found)
-        found[f"{name} #{same + 1}" if same else name] = table
-    return found
+        same = sum(known.split(" #")[0] == name for known in tables)
+        tables[f"{name} #{same + 1}" if same else name] = table
+    return tables
 
 
 def _shown(value: Any) -> str:

@@ -7,14 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ...framework import DIRECTIONS, Bundle, Catalogue, Dataset, Images, Translation, load
-from ...framework.data.images import centre_crop, png
+from ...framework.data.images import centre_crop
 from ...framework.training.run_state import RunFolder, RunState
 from .curves import training_curves
 from .figures import Figure
-from .page import ReportData, Strip
+from .page import ReportData, Strip, spread
 from .recipe_diff import lineage
 
 PAGE_ROWS = 14
@@ -51,7 +49,7 @@ def translated(run: Path, bundle: Bundle, dataset: Dataset) -> tuple[Strip, ...]
     strips = []
     for direction in DIRECTIONS:
         source, target = direction.turn(dataset.domains)
-        images = [centre_crop(source.test.load(n, short), size) for n in spread(len(source.test))]
+        images = [centre_crop(source.test.load(n, short), size) for n in spread(len(source.test), PAGE_ROWS)]
         columns = translation.strip(images, direction)
         less = before.translate(images, direction) if before else None
         strips.append(strip(f"{source.name} → {target.name}", translation.previews(direction), columns, less))
@@ -69,13 +67,9 @@ def samples(run: Path) -> tuple[Figure, ...]:
 
 def strip(title: str, previews: Sequence[str], columns: Sequence[Images], before: Images | None = None) -> Strip:
     """A strip of columns (N, H, W, 3), evenly taken from the N images; `before` refinement stands before the last."""
-    heads, made = ["source", *previews, "translation"], list(columns)
+    shown = dict(zip(["source", *previews], columns))
     if before is not None:
-        heads.insert(-1, "before refinement")
-        made.insert(-1, before)
-    return Strip(title, heads, [[png(column[n], small=True) for column in made] for n in spread(len(made[0]))])
-
-
-def spread(count: int) -> list[int]:
-    """At most PAGE_ROWS of `count` indices, evenly."""
-    return [int(n) for n in np.linspace(0, count - 1, min(PAGE_ROWS, count))]
+        shown["before refinement"] = before
+    shown["translation"] = columns[-1]
+    rows = ([column[n] for column in shown.values()] for n in spread(len(columns[0]), PAGE_ROWS))
+    return Strip.of(title, tuple(shown), rows)

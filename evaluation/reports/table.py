@@ -41,7 +41,12 @@ class Table:
     @property
     def shown(self) -> tuple[str, ...]:
         """The columns that have a value in some row."""
-        return tuple(c for c in self.columns if any(not math.isnan(s[c].value) for s in self.rows.values() if c in s))
+        return tuple(c for c in self.columns if self.valued(c))
+
+    def valued(self, column: str) -> dict[str, Score]:
+        """The scores of a column that have a value, by row."""
+        scores = {row: every[column] for row, every in self.rows.items() if column in every}
+        return {row: score for row, score in scores.items() if not math.isnan(score.value)}
 
     def headings(self) -> tuple[str, ...]:
         """Column names with an arrow where one direction is better."""
@@ -54,11 +59,7 @@ class Table:
 
     def best(self, column: str) -> str:
         """The candidate (not a control) with the best value of a column; empty when there is none, or a tie."""
-        known = {
-            r: s[column]
-            for r, s in self.rows.items()
-            if r not in self.controls and column in s and not math.isnan(s[column].value)
-        }
+        known = {row: score for row, score in self.valued(column).items() if row not in self.controls}
         wish = next((s.higher_is_better for s in known.values()), None)
         if wish is None or len(known) < 2:
             return ""
@@ -72,27 +73,25 @@ class Table:
 
     def absent(self) -> tuple[tuple[str, str], ...]:
         """(score, reason) for every score without a value; one that only some rows lack names them."""
-        found = []
+        reasons = []
         for name in self.columns:
-            lacking = {
-                row: scores[name].absent for row, scores in self.rows.items() if name in scores and scores[name].absent
-            }
-            if len(lacking) == len(self.rows):
-                found.append((name, next(iter(lacking.values()))))
+            lacking = {row: scores[name].absent for row, scores in self.rows.items() if name in scores}
+            if all(lacking.values()) and len(lacking) == len(self.rows):
+                reasons.append((name, next(iter(lacking.values()))))
             else:
-                found += [(f"{name} ({row})", reason) for row, reason in lacking.items()]
-        return tuple(found)
+                reasons += [(f"{name} ({row})", reason) for row, reason in lacking.items() if reason]
+        return tuple(reasons)
 
     def warnings(self) -> tuple[str, ...]:
         """Every candidate's warnings (controls are meant to look odd), each once."""
-        found = [
+        lines = [
             f"{row}: {name}: {score.warning}"
             for row, scores in self.rows.items()
             if row not in self.controls
             for name, score in scores.items()
             if score.warning
         ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(lines))
 
     def markdown(self) -> str:
         """The table, then its protocol, what is absent and the warnings."""
@@ -116,15 +115,15 @@ class Table:
         return {"title": self.title, "controls": list(self.controls), "rows": rows, "notes": list(self.notes)}
 
     def _arrow(self, name: str) -> str:
-        wish = next((s[name].higher_is_better for s in self.rows.values() if name in s and not s[name].absent), None)
+        wish = next(iter(self.valued(name).values())).higher_is_better
         return "" if wish is None else " ↑" if wish else " ↓"
 
     def _protocol(self, name: str) -> str:
-        scores = {row: s[name] for row, s in self.rows.items() if name in s and not math.isnan(s[name].value)}
+        scores = self.valued(name)
         # a candidate's score speaks for the column: the sets behind `beside` are the same in every row
         score = next((s for row, s in scores.items() if row not in self.controls), next(iter(scores.values())))
         beside = ", ".join(f"{k} {number(v)}" for k, v in score.beside.items() if k not in OWN)
-        parts = [score.protocol, f"n = {score.n}" if score.n else "", *([beside] if beside else [])]
+        parts = (score.protocol, f"n = {score.n}" if score.n else "", beside)
         return "; ".join(p for p in parts if p) + "."
 
 

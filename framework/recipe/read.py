@@ -24,10 +24,15 @@ def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str | None = No
         default=recipe,
         help="a packaged recipe's name, or a .toml or .json file" + (f" (default: {recipe})" if recipe else ""),
     )
-    parser.add_argument("--data", metavar="NAME[:A,B]", help="a dataset, like safari:zebra,giraffe")
+    data_arguments(parser, data="a dataset, like safari:zebra,giraffe", key="a recipe key")
+
+
+def data_arguments(parser: argparse.ArgumentParser, *, data: str, key: str) -> None:
+    """The arguments that name a recipe's data and its settings: `data` says which dataset, `key` what is set."""
+    parser.add_argument("--data", metavar="NAME[:A,B]", help=data)
     parser.add_argument("--a", metavar="DIR", help="folder of images of domain A")
     parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override a recipe key")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=f"override {key}")
 
 
 def recipe_from(arguments: argparse.Namespace, catalogue: Catalogue) -> Recipe:

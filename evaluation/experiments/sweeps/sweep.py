@@ -45,8 +45,7 @@ class Sweep:
 
 def packaged() -> dict[str, Path]:
     """The files of the packaged sweeps by name."""
-    files = sorted(Path(__file__).parent.glob("*.toml"))
-    return {file.stem: file for file in files}
+    return {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
 def read(name: str) -> Sweep:

@@ -44,8 +44,8 @@ def pages(whole, tmp_path_factory):
     made = bundle.load(run)
     judged = table("zebra → giraffe", "cascade", "without refine", "untranslated source", "real target")
     names = [f"level {n}" for n in (5, 4, 3)]
-    strips = [run_page.Strip(f"{way} zebra", ["source", *names, "last"], [map(png, images(n, 5)) for n in range(3)])
-              for way in ("to", "from")]  # fmt: skip
+    rows = [images(n, 5) for n in range(3)]
+    strips = [run_page.Strip.of(f"{way} zebra", ["source", *names, "last"], rows) for way in ("to", "from")]
     told = run_page.about(run, made.catalogue)
     data = evolve(
         told,
