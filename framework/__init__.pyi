@@ -42,9 +42,9 @@ from .hookspecs import betas_option as betas_option
 from .hookspecs import hookimpl as hookimpl
 from .hookspecs import option as option
 from .metrics.evaluate import evaluate as evaluate
+from .metrics.metric import EvaluationSet as EvaluationSet
 from .metrics.metric import Images as Images
 from .metrics.metric import Metric as Metric
-from .metrics.metric import Samples as Samples
 from .metrics.metric import Score as Score
 from .metrics.metric import cropped as cropped
 from .recipe.read import read as read

@@ -26,6 +26,7 @@ GONE = {
     "store": {"to_images", "to_tensor"},
     "translate": {"Translation"},
 }  # fmt: skip
+RENAMED = {"Samples": "EvaluationSet"}
 
 
 def getter(path: str, names: set[str]) -> Callable[[str], Any]:
@@ -34,9 +35,10 @@ def getter(path: str, names: set[str]) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {path!r} has no attribute {name!r}")
-        line = f"from {DOOR} import {name}"
+        today = RENAMED.get(name, name)
+        line = f"from {DOOR} import {today}"
         warnings.warn(f"{path} is an old path, which 0.3 will not know: {line}", DeprecationWarning, stacklevel=2)
-        return getattr(sys.modules[DOOR], name)
+        return getattr(sys.modules[DOOR], today)
 
     return get
 

@@ -14,9 +14,9 @@ from ...exporters.runtime.exported import Exported
 from ...framework import (
     Catalogue,
     Dataset,
+    EvaluationSet,
     Images,
     InputError,
-    Samples,
     Score,
     Translation,
     Translator,
@@ -52,7 +52,7 @@ class Judged:
     candidates: Mapping[str, Images]
     """Translations by row of the table, (N, H, W, 3); the first is what is judged."""
     table: Table
-    samples: Samples | None = None
+    samples: EvaluationSet | None = None
     """The real images, with the first candidate's translations; None where they are too few to judge."""
 
 
@@ -91,7 +91,7 @@ def _row(exported: Exported) -> tuple[str, Exported]:
 
 
 def compare(
-    samples: Samples,
+    samples: EvaluationSet,
     candidates: Mapping[str, Images],
     metrics: Sequence[str] | None = None,
     progress: Progress | None = None,

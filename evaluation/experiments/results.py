@@ -16,10 +16,10 @@ from ...framework import (
     Bundle,
     Catalogue,
     Dataset,
+    EvaluationSet,
     Images,
     Reporter,
     RunError,
-    Samples,
     Score,
     Translation,
     load,
@@ -210,7 +210,7 @@ def _summary(directions: Sequence[DirectionResults], methods: Methods, notes: Se
     return Table("All methods", rows, directions[0].table.controls, (f"{which}.", *notes))
 
 
-def _grid(samples: Samples | None, source: Images, methods: Methods, direction: str) -> dict[str, Images]:
+def _grid(samples: EvaluationSet | None, source: Images, methods: Methods, direction: str) -> dict[str, Images]:
     """A row for the source, one for each method by its first seed, and the first method's nearest training images."""
     picked = spread(len(source), SHOWN)
     rows = {"source": source[picked]}

@@ -16,7 +16,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...framework import Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
+from ...framework import EvaluationSet, Metric, MetricOffer, NoOptions, Score, hookimpl
 from ...framework.data.pixels import black
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED
@@ -64,14 +64,14 @@ class ClassShare(Metric):
 
     extractor: Extractor = POOLED
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`target-class`."""
         judge, facts = samples.shared.once(("class", self.extractor.name), lambda: self._train(samples))
         taken = judge.decide(self.extractor.of(samples, "translated")) > 0
         how = f"logistic regression on {self.extractor.protocol}, trained on the real training images"
         return {"target-class": judged(taken, facts, how, samples, "taken for the target by a classifier")}
 
-    def _train(self, samples: Samples) -> tuple[Logistic, dict[str, float]]:
+    def _train(self, samples: EvaluationSet) -> tuple[Logistic, dict[str, float]]:
         judge = Logistic.fit(self.extractor.of(samples, "source_train"), self.extractor.of(samples, "target_train"))
         source, target = (judge.decide(self.extractor.of(samples, s)) > 0 for s in ("source", "target_test"))
         return judge, {
@@ -86,7 +86,9 @@ def accuracy_of(facts: Mapping[str, float]) -> float:
     return min((v for k, v in facts.items() if k.startswith("held-out")), default=0.0)
 
 
-def judged(taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples: Samples, label: str = "") -> Score:
+def judged(
+    taken: NDArray[np.bool_], facts: dict[str, float], how: str, samples: EvaluationSet, label: str = ""
+) -> Score:
     """The share taken for the target, with the judge's own accuracy beside it; flagged when the judge is poor.
 
     A black image is no target whatever the judge says: no judge has learnt from one, so its answer is arbitrary.

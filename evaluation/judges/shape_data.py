@@ -8,7 +8,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from ...framework import Domain, Images, Pair, Samples, cropped
+from ...framework import Domain, EvaluationSet, Images, Pair, cropped
 from ..metrics.extractors import area_resized
 from .network import softened
 
@@ -25,7 +25,7 @@ class Swapped:
     size: int
 
     @classmethod
-    def of(cls, samples: Samples, count: int) -> Swapped | None:
+    def of(cls, samples: EvaluationSet, count: int) -> Swapped | None:
         """From the dataset of `samples`, `count` a shape to learn from; None where it can make none."""
         dataset = samples.dataset
         if dataset is None:

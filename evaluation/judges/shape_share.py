@@ -11,7 +11,7 @@ import torch
 from attrs import evolve, frozen, validators
 from torch import Tensor
 
-from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl, option
+from ...framework import EvaluationSet, Images, Metric, MetricOffer, Score, hookimpl, option
 from ..metrics.extractors import area_resized
 from ..metrics.silhouettes import silhouettes
 from . import shape_data
@@ -47,7 +47,7 @@ class ShapeShare(Metric):
 
     options: ShapeOptions = ShapeOptions()
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`target-shape`."""
         swapped = shape_data.Swapped.of(samples, self.options.rendered) is not None
         prepare = shape_data.grey if swapped else silhouettes
@@ -58,7 +58,7 @@ class ShapeShare(Metric):
         label = "the same, by a judge blind to texture"
         return {"target-shape": judged((outputs > 0).numpy(), judge.facts, how, samples, label)}
 
-    def _judge(self, samples: Samples, size: int) -> tuple[Judge, int]:
+    def _judge(self, samples: EvaluationSet, size: int) -> tuple[Judge, int]:
         """The judge and 1 or -1: one network serves both directions, which see it with opposite signs."""
         sign = 1 if samples.source_name <= samples.target_name else -1
         forward = samples if sign == 1 else samples.reversed(samples.target_test)
@@ -78,7 +78,7 @@ class ShapeShare(Metric):
         return judge, sign
 
     def _train(
-        self, training: Training, net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, size: int
+        self, training: Training, net: JudgeNet, samples: EvaluationSet, extra: shape_data.Swapped | None, size: int
     ) -> dict[str, float]:
         prepare = area_resized if extra else silhouettes
         dress = shape_data.blind_to_texture if extra else shape_data.roughened
@@ -93,7 +93,9 @@ class ShapeShare(Metric):
         return self._held_out(net, samples, extra, size)
 
     @staticmethod
-    def _held_out(net: JudgeNet, samples: Samples, extra: shape_data.Swapped | None, size: int) -> dict[str, float]:
+    def _held_out(
+        net: JudgeNet, samples: EvaluationSet, extra: shape_data.Swapped | None, size: int
+    ) -> dict[str, float]:
         look = shape_data.grey if extra else silhouettes
 
         def share(images: Images) -> float:

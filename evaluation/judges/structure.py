@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...framework import InputError, Metric, MetricOffer, Samples, Score, hookimpl, option
+from ...framework import EvaluationSet, InputError, Metric, MetricOffer, Score, hookimpl, option
 from ...framework.metrics.metric import Truth, axis_of, is_length
 from ..metrics.extractors import area_resized
 from .network import GOOD, JUDGE_SIZE, VIEWS, Judge, JudgeNet, Training, View, attempts, fit, predict, softened
@@ -119,7 +119,7 @@ class Structure(Metric):
     options: StructureOptions = StructureOptions()
     needs_truth = True
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`facing`, `count`, `torso_x`, … : those that the truth of both domains has."""
         source, target = samples.source_truth, samples.target_train_truth
         if not source or not target or not set(READ) & set(source) & set(target):
@@ -153,7 +153,7 @@ class Structure(Metric):
             label=READ[key],
         )
 
-    def _judge(self, samples: Samples, size: int) -> tuple[Heads, Judge]:
+    def _judge(self, samples: EvaluationSet, size: int) -> tuple[Heads, Judge]:
         """What it answers, and the judge with how well it reads real target images."""
         truth = {k: np.asarray(v) for k, v in (samples.target_train_truth or {}).items() if k in READ}
         heads = Heads.of(truth)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Catalogue, CrosscadeError, Encoder, Images, Samples, to_tensor
+from ...framework import Catalogue, CrosscadeError, Encoder, EvaluationSet, Images, to_tensor
 from ...framework.bundle.bundle import weights_hash
 from ...framework.support.fetch import cache_dir
 
@@ -55,11 +55,11 @@ class Extractor(ABC):
         """Whether it can work without fetching weights first."""
         return True
 
-    def network(self, samples: Samples) -> nn.Module | None:
+    def network(self, samples: EvaluationSet) -> nn.Module | None:
         """The frozen network behind it, if there is one."""
         return None
 
-    def described(self, samples: Samples) -> str:
+    def described(self, samples: EvaluationSet) -> str:
         """The protocol and the hash of the network's weights: other weights under the same name are another score."""
         network = self.network(samples)
         if network is None:
@@ -68,10 +68,10 @@ class Extractor(ABC):
         return f"{self.protocol}; weights SHA-256 {sha256[:12]}"
 
     @abstractmethod
-    def batch(self, images: Images, samples: Samples) -> Tensor:
+    def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, D)."""
 
-    def of(self, samples: Samples, which: str) -> Features:
+    def of(self, samples: EvaluationSet, which: str) -> Features:
         """The features (N, D) of `samples.<which>`, computed once for the real sets and once a candidate."""
         images: Images = getattr(samples, which)
         memo = samples.own if which == "translated" else samples.common
@@ -104,7 +104,7 @@ class GreyPixels(Extractor):
         lambda self: f"grey pixels (Rec. 601) at {self.size} px, bicubic, antialiased, values 0 to 1"
     )
 
-    def batch(self, images: Images, samples: Samples) -> Tensor:
+    def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, size * size)."""
         x = (resized(images, self.size) + 1) / 2
         return (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1).flatten(1)
@@ -118,11 +118,11 @@ class Pooled(Extractor):
     name: str = derived(lambda self: self.encoder)
     protocol: str = derived(lambda self: f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}")
 
-    def network(self, samples: Samples) -> Encoder:
+    def network(self, samples: EvaluationSet) -> Encoder:
         """The encoder."""
         return encoder_of(self.encoder, samples)
 
-    def batch(self, images: Images, samples: Samples) -> Tensor:
+    def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, D)."""
         return self.network(samples).pooled(resized(images, POOL_SIZE), POOL_SIZE)
 
@@ -152,18 +152,18 @@ class Moments(Extractor):
         files = [cache_dir().glob(f"wheels/{self.wheel}-*"), cache_dir().glob(f"{self.wheel.replace('-', '_')}-*.whl")]
         return not self.wheel or any(True for each in files for _ in each)
 
-    def network(self, samples: Samples) -> Encoder:
+    def network(self, samples: EvaluationSet) -> Encoder:
         """The encoder."""
         return encoder_of(self.encoder, samples)
 
-    def batch(self, images: Images, samples: Samples) -> Tensor:
+    def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2 * sum of C)."""
         maps = self.network(samples)(resized(images, self.pool), self.levels)
         parts = [part for i in self.levels for part in (maps[i].mean((2, 3)), maps[i].std((2, 3), correction=0))]
         return torch.cat(parts, 1)
 
 
-def encoder_of(name: str, samples: Samples) -> Encoder:
+def encoder_of(name: str, samples: EvaluationSet) -> Encoder:
     """The encoder `name` with its default options, built once an evaluation; its failure is kept too."""
 
     def build() -> Encoder | CrosscadeError:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from attrs import frozen, validators
 
-from ...framework import InputError, Metric, MetricOffer, RunError, Samples, Score, hookimpl, option
+from ...framework import EvaluationSet, InputError, Metric, MetricOffer, RunError, Score, hookimpl, option
 from .extractors import Extractor, Features, GreyPixels, Moments, Pooled
 from .jackknife import HOW, SPREAD, Rows, half_width
 
@@ -97,7 +97,7 @@ class Frechet(Metric):
         """The distance of `x` (N, D) to `y` (N', D)."""
         return self.statistic(x, y)(np.arange(len(x)))
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """One score, called like the metric."""
         if not (self.options.fetch or self.extractor.at_hand()):
             raise InputError(
@@ -126,7 +126,7 @@ class Frechet(Metric):
             )
         }
 
-    def _prepare(self, samples: Samples) -> tuple[Projection, Features, float, float]:
+    def _prepare(self, samples: EvaluationSet) -> tuple[Projection, Features, float, float]:
         source, target = (self.extractor.of(samples, s) for s in ("source_train", "target_train"))
         both = np.concatenate([source, target])
         project = Projection.fit(both, self.options.components, self.extractor.standardised)
@@ -136,7 +136,7 @@ class Frechet(Metric):
         )
         return project, reference, floor, ceiling
 
-    def _protocol(self, shape: tuple[int, ...], samples: Samples) -> str:
+    def _protocol(self, shape: tuple[int, ...], samples: EvaluationSet) -> str:
         dims = (
             "all {} dimensions"
             if not self.options.components

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ...framework import Images, Metric, MetricOffer, Samples, Score, hookimpl
+from ...framework import EvaluationSet, Images, Metric, MetricOffer, Score, hookimpl
 from ...framework.data.pixels import DARK, FLAT, black
 from .extractors import Extractor, Features, Pooled
 
@@ -43,7 +43,7 @@ def gradient_energy(images: Images) -> float:
 
 
 def of_real(
-    value: float, protocol: str, samples: Samples, warning: str, low: float, label: str, **beside: float
+    value: float, protocol: str, samples: EvaluationSet, warning: str, low: float, label: str, **beside: float
 ) -> Score:
     """A ratio to the same of real target images, with a warning where it is below `low`."""
     warning = f"below {low}: {warning}" if value < low else ""
@@ -58,7 +58,7 @@ class Diversity(Metric):
 
     extractor: Extractor = POOLED
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`diversity`."""
         real = samples.shared.once(
             ("pairwise", self.extractor.name), lambda: mean_pairwise(self.extractor.of(samples, "target_test"))
@@ -75,7 +75,7 @@ class Nearest(Metric):
 
     extractor: Extractor = POOLED
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`nearest-training`."""
         train = self.extractor.of(samples, "target_train")
         real = samples.shared.once(
@@ -94,7 +94,7 @@ class Nearest(Metric):
 class Sharpness(Metric):
     """Gradient energy over that of real target images; blur is below 1, noise and grids above."""
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`sharpness`."""
         real, source = samples.shared.once(
             "gradient", lambda: (gradient_energy(samples.target_test), gradient_energy(samples.source))
@@ -108,7 +108,7 @@ class Sharpness(Metric):
 class BlackOutputs(Metric):
     """The share of translations that are black or of one colour."""
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`black-outputs`."""
         dark = black(samples.translated)
         return {

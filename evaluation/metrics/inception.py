@@ -19,7 +19,7 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import Images, InputError, MetricOffer, Samples, hookimpl, option, to_tensor
+from ...framework import EvaluationSet, Images, InputError, MetricOffer, hookimpl, option, to_tensor
 from ...framework.bundle.bundle import fill
 from ...framework.support.weights import checked, load_state
 from .extractors import Extractor
@@ -61,7 +61,7 @@ class Inception(Extractor):
         """Whether the file is there."""
         return self.path.is_file()
 
-    def network(self, samples: Samples) -> nn.Module:
+    def network(self, samples: EvaluationSet) -> nn.Module:
         """The network, read once an evaluation. Raises InputError where there is no file, or another one."""
         return samples.common.once(("inception", self.options), self._read)
 
@@ -77,7 +77,7 @@ class Inception(Extractor):
         network.fc = nn.Identity()
         return network.to(memory_format=torch.channels_last).eval()
 
-    def batch(self, images: Images, samples: Samples) -> Tensor:
+    def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2048)."""
         x = F.interpolate(to_tensor(images), (SIZE, SIZE), mode="bilinear", align_corners=False)
         features: Tensor = self.network(samples)(x.contiguous(memory_format=torch.channels_last))

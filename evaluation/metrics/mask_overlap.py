@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ...framework import Images, InputError, Metric, MetricOffer, NoOptions, Samples, Score, hookimpl
+from ...framework import EvaluationSet, Images, InputError, Metric, MetricOffer, NoOptions, Score, hookimpl
 from ...framework.data.pixels import black
 from .extractors import FEATURED_TRAIN, Features
 from .jackknife import SPREAD, Rows, half_width
@@ -86,7 +86,7 @@ def _span(held: Masks) -> Masks:
 class MaskOverlap(Metric):
     """Mean IoU of a translation's silhouette with its source's, and of their bounding boxes."""
 
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`mask-iou` and `box-iou`; neither where the background is not plain, since nothing is cut out there."""
         if not samples.shared.once("plain", lambda: plain(samples.source_train) and plain(samples.target_train)):
             return {}
@@ -102,7 +102,7 @@ class MaskOverlap(Metric):
             for name, shape in (("mask-iou", lambda found: found), ("box-iou", boxed))
         }
 
-    def _score(self, name: str, shape: Callable[[Masks], Masks], made: Masks, samples: Samples) -> Score:
+    def _score(self, name: str, shape: Callable[[Masks], Masks], made: Masks, samples: EvaluationSet) -> Score:
         source, floor, ceiling, count = samples.shared.once(name, lambda: self._real(shape, samples))
         table = overlaps(shape(made), source)
 
@@ -130,7 +130,7 @@ class MaskOverlap(Metric):
         )
 
     @staticmethod
-    def _real(shape: Callable[[Masks], Masks], samples: Samples) -> tuple[Masks, float, float, int]:
+    def _real(shape: Callable[[Masks], Masks], samples: EvaluationSet) -> tuple[Masks, float, float, int]:
         sets = (samples.source, samples.target_test, samples.target_train[:FEATURED_TRAIN])
         found = samples.shared.once("masks", lambda: [masks(images) for images in sets])
         source, test, train = (shape(each) for each in found)

@@ -9,7 +9,7 @@ from attrs import frozen
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ...framework import Bundle, Encoder, Images, Samples, to_tensor
+from ...framework import Bundle, Encoder, EvaluationSet, Images, to_tensor
 from ..metrics.extractors import Extractor, Features, derived
 from ..metrics.image_statistics import POOLED
 from .figures import Figure
@@ -34,7 +34,7 @@ class Deepest(Extractor):
         )
     )
 
-    def batch(self, images: Images, samples: Samples) -> Tensor:
+    def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, C)."""
         return self.encoder(to_tensor(images), [self.level])[self.level].float().mean((2, 3))
 
@@ -59,7 +59,7 @@ def perplexity(count: int) -> float:
     return min(PERPLEXITY, (count - 1) / 3)
 
 
-def figure(samples: Samples, extractor: Extractor, title: str) -> Figure:
+def figure(samples: EvaluationSet, extractor: Extractor, title: str) -> Figure:
     """At most MOST test images of each domain and as many translations, every image encoded anew as in the paper."""
     few = [extractor.of(samples, which)[:MOST] for which in ("source", "target_test", "translated")]
     points = embed(*few)

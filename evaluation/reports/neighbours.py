@@ -9,7 +9,7 @@ from attrs import frozen
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ...framework import Samples
+from ...framework import EvaluationSet
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED, distances
 from .figures import COLOURS, Figure
@@ -31,7 +31,7 @@ class Neighbours:
     protocol: str
 
     @classmethod
-    def of(cls, samples: Samples, extractor: Extractor = POOLED) -> Neighbours:
+    def of(cls, samples: EvaluationSet, extractor: Extractor = POOLED) -> Neighbours:
         """By exhaustive search over the features of `extractor`; the paper's are LPIPS (Sec. 6.5)."""
         train = extractor.of(samples, "target_train")
         away = distances(extractor.of(samples, "translated"), train)
@@ -45,7 +45,7 @@ class Neighbours:
         """The score `nearest-training`: mean distance of translations over that of real test images."""
         return float(self.distances[:, 0].mean()) / max(float(self.real.mean()), 1e-9)
 
-    def strip(self, samples: Samples, title: str) -> Strip:
+    def strip(self, samples: EvaluationSet, title: str) -> Strip:
         """Source, translation and its nearest training images, of a few test images (Fig. S17)."""
         rows = [
             [samples.source[n], samples.translated[n], *(samples.target_train[m] for m in self.nearest[n])]

@@ -14,7 +14,7 @@ from ..errors import CrosscadeError, InputError
 from ..hookspecs import MetricOffer
 from ..recipe.recipe import ImageOptions
 from ..spec import DIRECTIONS, Direction, Pair
-from .metric import Images, Metric, Samples, Score, Truth, cropped, truth_in_crop
+from .metric import EvaluationSet, Images, Metric, Score, Truth, cropped, truth_in_crop
 
 Progress = Callable[[str], None]
 LOADED_TRAIN, LOADED_TEST = 1500, 400
@@ -24,7 +24,7 @@ FEWEST = 10
 
 
 def evaluate(
-    samples: Samples,
+    samples: EvaluationSet,
     metrics: Sequence[str] | None = None,
     progress: Progress | None = None,
     catalogue: Catalogue | None = None,
@@ -57,7 +57,7 @@ def evaluate(
     return scores
 
 
-def _measured(offer: MetricOffer, samples: Samples, named: bool, progress: Progress) -> dict[str, Score]:
+def _measured(offer: MetricOffer, samples: EvaluationSet, named: bool, progress: Progress) -> dict[str, Score]:
     """A metric's scores, or a missing one with the reason; none where it needs truth that nobody knows."""
     try:
         # what is asked for by name may fetch what it needs; a mere "everything" must not
@@ -83,7 +83,7 @@ class DirectionImages:
     """The source's test images."""
     train: Images  # (M, H, W, 3)
     """The source's training images."""
-    samples: Samples | None
+    samples: EvaluationSet | None
     """With the untranslated source in the translations' place; None where a set is too small."""
     too_small: str = ""
     """A line that says so."""
@@ -95,7 +95,7 @@ def evaluation_images(dataset: Dataset, image: ImageOptions) -> dict[Direction, 
     train = dataset.domains.map(lambda d: cropped(d.train, load, size, LOADED_TRAIN))
     test = dataset.domains.map(lambda d: cropped(d.test, load, size, LOADED_TEST))
     smallest = min(len(images) for images in (*train, *test))
-    samples, too_small = Pair[Samples | None](None, None), ""
+    samples, too_small = Pair[EvaluationSet | None](None, None), ""
     if smallest < FEWEST:
         too_small = f"not judged: a set of {smallest} images is too small (at least {FEWEST})"
     else:
@@ -114,12 +114,12 @@ def evaluation_images(dataset: Dataset, image: ImageOptions) -> dict[Direction, 
     }
 
 
-def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: int, load: int) -> Samples:
+def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: int, load: int) -> EvaluationSet:
     def truth(images: ImageSet, count: int) -> Truth | None:
         return truth_in_crop({k: v[:count] for k, v in images.truth.items()}, load, size) if images.truth else None
 
     source, target = dataset.domains
-    return Samples(
+    return EvaluationSet(
         source=test.a,
         translated=test.a,
         source_train=train.a,

@@ -34,7 +34,7 @@ class Memo(dict[Hashable, Any]):
 
 
 @frozen(eq=False)
-class Samples:
+class EvaluationSet:
     """One direction: source test images, their translations, and the real sets to hold them against.
 
     All images are uint8 (count, H, W, 3) of one square size. Truth is in fractions of these (cropped) images; see
@@ -97,11 +97,11 @@ class Samples:
         """Whether translation k is of source k (false for a control set of another length)."""
         return len(self.translated) == len(self.source)
 
-    def with_translated(self, translated: Images) -> Samples:
+    def with_translated(self, translated: Images) -> EvaluationSet:
         """The same real images with other translations; work done on the real images is kept."""
         return attrs.evolve(self, translated=translated, own=Memo())
 
-    def reversed(self, translated: Images) -> Samples:
+    def reversed(self, translated: Images) -> EvaluationSet:
         """The other direction: `translated` are of `target_test`. Features of the real images are kept."""
         return attrs.evolve(
             self,
@@ -164,7 +164,7 @@ class Metric(ABC):
     needs_truth: bool = False
 
     @abstractmethod
-    def measure(self, samples: Samples) -> dict[str, Score]:
+    def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """Scores by name; names are unique among all metrics."""
 
 

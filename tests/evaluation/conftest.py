@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from crosscade.framework import Catalogue, Samples, cropped
+from crosscade.framework import Catalogue, EvaluationSet, cropped
 from crosscade.framework.metrics.metric import Memo, truth_in_crop
 from crosscade.plugins.datasets.safari import dataset as safari
 
 LOAD, SIZE, TRAIN, TEST = 54, 48, 60, 24
 
 
-def fresh(samples: Samples) -> Samples:
+def fresh(samples: EvaluationSet) -> EvaluationSet:
     """The same samples with nothing remembered of an earlier measurement."""
     return evolve(samples, shared=Memo(), own=Memo())
 
 
 @pytest.fixture(scope="session")
-def scenes() -> Samples:
+def scenes() -> EvaluationSet:
     dataset = safari.Safari(safari.SafariOptions(train=TRAIN, test=TEST))
     real = {}
     for side, domain in zip("ab", dataset.domains):
@@ -25,7 +25,7 @@ def scenes() -> Samples:
             images = getattr(domain, part)
             numbers = {k: v for k, v in images.truth.items() if np.asarray(v).dtype.kind in "if"}
             real[side + part] = cropped(images, LOAD, SIZE), truth_in_crop(numbers, LOAD, SIZE)
-    return Samples(
+    return EvaluationSet(
         source=real["atest"][0],
         translated=real["btest"][0],
         source_train=real["atrain"][0],

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import crosscade.framework
-from crosscade.framework.former import GONE
+from crosscade.framework.former import GONE, RENAMED
 from tests.test_floors import without_torch
 
 PACKAGES = {"bundle": {"Bundle", "load"}, "data": {"Dataset", "Domain", "Image", "ImageSet"}, "recipe": {"Recipe"}}
@@ -25,9 +25,10 @@ STILL = {
 @pytest.mark.parametrize(("module", "name"), [(m, n) for m, names in (GONE | PACKAGES).items() for n in sorted(names)])
 def test_an_old_path_gives_what_the_door_gives_and_says_so(module, name):
     old = importlib.import_module(f"crosscade.framework.{module}")
-    says = rf"framework\.{module} is .*: from crosscade\.framework import {name}$"
+    today = RENAMED.get(name, name)
+    says = rf"framework\.{module} is .*: from crosscade\.framework import {today}$"
     with pytest.warns(DeprecationWarning, match=says):
-        assert getattr(old, name) is getattr(crosscade.framework, name)
+        assert getattr(old, name) is getattr(crosscade.framework, today)
 
 
 @pytest.mark.parametrize("module", STILL)

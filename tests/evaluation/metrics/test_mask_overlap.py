@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crosscade.evaluation.metrics.mask_overlap import MaskOverlap, boxed, masks, overlaps, plain
-from crosscade.framework import Samples
+from crosscade.framework import EvaluationSet
 
 SIZE, COUNT = 48, 24
 
@@ -29,7 +29,7 @@ def animals():
             image[top : top + height, left : left + width] = 200
         return images
 
-    return Samples(
+    return EvaluationSet(
         source=drawn(12, 24), translated=drawn(24, 12), source_train=drawn(12, 24, 200),
         target_train=drawn(24, 12, 200), target_test=drawn(24, 12),
     )  # fmt: skip
