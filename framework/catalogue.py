@@ -138,7 +138,7 @@ class Catalogue:
                 plugin = source.load()
                 manager.register(plugin)
                 manager.check_pending()
-                found = [
+                checked = [
                     self._checked(kind, offer)
                     for name, kind in HOOKS.items()
                     for offers in getattr(manager.hook, name)()
@@ -147,7 +147,7 @@ class Catalogue:
             except Exception as error:  # a stranger's code: whatever it raises must not stop the others
                 self.failures.append(Failure(source.provider, source.version, _reason(error)))
                 continue
-            self.entries += [Entry(offer, source.provider, source.version) for offer in found]
+            self.entries += [Entry(offer, source.provider, source.version) for offer in checked]
         return self
 
     @staticmethod
@@ -167,12 +167,12 @@ class Catalogue:
     def entry(self, kind: str, name: str) -> Entry:
         """The entry called `name` or `provider:name`; InputError when unknown or ambiguous."""
         entries = self.of_kind(kind)
-        found = [e for e in entries if name in (e.offer.name, e.qualified)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            options = " or ".join(f"'{e.qualified}' ({e.version})" for e in found)
-            raise InputError(f"ambiguous {kind} '{name}'", found=f"{len(found)} offers", cure=f"Say {options}.")
+        matches = [e for e in entries if name in (e.offer.name, e.qualified)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            options = " or ".join(f"'{e.qualified}' ({e.version})" for e in matches)
+            raise InputError(f"ambiguous {kind} '{name}'", found=f"{len(matches)} offers", cure=f"Say {options}.")
         cure = did_you_mean(name, {e.offer.name for e in entries})
         if self.failures:
             quoted = "; ".join(str(f) for f in self.failures)

@@ -26,9 +26,9 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
 
     Only the `chosen` command (all, without one) is asked for its arguments: a stranger's that fails costs only itself.
     """
-    made = _Parser(prog="crosscade", description="Translate images between domains whose shapes differ.")
-    made.add_argument("--version", action="version", version=f"crosscade {version_of('crosscade')}")
-    commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    root = _Parser(prog="crosscade", description="Translate images between domains whose shapes differ.")
+    root.add_argument("--version", action="version", version=f"crosscade {version_of('crosscade')}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     entries = catalogue.of_kind("command")
     times = Counter(entry.offer.name for entry in entries)
     for entry in entries:
@@ -39,7 +39,7 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
         if not chosen or chosen == name:
             offer.arguments(sub)  # type: ignore[attr-defined]
         sub.set_defaults(run=offer.build)
-    return made
+    return root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,8 +68,8 @@ def _run(words: list[str]) -> int:
         raise InputError("crosscade", found="no command", expected=f"one of {names}", cure="See crosscade --help.")
     if not words[0].startswith("-"):
         catalogue.entry("command", words[0])  # an unknown one is named with a near miss and with failed plugins
-    given = parser(catalogue, words[0]).parse_args(words)
-    return int(given.run(given, catalogue) or 0)
+    arguments = parser(catalogue, words[0]).parse_args(words)
+    return int(arguments.run(arguments, catalogue) or 0)
 
 
 def _known(error: Exception) -> CrosscadeError | None:

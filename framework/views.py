@@ -209,8 +209,8 @@ class RefineView(InversionView):
     def cycled(self) -> Pair[Features]:
         """The deepest learning level translated there and back, to be like `features`."""
         i, into = next(iter(self._into.items()))
-        there, real = at_level(self.fake_features, i).swap().map(self._some), at_level(self.features, i)
-        return by_level({i: into.zip(run, there, self._condition.map(self._some), real)})
+        fake, real = at_level(self.fake_features, i).swap().map(self._some), at_level(self.features, i)
+        return by_level({i: into.zip(run, fake, self._condition.map(self._some), real)})
 
     @cached_property
     def fake(self) -> Pair[Tensor]:

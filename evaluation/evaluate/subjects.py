@@ -35,8 +35,8 @@ def dataset_of(judged: Translator, spec: str | None, catalogue: Catalogue) -> Da
 
 def unlike(judged: Translator, dataset: Dataset) -> tuple[str, ...]:
     """A warning when the dataset's domains are not those that it translates."""
-    here, made = dataset.domains.map(lambda domain: domain.name), judged.domains
-    return () if here == made else (f"judged on {here.a} and {here.b}, but made for {made.a} and {made.b}",)
+    here, trained = dataset.domains.map(lambda domain: domain.name), judged.domains
+    return () if here == trained else (f"judged on {here.a} and {here.b}, but made for {trained.a} and {trained.b}",)
 
 
 def deepest_of(judged: Subject) -> Extractor:

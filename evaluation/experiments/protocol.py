@@ -77,8 +77,8 @@ class Protocol:
         """
         file = Path(arguments.out) / "protocol.json"
         stored = cls.read(file, command) if arguments.resume and file.exists() else cls()
-        given = {key: getattr(arguments, key) for key in BUDGET} | {"set": tuple(arguments.set)} | own
-        protocol = evolve(stored, **{key: value for key, value in given.items() if value not in (None, ())})
+        chosen = {key: getattr(arguments, key) for key in BUDGET} | {"set": tuple(arguments.set)} | own
+        protocol = evolve(stored, **{key: value for key, value in chosen.items() if value not in (None, ())})
         if protocol.images is None and protocol.minutes is None:
             protocol = evolve(protocol, minutes=minutes)
         if not (protocol.a or protocol.b or protocol.data):

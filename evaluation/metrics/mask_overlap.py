@@ -36,8 +36,8 @@ def border(images: Images) -> Features:
 
 def plain(images: Images) -> bool:
     """Whether the background is of one grey: mean share of an image's border within ALIKE levels of its median."""
-    found = border(images[:PROBE])
-    return bool((np.abs(found - np.median(found, 1, keepdims=True)) <= ALIKE).mean() >= PLAIN)
+    borders = border(images[:PROBE])
+    return bool((np.abs(borders - np.median(borders, 1, keepdims=True)) <= ALIKE).mean() >= PLAIN)
 
 
 def masks(images: Images) -> Masks:
@@ -48,18 +48,18 @@ def masks(images: Images) -> Masks:
     size = min(images.shape[1], MASK_SIZE)
     margin = size // 16
     parts = (silhouettes(framed(images[i : i + 100]), size + 2 * margin) for i in range(0, len(images), 100))
-    found = np.concatenate([part[:, 0, margin:-margin, margin:-margin].numpy() > 0 for part in parts])
-    found[black(images)] = False
-    return found
+    foreground = np.concatenate([part[:, 0, margin:-margin, margin:-margin].numpy() > 0 for part in parts])
+    foreground[black(images)] = False
+    return foreground
 
 
 def framed(images: Images) -> Images:
     """With a margin of H / 16 in the border's grey: holes are closed up to the edge, and not beyond what is there."""
     margin = images.shape[1] // 16
     grey = np.median(border(images), 1).astype(np.uint8)
-    found = np.tile(grey[:, None, None, None], (1, *(side + 2 * margin for side in images.shape[1:3]), 3))
-    found[:, margin:-margin, margin:-margin] = images
-    return found
+    canvas = np.tile(grey[:, None, None, None], (1, *(side + 2 * margin for side in images.shape[1:3]), 3))
+    canvas[:, margin:-margin, margin:-margin] = images
+    return canvas
 
 
 def overlaps(x: Masks, y: Masks) -> Features:
@@ -96,10 +96,10 @@ class MaskOverlap(Metric):
                 found=f"{len(samples.translated)} images for {len(samples.source)} sources",
                 expected="one translation a source",
             )
-        made = masks(samples.translated)
+        translated = masks(samples.translated)
         return {
-            name: self._score(name, shape, made, samples)
-            for name, shape in (("mask-iou", lambda found: found), ("box-iou", boxed))
+            name: self._score(name, shape, translated, samples)
+            for name, shape in (("mask-iou", lambda each: each), ("box-iou", boxed))
         }
 
     def _score(self, name: str, shape: Callable[[Masks], Masks], made: Masks, samples: EvaluationSet) -> Score:
@@ -132,8 +132,8 @@ class MaskOverlap(Metric):
     @staticmethod
     def _real(shape: Callable[[Masks], Masks], samples: EvaluationSet) -> tuple[Masks, float, float, int]:
         sets = (samples.source, samples.target_test, samples.target_train[:FEATURED_TRAIN])
-        found = samples.shared.once("masks", lambda: [masks(images) for images in sets])
-        source, test, train = (shape(each) for each in found)
+        foregrounds = samples.shared.once("masks", lambda: [masks(images) for images in sets])
+        source, test, train = (shape(each) for each in foregrounds)
         return source, float(overlaps(source, test).mean()), float(overlaps(source, train).max(1).mean()), len(train)
 
 

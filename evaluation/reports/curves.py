@@ -54,6 +54,6 @@ def line_chart(title: str, series: Mapping[str, Sequence[tuple[float, float]]], 
 
 def thinned(points: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
     """At most MOST_POINTS points (count, 2): means of runs as equal as can be."""
-    found = np.asarray(points, np.float64)
-    found[~np.isfinite(found)] = np.nan
-    return np.stack([part.mean(0) for part in np.array_split(found, min(len(found), MOST_POINTS))])
+    values = np.asarray(points, np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return np.stack([part.mean(0) for part in np.array_split(values, min(len(values), MOST_POINTS))])

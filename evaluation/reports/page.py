@@ -90,13 +90,13 @@ def render(data: ReportData) -> str:
     )
     environment.filters |= {"data_uri": data_uri, "seconds": spoken}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    told = [note for table in data.tables for note in table.notes]
+    notes = [note for table in data.tables for note in table.notes]
     warnings = [*data.warnings, *(line for table in data.tables for line in table.warnings())]
     return template.render(
         data=data,
         warnings=list(dict.fromkeys(warnings)),
         tables=[_laid_out(table) for table in data.tables],
-        common=[note for note in dict.fromkeys(told) if told.count(note) == len(data.tables) > 1],
+        common=[note for note in dict.fromkeys(notes) if notes.count(note) == len(data.tables) > 1],
         total=sum(seconds for _, seconds in data.durations),
         longest=max((seconds for _, seconds in data.durations), default=1) or 1,
     )

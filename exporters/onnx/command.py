@@ -49,8 +49,8 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         atomic.empty_folder(out, force=False).rmdir()  # refused before the work, not after it
     name = "triton" if arguments.triton else arguments.format or "onnx"
     offer = catalogue.get("exporter", name)
-    given = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
-    options = structure(given, offer.options, f"exporter '{name}'")
+    chosen = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
+    options = structure(chosen, offer.options, f"exporter '{name}'")
     bundle = load(arguments.bundle, catalogue)
     data = bundle.recipe.data
     dataset = dataset_from(catalogue, arguments.data) if arguments.data else catalogue.build("dataset", data)
@@ -62,11 +62,11 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", suffix=".part") as folder:
-            made = Path(folder) / "made"
-            made.mkdir()
-            exporter.export(bundle, made, dataset, report.say)
+            staging = Path(folder) / "made"
+            staging.mkdir()
+            exporter.export(bundle, staging, dataset, report.say)
             atomic.empty_folder(out, force=arguments.force).rmdir()
-            made.rename(out)
+            staging.rename(out)
     print(out)
     return 0
 

@@ -126,13 +126,13 @@ def eager(module: Deployed, images: Images, styles: Styles | None, batch: int = 
 
 
 def _golden(out: Path, direction: str, images: Images, expected: Images) -> tuple[Golden, ...]:
-    made = []
+    pairs = []
     for k in range(min(GOLDEN_IMAGES, len(images))):
         golden = Golden(f"golden/{direction}-{k}-source.png", f"golden/{direction}-{k}-translated.png")
         write_png(out / golden.source, images[k])
         write_png(out / golden.translated, expected[k])
-        made.append(golden)
-    return tuple(made)
+        pairs.append(golden)
+    return tuple(pairs)
 
 
 def _about(bundle: Bundle, options: OnnxOptions) -> dict[str, Any]:
@@ -153,12 +153,12 @@ def _about(bundle: Bundle, options: OnnxOptions) -> dict[str, Any]:
 
 def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
     """The same in texts alone, as a graph holds it."""
-    told = _about(bundle, options)
-    encoder, domains = told["encoder"], [bundle.domains.a, bundle.domains.b]
-    told |= {"domains": domains, "encoder": encoder["use"], "encoder_sha256": encoder["weights_sha256"]}
+    facts = _about(bundle, options)
+    encoder, domains = facts["encoder"], [bundle.domains.a, bundle.domains.b]
+    facts |= {"domains": domains, "encoder": encoder["use"], "encoder_sha256": encoder["weights_sha256"]}
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-        for key, value in told.items()
+        for key, value in facts.items()
     }
 
 
@@ -176,8 +176,8 @@ def _manifest(bundle: Bundle, options: OnnxOptions, directions: Mapping[Way, Dir
 
 def _data(bundle: Bundle) -> dict[str, Any]:
     """The dataset that it was trained on; nothing where an option names a place on this machine."""
-    told: dict[str, Any] = bundle.recipe.plain()["data"]
-    return {} if any(isinstance(v, str) and Path(v).is_absolute() for v in told.values()) else told
+    data: dict[str, Any] = bundle.recipe.plain()["data"]
+    return {} if any(isinstance(v, str) and Path(v).is_absolute() for v in data.values()) else data
 
 
 @hookimpl

@@ -35,10 +35,10 @@ class Deployed(nn.Module):
     def forward(self, images: Tensor, style: Tensor | None = None) -> tuple[Tensor, ...]:
         """`images` and, where the cascade takes one, `style` float32 (N, style_size)."""
         x = from_pixels(images)
-        given = (x,) if style is None else (x, style)
+        inputs = (x,) if style is None else (x, style)
         if not self.previews:
-            return (as_pixels(self.cascade(*given)),)
-        *levels, final = self.cascade.strip(*given)
+            return (as_pixels(self.cascade(*inputs)),)
+        *levels, final = self.cascade.strip(*inputs)
         return (as_pixels(final), *(as_pixels(level) for level in levels))
 
 
@@ -81,10 +81,10 @@ def compile_graph(module: Deployed, size: int, opset: int = OPSET) -> onnx.Model
 
 def cleaned(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     """Without source paths, stack traces and unused opsets, which a file given away should not hold."""
-    found = next(entry.version for entry in model.opset_import if not entry.domain)
-    if found != opset or model.functions:
+    version = next(entry.version for entry in model.opset_import if not entry.domain)
+    if version != opset or model.functions:
         raise RunError(
-            "export", found=f"opset {found} and {len(model.functions)} functions", expected=f"opset {opset} and none"
+            "export", found=f"opset {version} and {len(model.functions)} functions", expected=f"opset {opset} and none"
         )
     del model.opset_import[:]
     model.opset_import.add(domain="", version=opset)
@@ -106,15 +106,15 @@ def scopes(model: onnx.ModelProto) -> dict[str, str]:
 
     The convolutions that end at pixels, `LAST_LAYERS` before each output, are a part of their own, `LAST`.
     """
-    made = {output: node for node in model.graph.node for output in node.output}
-    found = {node.name: next((part for name in node.input if (part := _part(name))), "") for node in model.graph.node}
+    producers = {output: node for node in model.graph.node for output in node.output}
+    parts = {node.name: next((part for name in node.input if (part := _part(name))), "") for node in model.graph.node}
     for output in model.graph.output:
-        node, left = made.get(output.name), LAST_LAYERS
+        node, left = producers.get(output.name), LAST_LAYERS
         while node is not None and left:
             if "Conv" in node.op_type:
-                found[node.name], left = LAST, left - 1
-            node = next((made[name] for name in node.input if name in made), None)
-    return found
+                parts[node.name], left = LAST, left - 1
+            node = next((producers[name] for name in node.input if name in producers), None)
+    return parts
 
 
 def _part(initialiser: str) -> str:

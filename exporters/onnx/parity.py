@@ -90,13 +90,13 @@ def check_parity(
         # small batches are slow; a few will tell
         rows = slice(None) if batch == max(BATCHES) else slice(0, GOLDEN_IMAGES * batch)
         styles = None if reference.styles is None else reference.styles[rows]
-        for name, made in run_graph(session, reference.images[rows], styles, batch).items():
+        for name, output in run_graph(session, reference.images[rows], styles, batch).items():
             expected, place = reference.outputs[name][rows], f"{where}: output '{name}' at batch {batch}"
-            found = parity(made, expected)
-            record[f"{name}, batch {batch}"] = found.plain()
-            refuse_breach(found, precision, place)
-            for k in range(len(made) if batch == 1 else 0):
-                refuse_breach(parity(made[k : k + 1], expected[k : k + 1]), precision, f"{place}, picture {k}")
+            measured = parity(output, expected)
+            record[f"{name}, batch {batch}"] = measured.plain()
+            refuse_breach(measured, precision, place)
+            for k in range(len(output) if batch == 1 else 0):
+                refuse_breach(parity(output[k : k + 1], expected[k : k + 1]), precision, f"{place}, picture {k}")
     return record
 
 

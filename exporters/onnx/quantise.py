@@ -47,13 +47,13 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Weights and arithmetic in float16; pixels, norms and the skip's atanh as they are."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    made = convert_float_to_float16(copy, keep_io_types=True, op_block_list=list(KEPT_IN_FLOAT))
+    converted = convert_float_to_float16(copy, keep_io_types=True, op_block_list=list(KEPT_IN_FLOAT))
     # Some versions of the converter write the cast of a constant once for each node that reads it, under one name.
-    first = {node.output[0]: k for k, node in reversed(list(enumerate(made.graph.node)))}
-    nodes = [node for k, node in enumerate(made.graph.node) if first[node.output[0]] == k]
-    del made.graph.node[:]
-    made.graph.node.extend(nodes)
-    whole = OnnxModel(made)
+    first = {node.output[0]: k for k, node in reversed(list(enumerate(converted.graph.node)))}
+    nodes = [node for k, node in enumerate(converted.graph.node) if first[node.output[0]] == k]
+    del converted.graph.node[:]
+    converted.graph.node.extend(nodes)
+    whole = OnnxModel(converted)
     whole.topological_sort()  # the casts are at the end
     return cleaned(whole.model, model.opset_import[0].version)
 
@@ -77,12 +77,12 @@ def to_int8(
     """
     spared = [node.name for node in model.graph.node if parts.get(node.name) in plan.float_parts]
     with tempfile.TemporaryDirectory() as folder:
-        given, prepared, made = (Path(folder) / f"{name}.onnx" for name in ("float32", "prepared", "int8"))
-        onnx.save(model, str(given))
-        quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True, skip_optimization=True)
+        original, prepared, quantised = (Path(folder) / f"{name}.onnx" for name in ("float32", "prepared", "int8"))
+        onnx.save(model, str(original))
+        quant_pre_process(str(original), str(prepared), skip_symbolic_shape=True, skip_optimization=True)
         quantize_static(
             str(prepared),
-            str(made),
+            str(quantised),
             _Pictures(images, styles),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
@@ -92,12 +92,12 @@ def to_int8(
             extra_options={"ActivationSymmetric": True},
             nodes_to_exclude=_present(prepared, spared),
         )
-        return cleaned(onnx.load(str(made)), model.opset_import[0].version)
+        return cleaned(onnx.load(str(quantised)), model.opset_import[0].version)
 
 
 def _present(path: Path, names: Iterable[str]) -> list[str]:
-    there = {node.name for node in onnx.load(str(path), load_external_data=False).graph.node}
-    return sorted(there & set(names))
+    present = {node.name for node in onnx.load(str(path), load_external_data=False).graph.node}
+    return sorted(present & set(names))
 
 
 def random_pictures(count: int, size: int) -> Images:

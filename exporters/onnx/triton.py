@@ -53,8 +53,8 @@ class TritonExporter(Exporter):
         """As any exporter's; `out` may also be a repository already, which gets the export as its next version."""
         with tempfile.TemporaryDirectory() as folder:
             OnnxExporter(self.options).export(bundle, Path(folder), dataset, say)
-            for made in write_repository(Path(folder), out, self.options):
-                say(f"{made.parent.name}: version {made.name}")
+            for version in write_repository(Path(folder), out, self.options):
+                say(f"{version.parent.name}: version {version.name}")
 
 
 def write_repository(exported: Path, out: Path, options: TritonOptions | None = None) -> list[Path]:
@@ -64,20 +64,20 @@ def write_repository(exported: Path, out: Path, options: TritonOptions | None = 
     there already that takes or gives something else.
     """
     options = options or TritonOptions()
-    found = check_folder(exported)
-    models = {out / model_name(way, direction, found): direction for direction, way in found.directions.items()}
+    contents = check_folder(exported)
+    models = {out / model_name(way, direction, contents): direction for direction, way in contents.directions.items()}
     for folder, direction in models.items():
-        _refuse_another(folder, found, found.directions[direction])
+        _refuse_another(folder, contents, contents.directions[direction])
     version = 1 + max((number for folder in models for number in versions_of(folder)), default=0)
-    made = []
+    added = []
     try:
         for folder, direction in models.items():
-            made.append(_add_version(exported, found, direction, folder, version))
-            text = config(folder.name, found, found.directions[direction], options)
+            added.append(_add_version(exported, contents, direction, folder, version))
+            text = config(folder.name, contents, contents.directions[direction], options)
             atomic.write_bytes(folder / CONFIG, text.encode())
     except OSError as error:
         raise atomic.disk_error(out, error) from error
-    return made
+    return added
 
 
 def versions_of(folder: Path) -> list[int]:
@@ -167,8 +167,8 @@ def config(name: str, found: Manifest, way: Direction, options: TritonOptions) -
 
 
 def _warm_up(batch: int, inputs: dict[str, str]) -> str:
-    given = " ".join(f"inputs {{ key: {quoted(k)} value {{ {v} random_data: true }} }}" for k, v in inputs.items())
-    return f'model_warmup {{ name: "batch of {batch}" batch_size: {batch} {given} }}'
+    entries = " ".join(f"inputs {{ key: {quoted(k)} value {{ {v} random_data: true }} }}" for k, v in inputs.items())
+    return f'model_warmup {{ name: "batch of {batch}" batch_size: {batch} {entries} }}'
 
 
 def quoted(text: str) -> str:

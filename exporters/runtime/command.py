@@ -80,11 +80,11 @@ def _check(exported: Exported, arguments: argparse.Namespace) -> int:
 
     console = Console(highlight=False)
     for direction in [arguments.direction] if arguments.direction else exported.directions:
-        found, way = exported.check(direction), exported.way(direction)
+        checked, way = exported.check(direction), exported.way(direction)
         speed = exported.images_per_second(direction, batch=arguments.batch, seconds=SPEED_SECONDS)
         console.print(
-            f"{direction} {way.source} → {way.target}: {found.provider}, golden pictures at {found.psnr_db:.1f} dB "
-            f"(at least {found.least_db:g}), {speed:.3g} images/s in batches of {arguments.batch}",
+            f"{direction} {way.source} → {way.target}: {checked.provider}, golden pictures at {checked.psnr_db:.1f} dB "
+            f"(at least {checked.least_db:g}), {speed:.3g} images/s in batches of {arguments.batch}",
             markup=False,
             soft_wrap=True,
         )
@@ -105,10 +105,10 @@ def _translate(
 
     def translated(places: list[int], pictures: list[Image]) -> Iterator[dict[str, Image]]:
         # a file's style does not depend on which others can be read
-        given: dict[str, Any] = {"batch": batch, "style": None if styles is None else styles[places]}
+        options: dict[str, Any] = {"batch": batch, "style": None if styles is None else styles[places]}
         if not arguments.strip:
-            return ({"": image} for image in exported.translate(pictures, direction, **given))
-        return ({"": grid([columns])} for columns in zip(*exported.strip(pictures, direction, **given)))
+            return ({"": image} for image in exported.translate(pictures, direction, **options))
+        return ({"": grid([columns])} for columns in zip(*exported.strip(pictures, direction, **options)))
 
     by = f", on {provider}"
     return translate_files(files, out, report, exported.fit, translated, stage="run", batch=batch, by=by)

@@ -194,8 +194,8 @@ class Exported(Translator):
         sources = fitted([self.folder / golden.source for golden in way.golden], self.size)
         expected = fitted([self.folder / golden.translated for golden in way.golden], self.size)
         styles = self._golden_styles(len(sources), way.style_size)
-        made = in_batches(graph, [OUTPUT], feeds(sources, styles), MAX_BATCH)[0]
-        worst = min(psnr_db(one, other) for one, other in zip(made, expected))
+        translated = in_batches(graph, [OUTPUT], feeds(sources, styles), MAX_BATCH)[0]
+        worst = min(psnr_db(one, other) for one, other in zip(translated, expected))
         least = min(way.psnr_db, graph.least_db)
         if worst < least:
             raise RunError(

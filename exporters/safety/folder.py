@@ -23,28 +23,28 @@ COPY_AGAIN = "Copy or export it again."
 
 def check_folder(folder: Path) -> Manifest:
     """The manifest of the export in `folder`, when every file is what it says; else InputError says which is not."""
-    found = _manifest(folder)
+    contents = _manifest(folder)
     where = str(folder / manifest.NAME)
-    if not found.directions or not found.directions.keys() <= set(DIRECTIONS):
-        raise _bad(where, f"directions {sorted(found.directions)!r:.80}", " or ".join(DIRECTIONS))
-    if len(found.files) > MAX_FILES:
-        raise _bad(where, f"{len(found.files)} files", f"at most {MAX_FILES}")
-    for name, file in found.files.items():
+    if not contents.directions or not contents.directions.keys() <= set(DIRECTIONS):
+        raise _bad(where, f"directions {sorted(contents.directions)!r:.80}", " or ".join(DIRECTIONS))
+    if len(contents.files) > MAX_FILES:
+        raise _bad(where, f"{len(contents.files)} files", f"at most {MAX_FILES}")
+    for name, file in contents.files.items():
         path, size = _inside(folder, name), min(file.bytes, MAX_FILE)
         if path.stat().st_size != size:
             raise _bad(str(folder / name), f"{path.stat().st_size} bytes", f"{file.bytes}, of less than {MAX_FILE}")
-    for name, file in found.files.items():
+    for name, file in contents.files.items():
         if (digest := atomic.sha256(folder / name)) != file.sha256:
             raise _bad(str(folder / name), f"sha256 {digest[:12]}…", f"{file.sha256[:12]}…, as the manifest says")
-    for key, direction in found.directions.items():
+    for key, direction in contents.directions.items():
         named = [direction.file, *(name for golden in direction.golden for name in (golden.source, golden.translated))]
-        missing = [name for name in named if name not in found.files]
+        missing = [name for name in named if name not in contents.files]
         if missing or not direction.golden or PurePosixPath(direction.file).suffix != ".onnx":
             raise _bad(f"{where}: {key}", f"{(missing or named)!r:.120}", "an .onnx file and pictures named in `files`")
         if OUTPUT not in direction.outputs or not all(isinstance(name, str) for name in direction.outputs):
             raise _bad(f"{where}: {key}", f"outputs {direction.outputs!r:.80}", f"names, {OUTPUT} among them")
-        _check_interface(folder / direction.file, check_graph(folder / direction.file), found, direction)
-    return found
+        _check_interface(folder / direction.file, check_graph(folder / direction.file), contents, direction)
+    return contents
 
 
 def _manifest(folder: Path) -> Manifest:
@@ -76,12 +76,12 @@ def _check_interface(path: Path, facts: Facts, of: Manifest, direction: Directio
         inputs[STYLE] = Value("float32", (None, direction.style_size))
     if facts.opset != of.opset:
         raise _bad(str(path), f"opset {facts.opset}", f"{of.opset}, as the manifest says")
-    for title, found, expected in (
+    for title, actual, expected in (
         ("inputs", facts.inputs, inputs),
         ("outputs", facts.outputs, dict.fromkeys(direction.outputs, image)),
     ):
-        if found.keys() != expected.keys() or not all(_fits(found[name], expected[name]) for name in expected):
-            raise _bad(f"{path}: {title}", _shown(found.items()), _shown(expected.items()))
+        if actual.keys() != expected.keys() or not all(_fits(actual[name], expected[name]) for name in expected):
+            raise _bad(f"{path}: {title}", _shown(actual.items()), _shown(expected.items()))
 
 
 def _fits(found: Value, expected: Value) -> bool:

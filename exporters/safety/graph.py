@@ -149,20 +149,20 @@ class _Check:
                 raise WireError(f"{what} with {name!r:.80}, which nothing before makes")
 
     def _attributes(self, node: Mapping[str, Any], what: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
         for data in node.get("attribute", ()):
             attribute = self.reader.read(data, allowed.ATTRIBUTE, f"an attribute of {what}")
             name, holds = attribute.pop("name", ""), _HOLDS.get(attribute.pop("type", 0), "")
             attribute.pop("doc_string", None)
             value = attribute.pop(holds, {"ints": [], "floats": b""}.get(holds))
-            if attribute or value is None or name in found or name not in allowed.ATTRIBUTES.get(holds, ()):
+            if attribute or value is None or name in attributes or name not in allowed.ATTRIBUTES.get(holds, ()):
                 raise WireError(f"attribute {name!r:.80} of {what}")
             if holds in ("i", "ints"):
                 for number in value if holds == "ints" else [value]:
                     if number not in allowed.INTEGERS[name]:
                         raise WireError(f"{name} = {number} of {what}")
-            found[name] = self._tensor(value)[1:] if holds == "t" else value
-        return found
+            attributes[name] = self._tensor(value)[1:] if holds == "t" else value
+        return attributes
 
     def _node(self, data: memoryview) -> str:
         node = self.reader.read(data, allowed.NODE, "a node")

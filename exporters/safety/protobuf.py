@@ -74,7 +74,7 @@ class Reader:
 
     def read(self, data: memoryview, schema: Schema, where: str) -> dict[str, Any]:
         """The fields that `data` has, by name. Raises WireError; `where` names the message in it."""
-        found: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         at = 0
         while at < len(data):
             tag, at = varint(data, at)
@@ -84,7 +84,7 @@ class Reader:
                 raise WireError(f"{name} in {where}")
             if wire not in _WIRES.get(kind, (_SIZED,)):
                 raise WireError(f"{name} of wire type {wire} in {where}")
-            if kind in _ONCE and name in found:
+            if kind in _ONCE and name in fields:
                 raise WireError(f"{name} twice in {where}")
             self._spend(1)
             value: Any
@@ -95,8 +95,8 @@ class Reader:
                 if size > len(data) - at:
                     raise WireError(f"{name} in {where} cut off: {len(data) - at} of {size} bytes")
                 value, at = data[at : at + size], at + size
-            self._keep(found, name, kind, value)
-        return found
+            self._keep(fields, name, kind, value)
+        return fields
 
     def _keep(self, found: dict[str, Any], name: str, kind: Kind, value: Any) -> None:
         match kind:

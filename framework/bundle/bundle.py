@@ -139,11 +139,11 @@ def check_file(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
         raise InputError(str(path), found="a file that bundle.json does not name", expected="a whole bundle")
     if not path.is_file():
         raise InputError(str(path), found="no such file", expected="a whole bundle", cure="Copy the bundle again.")
-    found = atomic.sha256(path)
-    if found != expected:
+    digest = atomic.sha256(path)
+    if digest != expected:
         raise InputError(
             str(path),
-            found=f"sha256 {found[:12]}…",
+            found=f"sha256 {digest[:12]}…",
             expected=f"{expected[:12]}… (truncated or edited)",
             cure="Copy the bundle again.",
         )

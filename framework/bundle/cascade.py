@@ -62,12 +62,12 @@ class Cascade(nn.Module):
         if self.styles:
             style = images.new_zeros(len(images), self.style_size) if style is None else style
             parts = dict(zip(self.styles, style.split(list(self.styles.values()), dim=1)))
-        made: dict[int, Tensor] = {}
+        translated: dict[int, Tensor] = {}
         deeper = None
         for i in self.levels:
-            given = (normal[i], deeper, parts[i]) if i in parts else (normal[i], deeper)
-            deeper = made[i] = self.translators[str(i)](*given)
-        return made
+            inputs = (normal[i], deeper, parts[i]) if i in parts else (normal[i], deeper)
+            deeper = translated[i] = self.translators[str(i)](*inputs)
+        return translated
 
     def forward(self, images: Tensor, style: Tensor | None = None) -> Tensor:
         """Images (B, 3, H, W) in [-1, 1] of the source domain -> the same in the target domain, in `style` (B, S)."""

@@ -68,10 +68,10 @@ def from_tensors(tensors: Mapping[str, Tensor], clip_sigma: float) -> Normalise:
     """A normaliser from its stored buffers `mean<i>` and `scale<i>`."""
     levels = [int(k.removeprefix("mean")) for k in tensors if k.startswith("mean")]
     means = {i: tensors[f"mean{i}"] for i in levels}
-    made = Normalise(means, means, clip_sigma)
+    normaliser = Normalise(means, means, clip_sigma)
     for i in levels:
-        made.get_buffer(f"scale{i}").copy_(tensors[f"scale{i}"])
-    return made
+        normaliser.get_buffer(f"scale{i}").copy_(tensors[f"scale{i}"])
+    return normaliser
 
 
 def participation_ratio(features: Tensor) -> float:

@@ -75,6 +75,6 @@ def training_data(
         tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
         return train, test, normalise
 
-    made = Pair("a", "b").zip(domain, dataset.domains)
-    train, test = made.map(lambda m: m[0]), made.map(lambda m: m[1])
-    return TrainingData(train, test, made.map(lambda m: m[2].to(compute.device)), compute.device), warnings
+    prepared = Pair("a", "b").zip(domain, dataset.domains)
+    train, test = prepared.map(lambda m: m[0]), prepared.map(lambda m: m[1])
+    return TrainingData(train, test, prepared.map(lambda m: m[2].to(compute.device)), compute.device), warnings

@@ -149,10 +149,10 @@ class Score:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; nan becomes null, which JSON has."""
-        found = attrs.asdict(self)
-        found["value"] = None if math.isnan(self.value) else self.value
-        found["beside"] = {k: None if math.isnan(v) else v for k, v in self.beside.items()}
-        return found
+        values = attrs.asdict(self)
+        values["value"] = None if math.isnan(self.value) else self.value
+        values["beside"] = {k: None if math.isnan(v) else v for k, v in self.beside.items()}
+        return values
 
 
 class Metric(ABC):
@@ -188,23 +188,23 @@ def truth_in_crop(truth: Truth, load: int, size: int, shape: tuple[int, int] | N
     height, width = shape or (load, load)
     if size > min(height, width):
         raise InputError("centre crop", found=f"{size} px of {height} x {width} px", expected="no more than the image")
-    found: dict[str, NDArray[Any]] = {}
+    in_crop: dict[str, NDArray[Any]] = {}
     for key, values in truth.items():
         if axis := axis_of(key):
             side = width if axis == "x" else height
             margin = (side - size) // 2
-            found[key] = (values.astype(np.float64) * side - margin) / size
+            in_crop[key] = (values.astype(np.float64) * side - margin) / size
         elif is_length(key):
-            found[key] = values.astype(np.float64) * min(height, width) / size
+            in_crop[key] = values.astype(np.float64) * min(height, width) / size
         else:
-            found[key] = np.asarray(values)
-    return found
+            in_crop[key] = np.asarray(values)
+    return in_crop
 
 
 def cropped(images: ImageSet, load: int, size: int, limit: int | None = None) -> Images:
     """The first `limit` images at short side `load`, centre-cropped to `size`: uint8 (N, size, size, 3)."""
     count = min(len(images), limit or len(images))
-    found = np.empty((count, size, size, 3), np.uint8)
+    pixels = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
-        found[index] = centre_crop(images.load(index, load), size)
-    return found
+        pixels[index] = centre_crop(images.load(index, load), size)
+    return pixels

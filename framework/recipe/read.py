@@ -97,7 +97,7 @@ def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     >>> override({"encoder": {"use": "vgg19", "taps": "after-relu"}}, ["encoder.use=pixels", "image.size=64"])
     {'encoder': {'use': 'pixels'}, 'image': {'size': 64}}
     """
-    made: dict[str, Any] = json.loads(json.dumps(renamed(table)))
+    overridden: dict[str, Any] = json.loads(json.dumps(renamed(table)))
     for setting in settings:
         key, equals, text = setting.partition("=")
         steps = [s for s in re.split(r"[.\[\]]+", key.strip()) if s]
@@ -106,8 +106,8 @@ def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
                 f"--set {setting}", expected="key=value, like image.size=128 or translate[0].schedule.images=1000"
             )
         steps = [FORMER.get(tuple(steps[: n + 1]), step) for n, step in enumerate(steps)]
-        _put(made, steps, _parse(text), setting)
-    return made
+        _put(overridden, steps, _parse(text), setting)
+    return overridden
 
 
 def _put(node: Any, steps: list[str], value: Any, setting: str) -> None:

@@ -16,14 +16,14 @@ FORMER = {("inversions",): "invert", ("stages",): "translate", ("image", "views"
 
 def renamed(table: Mapping[str, Any], *way: str) -> dict[str, Any]:
     """A recipe's table with today's names of its keys. Raises InputError when a key is there under both names."""
-    made: dict[str, Any] = {}
+    current: dict[str, Any] = {}
     for key, value in table.items():
         name = FORMER.get((*way, key), key)
-        if name in made:
+        if name in current:
             former = next(path[-1] for path, now in FORMER.items() if now == name)
             raise InputError(".".join(["$", *way]), found=f"both '{former}' and '{name}'", expected=f"'{name}' alone")
-        made[name] = renamed(value, *way, name) if isinstance(value, Mapping) else value
-    return made
+        current[name] = renamed(value, *way, name) if isinstance(value, Mapping) else value
+    return current
 
 
 def resolve(table: Mapping[str, Any], catalogue: Catalogue) -> Recipe:

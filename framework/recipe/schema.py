@@ -34,9 +34,9 @@ def structure(values: Mapping[str, Any], into: type, path: str, makers: Makers =
     for name in required:
         if name not in values:
             raise InputError(path, found=f"no '{name}'", expected=_help(known[name]) or ", ".join(required))
-    made = {key: _value(value, hints[key], key, f"{path}.{key}", makers) for key, value in values.items()}
+    converted = {key: _value(value, hints[key], key, f"{path}.{key}", makers) for key, value in values.items()}
     try:
-        return into(**made)
+        return into(**converted)
     except (ValueError, TypeError) as error:
         raise InputError(f"{_first_line(error)} @ {path}") from None
 

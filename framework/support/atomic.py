@@ -150,11 +150,11 @@ def empty_folder(
             raise InputError(str(folder), found="a folder that is not empty", expected="an empty or new one", cure=hint)
         here = folder.resolve()
         for precious in (Path.cwd(), Path.home(), *keep):
-            there = Path(precious).resolve()
-            if here == there or here in there.parents:
+            protected = Path(precious).resolve()
+            if here == protected or here in protected.parents:
                 raise InputError(
                     str(folder),
-                    found=f"a folder that holds {there}",
+                    found=f"a folder that holds {protected}",
                     expected="one that may be cleared",
                     cure="Give another folder.",
                 )

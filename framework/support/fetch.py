@@ -88,11 +88,11 @@ def _intact(target: Path) -> bool:
 
 
 def _verify(wheel: Path, sha256: str) -> None:
-    found = atomic.sha256(wheel)
-    if found != sha256.lower():
+    digest = atomic.sha256(wheel)
+    if digest != sha256.lower():
         raise InputError(
             str(wheel),
-            found=f"SHA-256 {found}",
+            found=f"SHA-256 {digest}",
             expected=sha256,
             cure="This is not the file that Crosscade was tested with; it was not used. Delete it.",
         )

@@ -20,10 +20,10 @@ def checked(path: Path, where: str, *, sha256: str = "", cure: str = "") -> Path
     """
     if not path.is_file():
         raise InputError(where, found=f"no file at {path}", expected="a file of weights", cure=cure)
-    if sha256 and not (found := atomic.sha256(path)).startswith(sha256):
+    if sha256 and not (digest := atomic.sha256(path)).startswith(sha256):
         raise InputError(
             f"{where} ({path})",
-            found=f"SHA-256 {found[:16]}…",
+            found=f"SHA-256 {digest[:16]}…",
             expected=f"one that begins with {sha256[:16]}",
             cure="The file is damaged or another one: fetch it again, or set verify = false if it is meant.",
         )
@@ -72,12 +72,12 @@ def load_h5(path: Path, where: str) -> Mapping[str, Tensor]:
 
 def taken(state: Mapping[str, Tensor], name: str, shape: tuple[int, ...], where: str) -> Tensor:
     """`state[name]` when it is there with exactly that shape; else `InputError`."""
-    found = state.get(name)
-    if found is None or tuple(found.shape) != shape:
+    tensor = state.get(name)
+    if tensor is None or tuple(tensor.shape) != shape:
         raise InputError(
             f"{where}, tensor {name}",
-            found="none" if found is None else f"shape {tuple(found.shape)}",
+            found="none" if tensor is None else f"shape {tuple(tensor.shape)}",
             expected=f"shape {shape}",
             cure="These are the weights of another network.",
         )
-    return found.float()
+    return tensor.float()

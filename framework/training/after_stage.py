@@ -81,7 +81,7 @@ def check_inverters(stage: Stage, setup: Setup, data: TrainingData) -> list[str]
 @torch.inference_mode()
 def check_final(cascade: Cascade, source: Store, where: str) -> tuple[list[str], bool]:
     """Warnings about the final images of some test images, and whether they have collapsed."""
-    given = source.images(slice(0, 60)).to(next(cascade.parameters()).device)
-    images = to_images(cascade(given, styles_on(given, cascade.style_size, 0)))
+    inputs = source.images(slice(0, 60)).to(next(cascade.parameters()).device)
+    images = to_images(cascade(inputs, styles_on(inputs, cascade.style_size, 0)))
     collapsed = health.black_share(images) > health.COLLAPSED or health.alike(images)
     return health.check_images(images, where), collapsed

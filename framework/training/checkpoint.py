@@ -60,12 +60,12 @@ def _forget(folder: Path, but: str = "") -> None:
 
 def digest(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> str:
     """SHA-256 of a whole training state: every weight, moment and counter. Equal runs have equal digests."""
-    found = hashlib.sha256(json.dumps(dict(meta), sort_keys=True).encode())
+    hasher = hashlib.sha256(json.dumps(dict(meta), sort_keys=True).encode())
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()
-        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        found.update(value.flatten().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        hasher.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        hasher.update(value.flatten().view(torch.uint8).numpy().tobytes())
+    return hasher.hexdigest()
 
 
 def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> Tensors:

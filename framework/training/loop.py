@@ -62,13 +62,13 @@ class TrainState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the training's state."""
-        made = checkpoint.module_tensors("modules", self.stage.networks.modules)
-        made |= checkpoint.module_tensors("average", self.average.modules)
-        made |= checkpoint.optimiser_tensors("optimiser", self.optimiser)
+        tensors = checkpoint.module_tensors("modules", self.stage.networks.modules)
+        tensors |= checkpoint.module_tensors("average", self.average.modules)
+        tensors |= checkpoint.optimiser_tensors("optimiser", self.optimiser)
         for k, (loss, optimiser) in enumerate(zip(self.stage.adversaries, self.critic_optimisers)):
-            made |= checkpoint.module_tensors(f"loss{k}", loss)
-            made |= checkpoint.optimiser_tensors(f"critic{k}", optimiser)
-        return made
+            tensors |= checkpoint.module_tensors(f"loss{k}", loss)
+            tensors |= checkpoint.optimiser_tensors(f"critic{k}", optimiser)
+        return tensors
 
     def meta(self) -> dict[str, Any]:
         """The counters."""

@@ -52,12 +52,12 @@ class Stage:
 
     def active(self, done: float) -> dict[str, tuple[LossUse, Loss[Any]]]:
         """The losses that count when the fraction `done` of the stage is behind us, each by a name of its own."""
-        found: dict[str, tuple[LossUse, Loss[Any]]] = {}
+        active: dict[str, tuple[LossUse, Loss[Any]]] = {}
         for use, loss in self.losses:
             if done >= use.start and use.weight > 0:
-                again = sum(1 for name in found if name.split("#")[0] == use.use)
-                found[use.use + (f"#{again + 1}" if again else "")] = (use, loss)
-        return found
+                again = sum(1 for name in active if name.split("#")[0] == use.use)
+                active[use.use + (f"#{again + 1}" if again else "")] = (use, loss)
+        return active
 
     @property
     def learns(self) -> bool:
@@ -97,7 +97,7 @@ def rehearse(setup: Setup) -> None:
 def _losses(
     setup: Setup, uses: tuple[LossUse, ...], here: LevelSpec, gives: frozenset[str], where: str, giver: str
 ) -> list[tuple[LossUse, Loss[Any]]]:
-    made = []
+    losses = []
     for k, use in enumerate(uses):
         facts = {"here": here, "image": setup.image, "encoder": setup.encoder, "catalogue": setup.catalogue}
         try:
@@ -112,8 +112,8 @@ def _losses(
                 expected=f"a loss that needs only {', '.join(sorted(gives))}",
                 cure=renamed(lacking) or "Remove it or use another component.",
             )
-        made.append((use, loss.to(setup.compute.device)))
-    return made
+        losses.append((use, loss.to(setup.compute.device)))
+    return losses
 
 
 def _encode_levels(losses: list[tuple[LossUse, Loss[Any]]]) -> tuple[int, ...]:

@@ -39,8 +39,8 @@ def prepare(out: Path, dataset: Dataset, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}", found="a file", expected="a folder")
     for source in dataset.sources:
-        here, there = out.resolve(), source.resolve()
-        if here == there or here in there.parents or there in here.parents:
+        here, pictures = out.resolve(), source.resolve()
+        if here == pictures or here in pictures.parents or pictures in here.parents:
             raise InputError(
                 f"--out {out}",
                 found=f"a folder that overlaps the pictures to read ({source})",

@@ -37,12 +37,12 @@ def _describe_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    found = [e for e in catalogue.entries if arguments.name in (e.offer.name, e.qualified)]
-    if not found:
+    matches = [e for e in catalogue.entries if arguments.name in (e.offer.name, e.qualified)]
+    if not matches:
         names = {e.offer.name for e in catalogue.entries}
         raise InputError(f"unknown component '{arguments.name}'", cure=did_you_mean(arguments.name, names))
     console = Console(highlight=False)
-    for entry in found:
+    for entry in matches:
         offer = entry.offer
         console.print(f"[bold]{offer.kind} {entry.qualified}[/bold] {entry.version}: {offer.summary}")
         if offer.source:

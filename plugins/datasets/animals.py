@@ -93,7 +93,7 @@ def near_duplicates(pictures: Grey, limit: float = NEAR) -> NDArray[np.bool_]:
         means: NDArray[np.float32] = images.reshape(-1, 4, 7, 4, 7).mean((2, 4), dtype=np.float32).reshape(-1, 16)
         return means
 
-    found = np.zeros(len(pictures), np.bool_)
+    duplicates = np.zeros(len(pictures), np.bool_)
     for other in (pictures, pictures[:, :, ::-1]):
         # Means over blocks never differ more than the pictures do: they rule out nearly all pairs cheaply.
         mine, theirs = blocks(pictures), blocks(other)
@@ -102,9 +102,9 @@ def near_duplicates(pictures: Grey, limit: float = NEAR) -> NDArray[np.bool_]:
             coarse += np.abs(mine[:, k, None] - theirs[None, :, k])
         i, j = np.nonzero(np.triu(coarse <= (limit + 0.01) * mine.shape[1], k=1))
         exact = np.abs(pictures[i].astype(np.int16) - other[j].astype(np.int16)).mean((1, 2))
-        found[i[exact < limit]] = True
-        found[j[exact < limit]] = True
-    return found
+        duplicates[i[exact < limit]] = True
+        duplicates[j[exact < limit]] = True
+    return duplicates
 
 
 def split_class(pictures: Grey) -> tuple[Grey, Grey, int]:

@@ -66,13 +66,13 @@ class Found:
 
 def _files(folder: Path) -> list[Path]:
     """Every file below a folder that might be a picture, in an order that is the same everywhere."""
-    found = []
+    files = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
+        files += [
             Path(where, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() not in BESIDE
         ]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def _examined(path: Path) -> tuple[str, str]:
@@ -214,9 +214,9 @@ class FolderDataset(Dataset):
         aside: list[str] = []
 
         def domain(name: str, train: Path, test: Path | None) -> Domain:
-            found, bad = examine(train)
+            kept, bad = examine(train)
             aside.extend(bad)
-            if not found:
+            if not kept:
                 raise InputError(
                     str(train),
                     found=f"no usable picture ({bad[0]})" if bad else "an empty folder",
@@ -230,12 +230,12 @@ class FolderDataset(Dataset):
                 if not held:
                     aside.append(f"{test}: no usable picture; some of {train.name} are held out instead")
             if not held:
-                found, held = hold_out(found, options.test_share)
+                kept, held = hold_out(kept, options.test_share)
             if not held:
                 aside.append(f"{name}: one picture only, used for training and for tests: scores say little")
-                held = found
+                held = kept
             return Domain(
-                name, FileSet(f"{name}-train", [v.path for v in found]), FileSet(f"{name}-test", [v.path for v in held])
+                name, FileSet(f"{name}-train", [v.path for v in kept]), FileSet(f"{name}-test", [v.path for v in held])
             )
 
         self.domains = names.zip(domain, trains, tests)

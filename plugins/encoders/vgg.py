@@ -142,12 +142,12 @@ def from_hed(state: Mapping[str, Tensor]) -> list[list[nn.Conv2d]]:
 
 def convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     """A 3x3 convolution with these weights (O, I, 3, 3) and biases (O,)."""
-    made = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
     with torch.no_grad():
-        made.weight.copy_(weight)
-        assert made.bias is not None
-        made.bias.copy_(bias)
-    return made
+        conv.weight.copy_(weight)
+        assert conv.bias is not None
+        conv.bias.copy_(bias)
+    return conv
 
 
 def build_vgg19(options: Vgg19Options) -> Vgg:

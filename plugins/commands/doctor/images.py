@@ -112,20 +112,20 @@ def _spread(values: NDArray[np.int64] | NDArray[np.float64], form: str) -> str:
 
 def leaks(seen: Seen) -> Line:
     """Test images that training sees as well."""
-    found = [(copies(sets.b, sets.a), sets) for sets in seen]
-    exact, near = (sum(len(kinds[k]) for kinds, _ in found) for k in (0, 1))
+    by_domain = [(copies(sets.b, sets.a), sets) for sets in seen]
+    exact, near = (sum(len(kinds[k]) for kinds, _ in by_domain) for k in (0, 1))
     if not exact + near:
         return Line(OK, "train | test", "no test image has a copy in training")
-    pairs = [pair for kinds, sets in found for pair in named([*kinds[0], *kinds[1]], sets.b, sets.a)]
+    pairs = [pair for kinds, sets in by_domain for pair in named([*kinds[0], *kinds[1]], sets.b, sets.a)]
     said = f"{exact} exact and {near} near copies of training images in the tests: {few(pairs)}"
     return Line(WARNING, "train | test", said, "none", "Remove one of each pair: scores will flatter.")
 
 
 def within(seen: Seen, names: Pair[str]) -> Line:
     """Training images that have a copy in the same training set."""
-    found = seen.map(lambda sets: (sum(map(len, copies(sets.a))), len(sets.a.labels)))
-    said = " | ".join(f"{name} {n} of {total}" for name, (n, total) in zip(names, found))
-    if any(n > SOME * total for n, total in found):
+    copied = seen.map(lambda sets: (sum(map(len, copies(sets.a))), len(sets.a.labels)))
+    said = " | ".join(f"{name} {n} of {total}" for name, (n, total) in zip(names, copied))
+    if any(n > SOME * total for n, total in copied):
         return Line(WARNING, "copies", f"{said} have a copy in training", f"at most {SOME:.0%}", "Remove them.")
     return Line(OK, "copies", f"{said} have a copy in training")
 

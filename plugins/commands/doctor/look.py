@@ -56,8 +56,8 @@ class Glance:
     @property
     def flat(self) -> NDArray[np.bool_]:
         """(N,) which of them are near-constant."""
-        found: NDArray[np.bool_] = self.small.reshape(len(self.small), -1).std(1) < FLAT
-        return found
+        flat: NDArray[np.bool_] = self.small.reshape(len(self.small), -1).std(1) < FLAT
+        return flat
 
 
 def glance(images: ImageSet, progress: Callable[[int], None]) -> Glance:
@@ -69,8 +69,8 @@ def glance(images: ImageSet, progress: Callable[[int], None]) -> Glance:
 
     seen = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for found in pool.map(one, range(len(images))):
-            seen.append(found)
+        for facts in pool.map(one, range(len(images))):
+            seen.append(facts)
             progress(1)
     digests, sizes, small, kinds = zip(*seen) if seen else ((), (), (), ())
     return Glance(
@@ -78,7 +78,7 @@ def glance(images: ImageSet, progress: Callable[[int], None]) -> Glance:
         digests,
         np.array(sizes, np.int64).reshape(-1, 2),
         np.array(small, np.uint8).reshape(-1, SIDE, SIDE),
-        Counter(kind for found in kinds for kind in found),
+        Counter(kind for listed in kinds for kind in listed),
     )
 
 
@@ -117,8 +117,8 @@ def standardised(small: Small) -> NDArray[np.float32]:
     """(N, SIDE * SIDE): each small copy's grey levels with mean 0 and length 1."""
     values = small.reshape(len(small), -1).astype(np.float32)
     values -= values.mean(1, keepdims=True)
-    made: NDArray[np.float32] = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
-    return made
+    normalised: NDArray[np.float32] = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+    return normalised
 
 
 def closest(mine: Small, theirs: Small, *, itself: bool = False) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -132,10 +132,10 @@ def closest(mine: Small, theirs: Small, *, itself: bool = False) -> tuple[NDArra
     if not len(theirs):
         return place, highest
     columns = standardised(theirs).T
-    for given in (mine, mine[:, :, ::-1]):
+    for oriented in (mine, mine[:, :, ::-1]):
         for start in range(0, len(mine), BLOCK):
             rows = slice(start, start + BLOCK)
-            alike = standardised(given[rows]) @ columns
+            alike = standardised(oriented[rows]) @ columns
             n = np.arange(len(alike))
             if itself:
                 alike[n, start + n] = -1

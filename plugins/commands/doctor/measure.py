@@ -122,9 +122,9 @@ def _check(setup: Setup, data: TrainingData) -> None:
 
 def disk(whole: int, peak: int, out: Path) -> Line:
     """What the stores take of the disk that `out` is or will be on."""
-    there = next(folder for folder in (out.resolve(), *out.resolve().parents) if folder.is_dir())
-    free = shutil.disk_usage(there).free
-    found = f"stores of {decimal(whole)}, {decimal(peak)} while they are made; {decimal(free)} free in {there}"
+    existing = next(folder for folder in (out.resolve(), *out.resolve().parents) if folder.is_dir())
+    free = shutil.disk_usage(existing).free
+    found = f"stores of {decimal(whole)}, {decimal(peak)} while they are made; {decimal(free)} free in {existing}"
     cure = "Free some, give --out on another disk, or set fewer image.crops."
     if free < peak:
         return Line(PROBLEM, "disk", found, f"{decimal(peak)} free", cure)
@@ -177,10 +177,10 @@ def peak_memory() -> int | None:
 
 def available_memory() -> int | None:
     """Bytes that a new process may take: what Linux calls available, and at most a container's limit; else None."""
-    found = []
+    limits = []
     with suppress(OSError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        found.append(1024 * int(next(v for v in lines if v.startswith("MemAvailable")).split()[1]))
+        limits.append(1024 * int(next(v for v in lines if v.startswith("MemAvailable")).split()[1]))
     with suppress(OSError, ValueError):  # "max": no limit
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return min(found, default=None)
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min(limits, default=None)
