@@ -19,6 +19,7 @@ from ...framework import (
     DIRECTIONS,
     Bundle,
     Dataset,
+    Direction,
     Exporter,
     ExporterOffer,
     Images,
@@ -27,11 +28,10 @@ from ...framework import (
     option,
     write_png,
 )
-from ...framework import Direction as Way
 from ...framework.data.styles import Styles, styles_for
 from ...framework.support import atomic
 from ..safety import manifest
-from ..safety.manifest import PRECISIONS, Direction, Golden, Manifest
+from ..safety.manifest import PRECISIONS, Golden, Graph, Manifest
 from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
 from .low_precision import Judges, reduced
 from .parity import GOLDEN_IMAGES, LEAST_PSNR_DB, RUNTIME_VERSION, Reference, check_parity, session_of
@@ -76,8 +76,8 @@ class OnnxExporter(Exporter):
         manifest.write(out, _manifest(bundle, o, directions, out))
 
     def _direction(
-        self, bundle: Bundle, way: Way, dataset: Dataset, out: Path, say: Say, judges: Judges | None
-    ) -> Direction:
+        self, bundle: Bundle, way: Direction, dataset: Dataset, out: Path, say: Say, judges: Judges | None
+    ) -> Graph:
         o, names = self.options, way.turn(bundle.domains)
         title = f"{names.a} → {names.b}"
         say(f"{title}: running the cascade in eager float32")
@@ -96,7 +96,7 @@ class OnnxExporter(Exporter):
         name = f"{way}.onnx"
         atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))
         golden = _golden(out, way, images, reference.outputs[manifest.OUTPUT])
-        return Direction(
+        return Graph(
             name, names.a, names.b, module.outputs, golden, LEAST_PSNR_DB[o.precision],
             module.cascade.style_size, record,
         )  # fmt: skip
@@ -162,7 +162,7 @@ def _facts(bundle: Bundle, options: OnnxOptions) -> dict[str, str]:
     }
 
 
-def _manifest(bundle: Bundle, options: OnnxOptions, directions: Mapping[Way, Direction], folder: Path) -> Manifest:
+def _manifest(bundle: Bundle, options: OnnxOptions, directions: Mapping[Direction, Graph], folder: Path) -> Manifest:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return Manifest(
         **_about(bundle, options),

@@ -27,7 +27,7 @@ from ...framework import Bundle, Dataset, Exporter, ExporterOffer, InputError, h
 from ...framework.support import atomic
 from ..safety import manifest
 from ..safety.folder import check_folder
-from ..safety.manifest import INPUT, STYLE, Direction, Manifest
+from ..safety.manifest import INPUT, STYLE, Graph, Manifest
 from .exporter import OnnxExporter, OnnxOptions
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
@@ -86,7 +86,7 @@ def versions_of(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if re.fullmatch(r"[1-9][0-9]*", name))
 
 
-def model_name(way: Direction, direction: str, found: Manifest) -> str:
+def model_name(way: Graph, direction: str, found: Manifest) -> str:
     """`<source>-to-<target>` in letters that a folder and a URL take; `a` and `b` where nothing is left of a name."""
     slugs = {name: _slug(name) for one in found.directions.values() for name in (one.source, one.target)}
     if "" in slugs.values() or len({*slugs.values()}) < len(slugs):
@@ -99,7 +99,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
 
 
-def _refuse_another(folder: Path, found: Manifest, way: Direction) -> None:
+def _refuse_another(folder: Path, found: Manifest, way: Graph) -> None:
     numbers = versions_of(folder)
     if not numbers:
         return
@@ -114,7 +114,7 @@ def _refuse_another(folder: Path, found: Manifest, way: Direction) -> None:
         )
 
 
-def _terms(found: Manifest, way: Direction) -> str:
+def _terms(found: Manifest, way: Graph) -> str:
     return f"{way.source} to {way.target}, {found.size} px, styles of {way.style_size} numbers"
 
 
@@ -134,7 +134,7 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def config(name: str, found: Manifest, way: Direction, options: TritonOptions) -> str:
+def config(name: str, found: Manifest, way: Graph, options: TritonOptions) -> str:
     """A model's `config.pbtxt`. The batch is the first dimension of all that goes in and out, and is not written.
 
     The warm-up runs the smallest and the largest batch before Triton calls the model ready: a machine that cannot run

@@ -20,11 +20,11 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ...framework import InputError, Pair, RunError, Translator, did_you_mean, read_rgb
+from ...framework import Direction, InputError, Pair, RunError, Translator, did_you_mean, read_rgb
 from ...framework.data.pictures import Images, Pictures, fitted
 from ...framework.data.styles import Styles, styles_for
 from ..safety.folder import check_folder
-from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Direction, Manifest
+from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Graph, Manifest
 from .onnxruntime import OnnxRuntime
 from .openvino import OpenVino
 from .providers import MAX_BATCH, Facts
@@ -75,7 +75,7 @@ def load(
     path = Path(folder)
     manifest = check_folder(path)
 
-    def read(way: Direction) -> OnnxRuntime | OpenVino:
+    def read(way: Graph) -> OnnxRuntime | OpenVino:
         file = path / way.file
         if backend == "openvino":
             return OpenVino(file, precision=precision, threads=threads)
@@ -99,14 +99,13 @@ class Exported(Translator):
     """An export, made by `load`; `read` makes a direction's graph. May be used from several threads."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, read: Callable[[Direction], OnnxRuntime | OpenVino], *, check: bool
+        self, folder: Path, manifest: Manifest, read: Callable[[Graph], OnnxRuntime | OpenVino], *, check: bool
     ) -> None:
         self.folder, self.manifest, self.name = folder, manifest, manifest.method
         self.size, self.load, self.data = manifest.size, manifest.load, manifest.data
         self.directions = tuple(manifest.directions)
         key, way = next(iter(manifest.directions.items()))
-        names = Pair(way.source, way.target)
-        self.domains = names if key == "a2b" else names.swap()
+        self.domains = Direction(key).turn(Pair(way.source, way.target))
         if manifest.format == OLDER and any(way.style_size for way in manifest.directions.values()):
             self.warnings = (OLD_STYLES.format(folder),)
         self._read, self._check = read, check
@@ -114,7 +113,7 @@ class Exported(Translator):
         self._sound: set[str] = set()
         self._lock = RLock()
 
-    def way(self, direction: str | None = None) -> Direction:
+    def way(self, direction: str | None = None) -> Graph:
         """The manifest's entry of a direction; InputError for one that was not exported."""
         key = direction or self.direction
         if key not in self.manifest.directions:
@@ -189,7 +188,7 @@ class Exported(Translator):
             self._graphs[direction] = self._read(self.way(direction))
         return self._graphs[direction]
 
-    def _golden(self, way: Direction, direction: str) -> Checked:
+    def _golden(self, way: Graph, direction: str) -> Checked:
         graph = self._opened(direction)
         sources = fitted([self.folder / golden.source for golden in way.golden], self.size)
         expected = fitted([self.folder / golden.translated for golden in way.golden], self.size)

@@ -14,7 +14,7 @@ from ...framework import DIRECTIONS, InputError
 from ...framework.support import atomic
 from . import manifest
 from .graph import MAX_FILE, Facts, check_graph
-from .manifest import INPUT, OUTPUT, STYLE, Direction, Manifest
+from .manifest import INPUT, OUTPUT, STYLE, Graph, Manifest
 from .tensors import Value
 
 MAX_MANIFEST, MAX_FILES = 2**20, 256
@@ -69,7 +69,7 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _check_interface(path: Path, facts: Facts, of: Manifest, direction: Direction) -> None:
+def _check_interface(path: Path, facts: Facts, of: Manifest, direction: Graph) -> None:
     image = Value("uint8", (None, of.size, of.size, 3))
     inputs = {INPUT: image}
     if direction.style_size:

@@ -53,7 +53,7 @@ class Golden:
 
 
 @frozen
-class Direction:
+class Graph:
     """One graph. `outputs` are `translated` and, with taps, `level<i>` deep to shallow: images that the levels decided.
 
     `style_size` is the length of the style that the graph takes beside the images (0: it takes none).
@@ -85,7 +85,7 @@ class Manifest:
     bundle_sha256: str = field(validator=_text)
     versions: Mapping[str, str] = field(validator=_table_of_texts)
     licence: str = field(validator=_text)
-    directions: Mapping[str, Direction]
+    directions: Mapping[str, Graph]
     files: Mapping[str, File]
     load: int = field(default=0, validator=[_whole, validators.ge(0)])
     """The short side, in pixels, at which test images are loaded before their centre is cut (0: 9/8 of `size`)."""
@@ -126,7 +126,7 @@ def read(folder: str | Path) -> Manifest:
 def _structured(table: dict[str, Any]) -> Manifest:
     files = {str(k): File(**v) for k, v in table.pop("files", {}).items()}
     directions = {
-        str(k): Direction(**{**v, "golden": [Golden(**g) for g in v.get("golden", ())]})
+        str(k): Graph(**{**v, "golden": [Golden(**g) for g in v.get("golden", ())]})
         for k, v in table.pop("directions", {}).items()
     }
     return Manifest(**table, files=files, directions=directions)

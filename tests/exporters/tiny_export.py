@@ -6,7 +6,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from crosscade.exporters.safety import manifest
-from crosscade.exporters.safety.manifest import INPUT, OUTPUT, STYLE, Direction, Golden, Manifest
+from crosscade.exporters.safety.manifest import INPUT, OUTPUT, STYLE, Golden, Graph, Manifest
 from crosscade.framework import write_png
 from crosscade.framework.data.styles import styles_for
 from crosscade.framework.support.atomic import write_bytes
@@ -62,7 +62,7 @@ def write(
             golden.append(Golden(f"golden/{direction}-{k}-source.png", f"golden/{direction}-{k}-translated.png"))
             write_png(folder / golden[k].source, images[k])
             write_png(folder / golden[k].translated, expected[k])
-        made[direction] = Direction(
+        made[direction] = Graph(
             file=f"{direction}.onnx", source=WAYS[direction][2], target=WAYS[direction][3], outputs=outputs(taps),
             golden=golden, psnr_db=45, style_size=style_size,
         )  # fmt: skip

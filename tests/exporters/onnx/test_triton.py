@@ -11,7 +11,7 @@ from crosscade.exporters.onnx import triton
 from crosscade.exporters.onnx.triton import TritonOptions, config, versions_of, write_repository
 from crosscade.exporters.runtime import exported as runtime
 from crosscade.exporters.safety import manifest
-from crosscade.exporters.safety.manifest import Direction, Manifest
+from crosscade.exporters.safety.manifest import Graph, Manifest
 from crosscade.framework import Catalogue, InputError, RunError
 from tests.exporters import tiny_export
 
@@ -82,7 +82,7 @@ def a_manifest(source: str = "day", target: str = "night", licence: str = "Apach
     return Manifest(
         method="tiny", size=16, resize="bicubic", precision="fp32", opset=21, encoder={}, levels=(1,),
         bundle_sha256="0" * 64, versions={}, licence=licence, files={},
-        directions={k: Direction(f"{k}.onnx", a, b, ("translated",), (), 45) for k, (a, b) in ways.items()},
+        directions={k: Graph(f"{k}.onnx", a, b, ("translated",), (), 45) for k, (a, b) in ways.items()},
     )  # fmt: skip
 
 
