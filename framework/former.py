@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +27,8 @@ GONE = {
     "translate": {"Translation"},
 }  # fmt: skip
 RENAMED = {"Samples": "EvaluationSet"}
+VIEWS = {"same": "identity", "same_patches": "identity_patches"}
+"""What views called otherwise."""
 
 
 def getter(path: str, names: set[str]) -> Callable[[str], Any]:
@@ -41,6 +43,11 @@ def getter(path: str, names: set[str]) -> Callable[[str], Any]:
         return getattr(sys.modules[DOOR], today)
 
     return get
+
+
+def renamed(names: Iterable[str]) -> str:
+    """What views called one of these names once, and call otherwise now: a sentence each, or nothing."""
+    return " ".join(f"`{name}` is called `{VIEWS[name]}` now." for name in names if name in VIEWS)
 
 
 def keep() -> None:

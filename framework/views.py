@@ -7,7 +7,7 @@ for `fake`, and those of the real features for `cycled` and `identity`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from .features.normalise import Normalise
 
 M = TypeVar("M", Tensor, Tensor | None)
-RENAMED = {"same": "identity", "same_patches": "identity_patches"}
 
 
 class View:
     """What losses may read of every stage; a subclass's public properties and annotated attributes are more of it."""
+
+    # abstract, but not by ABC, which does not see that a field of a subclass takes the place of one of these
 
     @cached_property
     def real(self) -> Pair[Tensor]:
@@ -170,8 +171,8 @@ class RefineView(InversionView):
     `into` are the translators that learn, by level, deep to shallow, and `features` their domains' real features. The
     first of them is given `condition` or `translated` from the frozen deeper level, each next one what the one before
     it made. `frozen` holds translations from before the refinement by level: those of the frozen deeper levels or, when
-    all learn, the deepest's. `normalise` turns raw encoder features into the
-    same normalised form, by domain. `share` of the rows are also reconstructed: there the networks see real features.
+    all learn, the deepest's. `normalise` turns raw encoder features into the same normalised form, by domain. `share`
+    of the rows are also reconstructed: there the networks see real features.
     """
 
     _into: Mapping[int, Pair[nn.Module]]
@@ -238,11 +239,6 @@ class RefineView(InversionView):
 
     def _some(self, rows: M) -> M:
         return rows if rows is None else rows[: max(1, round(self._share * len(self.images.a)))]
-
-
-def renamed(names: Iterable[str]) -> str:
-    """What views called one of these names once, and call otherwise now: a sentence each, or nothing."""
-    return " ".join(f"`{name}` is called `{RENAMED[name]}` now." for name in names if name in RENAMED)
 
 
 class Detached:

@@ -23,10 +23,11 @@ from ..catalogue import Catalogue
 from ..contracts import AdversarialLoss, Loss, TranslatorPair
 from ..data.dataset import Dataset
 from ..encoder import Encoder
+from ..former import renamed
 from ..hookspecs import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
 from ..spec import ImageSpec, LevelSpec, Pair
 from ..styles import style_size, styles_on
-from ..views import View, renamed
+from ..views import View
 from .tools import (
     Deepest,
     Levels,

@@ -17,9 +17,10 @@ from ..contracts import AdversarialLoss, Loss, parameters_of
 from ..encoder import by_level
 from ..errors import InputError
 from ..features.training_data import Rows, TrainingData
+from ..former import renamed
 from ..recipe.recipe import InvertStage, LossUse, RefineStage, Schedule, TranslateStage
 from ..spec import LevelSpec, Pair
-from ..views import InversionView, RefineView, View, renamed
+from ..views import InversionView, RefineView, View
 from .setup import Setup
 
 IMAGE_LEVEL = LevelSpec(0, "image", 3, 1)

@@ -160,22 +160,17 @@ class FileSet(ImageSet):
 def _folder(text: str, what: str) -> Path:
     path = Path(text).expanduser()
     if not path.is_dir():
-        raise InputError(
-            f"folder {what} = '{text}'",
-            found="a file" if path.exists() else "nothing there",
-            expected="a folder of pictures",
-            cure="Give its path.",
-        )
+        where, found = f"folder {what} = '{text}'", "a file" if path.exists() else "nothing there"
+        raise InputError(where, found=found, expected="a folder of pictures", cure="Give its path.")
     return path
 
 
 def _names(a: Path, b: Path) -> Pair[str]:
     """The folders' names, with their parents' where they are alike."""
     a, b = a.resolve(), b.resolve()
-    if a.name != b.name:
-        return Pair(a.name or "a", b.name or "b")
-    if a.parent.name != b.parent.name:
-        return Pair(a.parent.name or "a", b.parent.name or "b")
+    for one, other in ((a, b), (a.parent, b.parent)):
+        if one.name != other.name:
+            return Pair(one.name or "a", other.name or "b")
     return Pair(f"{a.name}-a", f"{b.name}-b")
 
 

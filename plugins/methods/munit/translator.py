@@ -72,7 +72,10 @@ class Translator(nn.Module):
 
 
 class ContentView(TranslationView):
-    """Contents, styles and what is made of them. A Pair is by the domain that the tensor belongs to."""
+    """Contents, styles and what is made of them. A Pair is by the domain that the tensor belongs to.
+
+    Abstract: `styles` and `recovered_styles` are the methods' own.
+    """
 
     _pair: Any
 

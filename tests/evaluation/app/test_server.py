@@ -88,11 +88,7 @@ class Fake(Translator):
     def examples(self, direction, count):
         return []
 
-    def prepare(self, direction=None):
-        raise NotImplementedError
-
-    def forget(self):
-        raise NotImplementedError
+    prepare = forget = None  # each has its own
 
     def run(self, direction, images, styles, batch, *, previews):
         self.prepare(direction)

@@ -19,16 +19,6 @@ from tests.test_floors import without_torch
 WIDE = pictures(1, seed=3, size=40)[0][:24]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
-
-
-@pytest.fixture(scope="module")
-def tiny(folder):
-    return load(folder)
-
-
 def test_an_array_of_pictures_is_translated_in_either_direction(tiny):
     images = pictures(5)
     assert (tiny.translate(images) == translated(images)).all()
@@ -130,11 +120,6 @@ def test_the_strip_shows_what_each_level_decided(tmp_path):
 def test_an_export_without_taps_has_no_strip(tiny):
     with pytest.raises(InputError, match="only the final image; expected an export with taps"):
         tiny.strip(WIDE)
-
-
-@pytest.fixture(scope="module")
-def styled(tmp_path_factory):
-    return load(write(tmp_path_factory.mktemp("styled"), style_size=4))
 
 
 def test_styles_are_drawn_by_seed_or_given(styled):
