@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -82,7 +83,9 @@ def _known(error: Exception) -> CrosscadeError | None:
 
 
 def _say(text: str, code: int) -> int:
-    print(f"crosscade: {' '.join(text.splitlines())}", file=sys.stderr)
+    process = os.environ.get("RANK", "0")  # of several that torchrun started
+    name = "crosscade" if process == "0" else f"crosscade (process {process})"
+    print(f"{name}: {' '.join(text.splitlines())}", file=sys.stderr)
     return code
 
 

@@ -92,13 +92,14 @@ class AdversarialLoss(Loss[V]):
     """A loss that owns its opponents: one critic a domain (or one for both), trained on `critic_terms`.
 
     `critics` are the modules that `terms` and `critic_terms` call. `learning_rate` and `betas` are the critics' own,
-    `steps` is how many critic updates come before each translator update.
+    `steps` is how many critic updates come before each translator update, and `clip` cuts their gradient to this norm.
     """
 
     critics: Pair[nn.Module]
     learning_rate: float
     betas: tuple[float, float]
     steps: int = 1
+    clip: float | None = None
 
     @abstractmethod
     def critic_terms(self, view: V, step: int) -> Mapping[str, Tensor]:

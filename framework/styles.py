@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .data.styles import draw_styles
+from .support.ranks import of_batch
 
 
 def style_size(net: nn.Module) -> int:
@@ -28,8 +29,9 @@ def run(net: Any, features: Tensor, deeper: Tensor | None, like: Tensor | None =
     size = style_size(net)
     if not size:
         return net(features, deeper)
-    style = torch.randn(len(features), size, device=features.device) if like is None else net.style_of(like)
-    return net(features, deeper, style)
+    if like is not None:
+        return net(features, deeper, net.style_of(like))
+    return net(features, deeper, of_batch(lambda n: torch.randn(n, size, device=features.device), len(features)))
 
 
 def run_seeded(net: Any, features: Tensor, deeper: Tensor | None, seed: int, start: int = 0) -> Tensor:

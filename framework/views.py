@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .encoder import Encoder, Features, at_level, by_level, shallowest
 from .spec import Pair
 from .styles import run
+from .support import ranks
 
 if TYPE_CHECKING:
     from .features.normalise import Normalise
@@ -238,7 +239,10 @@ class RefineView(InversionView):
         return self._encode(self.fake)
 
     def _some(self, rows: M) -> M:
-        return rows if rows is None else rows[: max(1, round(self._share * len(self.images.a)))]
+        if rows is None:
+            return rows
+        batch = ranks.whole(len(self.images.a))
+        return rows[: ranks.own(max(1, round(self._share * batch)))]
 
 
 class Detached:

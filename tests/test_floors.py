@@ -25,7 +25,7 @@ FREE_FOLDERS = [
     "exporters/runtime",
 ]  # fmt: skip
 """Everything in these is torch-free, but for `NEED_TORCH`."""
-NEED_TORCH = {f"framework.support.{name}" for name in ("device", "tensor_files", "tensors", "weights")}
+NEED_TORCH = {f"framework.support.{name}" for name in ("device", "ranks", "tensor_files", "tensors", "weights")}
 TORCH_FREE = [
     "framework", "framework.catalogue", "framework.cli", "framework.errors", "framework.hookspecs",
     "framework.spec", "framework.translator", "framework.metrics.metric", "framework.training.events",

@@ -85,9 +85,9 @@ class Protocol:
             protocol = evolve(protocol, data=DATA)
         protocol._check(command)
         if not protocol.precision:
-            from ...framework.support.device import best_device, choose  # torch, which a command's words do not need
+            from ...framework.support.device import choose, device_of  # torch, which a command's words do not need
 
-            protocol = evolve(protocol, precision=choose("auto", best_device()))
+            protocol = evolve(protocol, precision=choose("auto", device_of()))
         return protocol
 
     @classmethod

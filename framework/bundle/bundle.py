@@ -70,7 +70,7 @@ def write(
             "domains": {"a": domains.a, "b": domains.b},
             "image": {"size": recipe.image.size, "channels": 3},
             "encoder": {"use": recipe.encoder.use, "weights_sha256": weights_hash(encoder)},
-            "components": _versions(recipe, catalogue),
+            "components": versions(recipe, catalogue),
             "versions": {"torch": torch.__version__},
             **facts,
             "files": {name: atomic.sha256(folder / name) for name in [*files, "recipe.json"]},
@@ -79,7 +79,8 @@ def write(
     return folder
 
 
-def _versions(recipe: Recipe, catalogue: Catalogue) -> dict[str, str]:
+def versions(recipe: Recipe, catalogue: Catalogue) -> dict[str, str]:
+    """The installed version of every component that `recipe` uses."""
     used = [("encoder", recipe.encoder.use)]
     used += [("translator", s.translator.use) for s in recipe.translate]
     used += [("inverter", s.inverter.use) for s in recipe.invert]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ..support import ranks
+
 
 class Statistics:
     """Streaming mean and biased standard deviation per channel, in float64 (Chan's update)."""
@@ -20,10 +22,16 @@ class Statistics:
         self.sum_of_squares = torch.zeros(0, dtype=torch.float64)
 
     def add(self, features: Tensor) -> None:
-        """Takes (B, C, H, W) features into account."""
-        values = features.double().transpose(0, 1).flatten(1)  # (C, B H W)
-        n, mean = values.shape[1], values.mean(1)
-        squares = (values - mean[:, None]).square().sum(1)
+        """Takes (B, C, H, W) features into account, on their device where it has float64."""
+        values = (
+            (features.cpu() if features.device.type == "mps" else features).double().transpose(0, 1).flatten(1)
+        )  # (C, B H W)
+        mean = values.mean(1)
+        self._merge(values.shape[1], mean, (values - mean[:, None]).square().sum(1))
+
+    def _merge(self, n: int, mean: Tensor, squares: Tensor) -> None:
+        if n == 0:
+            return
         if self.count == 0:
             self.mean, self.sum_of_squares, self.count = mean, squares, n
             return
@@ -31,6 +39,16 @@ class Statistics:
         self.mean = self.mean + delta * n / total
         self.sum_of_squares = self.sum_of_squares + squares + delta.square() * self.count * n / total
         self.count = total
+
+    def over_all(self) -> Statistics:
+        """What all processes have added to theirs, in the order of their numbers."""
+        if ranks.world() == 1:
+            return self
+        parts = ranks.each((self.count, self.mean.cpu(), self.sum_of_squares.cpu()))
+        whole = Statistics()
+        for part in parts:
+            whole._merge(*part)
+        return whole
 
     @property
     def deviation(self) -> Tensor:

@@ -12,7 +12,7 @@ from ..data.dataset import Dataset, Domain
 from ..encoder import Encoder
 from ..recipe.recipe import Recipe
 from ..spec import Pair
-from ..support import tensor_files
+from ..support import ranks, tensor_files
 from ..support.device import Compute
 from . import store
 from .health import check_participation
@@ -61,20 +61,22 @@ def training_data(
     def domain(side: str, d: Domain) -> tuple[Store, Store, Normalise]:
         train, test = Store(folder / f"{side}-train"), Store(folder / f"{side}-test")
         statistics = folder / f"{side}.safetensors"
-        if train.done and test.done and statistics.exists():
-            return train, test, from_tensors(tensor_files.read(statistics), clip)
+        if ranks.on_first(lambda: train.done and test.done and statistics.exists()):
+            return train, test, from_tensors(tensor_files.read(statistics), clip).to(compute.device)
         for target, images, views in ((train, d.train, True), (test, d.test, False)):
-            shutil.rmtree(target.folder, ignore_errors=True)
+            if ranks.first():
+                shutil.rmtree(target.folder, ignore_errors=True)
             path, seed = target.folder / "images.npy", recipe.training.seed
             store.cut(images, path, recipe.image, train=views, seed=seed, progress=progress)
-        train, normalise, ratios = store.build(train.folder, encoder, levels, compute.autocast, None, clip, progress)
-        test, _, _ = store.build(test.folder, encoder, levels, compute.autocast, normalise, clip, progress)
+        train, normalise, ratios = store.build(train.folder, encoder, levels, compute, None, clip, progress)
+        test, _, _ = store.build(test.folder, encoder, levels, compute, normalise, clip, progress)
         deepest = recipe.translate[0].level
         if not encoder.normalised:
             warnings.extend(check_participation({deepest: ratios[deepest]}, d.name))
-        tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
+        if ranks.first():
+            tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
         return train, test, normalise
 
     prepared = Pair("a", "b").zip(domain, dataset.domains)
     train, test = prepared.map(lambda m: m[0]), prepared.map(lambda m: m[1])
-    return TrainingData(train, test, prepared.map(lambda m: m[2].to(compute.device)), compute.device), warnings
+    return TrainingData(train, test, prepared.map(lambda m: m[2]), compute.device), warnings

@@ -7,7 +7,12 @@ of image n. One folder a domain and split; a folder with its `done.json` is whol
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +26,9 @@ from ..data.images import centre_crop
 from ..encoder import Encoder
 from ..errors import RunError
 from ..recipe.recipe import ImageOptions
-from ..support import atomic
-from ..support.tensors import tensor_of, to_tensor
+from ..support import atomic, ranks
+from ..support.device import CPU, Compute
+from ..support.tensors import as_steps, from_pixels, from_steps, tensor_of
 from .normalise import Normalise, Statistics, participation_ratio
 
 BATCH = 50
@@ -66,45 +72,90 @@ class Store:
         """Whether array `name` is there."""
         return (self.folder / f"{name}.npy").exists()
 
+    def drop(self, name: str) -> None:
+        """Array `name` is not needed any more."""
+        self._open.pop(name, None)
+        if ranks.first():
+            (self.folder / f"{name}.npy").unlink()
+
     def array(self, name: str) -> NDArray[Any]:
         """Array `name`, memory-mapped."""
         if name not in self._open:
             self._open[name] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
         return self._open[name]
 
-    def images(self, rows: Any = slice(None)) -> Tensor:
+    def rows(self, name: str, rows: Any, device: torch.device) -> Tensor:
+        """Rows of array `name` as they are stored, on `device`: a quarter of the bytes of what becomes of them."""
+        stored = tensor_of(self.array(name)[rows])
+        if device.type == "cuda":
+            stored = stored.pin_memory()  # else the copy would wait for all that the GPU still has to do
+        return stored.to(device, non_blocking=True)
+
+    def images(self, rows: Any = slice(None), device: torch.device = CPU) -> Tensor:
         """(B, 3, H, W) in [-1, 1]."""
-        return to_tensor(self.array("images")[rows])
+        return from_pixels(self.rows("images", rows, device))
 
-    def features(self, name: str, rows: Any = slice(None)) -> Tensor:
+    def features(self, name: str, rows: Any = slice(None), device: torch.device = CPU) -> Tensor:
         """(B, C, H, W) in [-1, 1] of array `name` (`level4`, `translated5`)."""
-        return tensor_of(self.array(name)[rows]).permute(0, 3, 1, 2).float() / 127.0
+        return from_steps(self.rows(name, rows, device))
 
-    def put(self, name: str, shape: tuple[int, ...], batches: Iterable[Tensor]) -> None:
-        """Array `name` of `shape` (N, H, W, C) int8 from batches (B, C, H, W) in [-1, 1], atomically."""
-        steps = ((b.float() * 127.0).round().to(torch.int8).permute(0, 2, 3, 1).cpu().numpy() for b in batches)
-        write_array(self.folder / f"{name}.npy", np.int8, shape, steps)
+    def put(self, name: str, shape: tuple[int, ...], batch: int, made: Callable[[slice], Tensor]) -> None:
+        """Array `name` of `shape` (N, H, W, C) int8, atomically, of what is `made` (B, C, H, W) in [-1, 1] of rows.
+
+        A process makes its share of the slices of `batch` rows.
+        """
+        with shared_array(self.folder / f"{name}.npy", np.int8, shape) as write:
+            for rows in slices(shape[0], batch):
+                write(rows.start, as_steps(made(rows)).cpu().numpy())
         self._open.pop(name, None)
 
 
-def write_array(path: Path, dtype: Any, shape: tuple[int, ...], batches: Iterable[NDArray[Any]]) -> None:
-    """An array's file, filled batch by batch, wholly or not at all."""
-
-    def fill(part: Path) -> None:
-        array, row = new_array(part, dtype, shape), 0
-        for batch in batches:
-            array[row : row + len(batch)] = batch
-            row += len(batch)
-        array.flush()
-
-    atomic.write(path, fill)
+Write = Callable[[int, NDArray[Any]], None]
 
 
-def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
-    """A memory-mapped array in a new file whose disk space is there for certain; OSError when it is not."""
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+@contextmanager
+def shared_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Iterator[Write]:
+    """An array's file that all processes write rows into, from a row on; it has its name once all have."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if ranks.first():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new_array(part, dtype, shape)
+        ranks.wait()
+        with part.open("rb+", buffering=0) as file:
+            yield partial(_write_rows, file, dtype, shape)
+            os.fsync(file.fileno())
+        ranks.wait()
+        if ranks.first():
+            part.replace(path)
+            atomic.sync_folder(path.parent)
+        ranks.wait()
+    except OSError as error:
+        raise atomic.disk_error(path, error) from error
+    finally:
+        if ranks.first():
+            part.unlink(missing_ok=True)
+
+
+def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
+    """A new array's file whose disk space is there for certain; OSError when it is not."""
+    np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     atomic.reserve(path)
-    return array
+
+
+def _write_rows(file: FileIO, dtype: Any, shape: tuple[int, ...], first: int, rows: NDArray[Any]) -> None:
+    # not by a map of the file: two machines would write whole pages of it, each over the other's rows
+    row = math.prod(shape[1:]) * np.dtype(dtype).itemsize
+    file.seek(os.fstat(file.fileno()).st_size - (shape[0] - first) * row)
+    content = memoryview(np.ascontiguousarray(rows, dtype).data).cast("B")
+    while content:
+        content = content[file.write(content) :]
+
+
+def slices(count: int, size: int) -> Iterator[slice]:
+    """This process's share of `count` rows in slices of `size`."""
+    for k in ranks.block(-(-count // size)):
+        yield slice(k * size, min(count, (k + 1) * size))
 
 
 def array_bytes(content: int) -> int:
@@ -115,14 +166,12 @@ def array_bytes(content: int) -> int:
 def cut(images: ImageSet, path: Path, options: ImageOptions, *, train: bool, seed: int, progress: Progress) -> None:
     """Writes the random crops (train) or the centre (test) of a set to `path` (N * K, size, size, 3)."""
 
-    def crops() -> Iterator[NDArray[np.uint8]]:
-        for n in range(len(images)):
+    each = options.crops if train else 1
+    with shared_array(path, np.uint8, (len(images) * each, options.size, options.size, 3)) as write:
+        for n in ranks.block(len(images)):
             image = images.load(n, options.short_side)
-            yield cut_crops(image, options, (seed, n)) if train else centre_crop(image, options.size)[None]
+            write(n * each, cut_crops(image, options, (seed, n)) if train else centre_crop(image, options.size)[None])
             progress(1)
-
-    rows = len(images) * (options.crops if train else 1)
-    write_array(path, np.uint8, (rows, options.size, options.size, 3), crops())
 
 
 def fingerprint(images: NDArray[np.uint8]) -> str:
@@ -138,7 +187,7 @@ def build(
     folder: Path,
     encoder: Encoder,
     levels: Sequence[int],
-    autocast: Any,
+    compute: Compute,
     normalise: Normalise | None,
     clip_sigma: float,
     progress: Progress,
@@ -149,40 +198,48 @@ def build(
     """
     store = Store(folder)
     images = store.array("images")
-    try:
+    statistics = {i: Statistics() for i in levels}
+    with ExitStack() as files:
         raw = {
-            i: new_array(folder / f"raw{i}.npy", np.float16, (len(images), *_shape(encoder, i, images.shape[1])))
+            i: files.enter_context(
+                shared_array(folder / f"raw{i}.npy", np.float16, (len(images), *_shape(encoder, i, images.shape[1])))
+            )
             for i in levels
         }
-    except OSError as error:
-        raise atomic.disk_error(folder, error) from error
-    statistics = {i: Statistics() for i in levels}
-    for start in range(0, len(images), BATCH):
-        with autocast():
-            features = encoder(to_tensor(images[start : start + BATCH]), levels)
-        for i, f in features.items():
-            if not torch.isfinite(f).all():
-                raise RunError(
-                    f"encoder features of level {i}", found="non-finite values", cure="Try training.precision=float32."
-                )
-            statistics[i].add(f)
-            raw[i][start : start + BATCH] = f.permute(0, 2, 3, 1).to(torch.float16).cpu().numpy()
-        progress(min(BATCH, len(images) - start))
+        for rows in slices(len(images), BATCH):
+            with compute.autocast():
+                features = encoder(store.images(rows, compute.device), levels)
+            for i, f in features.items():
+                if not torch.isfinite(f).all():
+                    raise RunError(
+                        f"encoder features of level {i}",
+                        found="non-finite values",
+                        cure="Try training.precision=float32.",
+                    )
+                statistics[i].add(f)
+                raw[i](rows.start, f.permute(0, 2, 3, 1).to(torch.float16).cpu().numpy())
+            progress(rows.stop - rows.start)
+    statistics = {i: s.over_all() for i, s in statistics.items()}
     if normalise is None:
         used = {} if encoder.normalised else statistics
         normalise = Normalise(
             {i: s.mean for i, s in used.items()}, {i: s.deviation for i, s in used.items()}, clip_sigma
-        )
+        ).to(compute.device)
     ratios = {}
-    for i, array in raw.items():
-        rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
-        chunks = (np.array(array[start : start + rows]) for start in range(0, len(array), rows))
-        put = (normalise.one(i, torch.from_numpy(chunk).permute(0, 3, 1, 2)) for chunk in chunks)
-        store.put(f"level{i}", array.shape, put)
-        ratios[i] = participation_ratio(store.features(f"level{i}", slice(0, 300)))
-        (folder / f"raw{i}.npy").unlink()
-    atomic.write_json(folder / "done.json", {"images": len(images), "fingerprint": fingerprint(images)})
+    for i in levels:
+        array, name = store.array(f"raw{i}"), f"level{i}"
+        normal = partial(_normal, normalise, i, array, compute.device)
+        store.put(name, array.shape, max(1, CHUNK_BYTES // max(1, array[:1].nbytes)), normal)
+        ratios[i] = participation_ratio(store.features(name, slice(0, 300)))
+        store.drop(f"raw{i}")
+    if ranks.first():
+        atomic.write_json(folder / "done.json", {"images": len(images), "fingerprint": fingerprint(images)})
+    ranks.wait()
     return store, normalise, ratios
+
+
+def _normal(normalise: Normalise, level: int, raw: NDArray[Any], device: torch.device, rows: slice) -> Tensor:
+    return normalise.one(level, tensor_of(raw[rows]).to(device).permute(0, 3, 1, 2))
 
 
 def _shape(encoder: Encoder, level: int, size: int) -> tuple[int, int, int]:

@@ -35,6 +35,13 @@ def data_arguments(parser: argparse.ArgumentParser, *, data: str, key: str) -> N
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=f"override {key}")
 
 
+def device_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument that names what is computed on."""
+    parser.add_argument(
+        "--device", default="auto", help="auto (a CUDA GPU where there is one) | cpu | cuda | cuda:1 | mps"
+    )
+
+
 def recipe_from(arguments: argparse.Namespace, catalogue: Catalogue) -> Recipe:
     """The checked recipe that the arguments of `recipe_arguments` name."""
     data = {key: getattr(arguments, key) for key in ("data", "a", "b")}

@@ -99,6 +99,9 @@ class Training:
         1.5, "features are clamped at this many standard deviations (paper: 1; gaps row 2)", validators.gt(0)
     )
     checkpoint_seconds: float = option(60.0, "at most this long between checkpoints", validators.gt(0))
+    deterministic: bool = option(
+        False, "the same bits every time on a GPU too, which is slower (on a CPU they always are)"
+    )
     ship_collapsed: bool = option(False, "make a bundle even of translations that have collapsed")
     samples_seconds: float = option(60.0, "at most this long between sample strips", validators.gt(0))
 

@@ -37,7 +37,7 @@ def write(path: Path, fill: Callable[[Path], object], *, sync: bool = True) -> N
                 os.fsync(handle.fileno())
         part.replace(path)
         if sync:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise disk_error(path, error) from error
     finally:
@@ -55,7 +55,8 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """The folder's names are on the disk."""
     if os.name == "nt":
         return  # Windows has no fsync of a folder
     handle = os.open(folder, os.O_RDONLY)

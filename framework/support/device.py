@@ -12,28 +12,47 @@ import torch
 from attrs import frozen
 from torch import nn
 
+from ..errors import InputError
+from . import ranks
+
+CPU = torch.device("cpu")
+
 
 @frozen
 class Compute:
-    """What a run computes with. In text like `2 threads, bfloat16`."""
+    """What a run computes with. In text like `2 threads, bfloat16` or `cuda:0 (NVIDIA T4), float32`."""
 
     device: torch.device
     threads: int
     precision: str
 
     @classmethod
-    def chosen(cls, threads: int, precision: str) -> Compute:
-        """The GPU where there is one, so many threads (0: as many as are really free) and `precision` (or `auto`).
+    def chosen(cls, threads: int, precision: str, device: str = "auto", *, deterministic: bool = False) -> Compute:
+        """On `device` (see `device_of`) with so many threads (0: as many as are really free) and `precision` or `auto`.
 
-        Sets torch's threads. What is left open is measured.
+        Sets torch's threads and, for a GPU, its arithmetic; `deterministic` makes that repeat itself bit for bit, at
+        some cost. What is left open is measured.
         """
-        device, threads = best_device(), use_threads(threads)
-        return cls(device, threads, choose(precision, device))
+        place = device_of(device)
+        # a process that measures has its cores to itself
+        threads = use_threads(ranks.on_first(lambda: threads or max(1, use_threads(0) // ranks.neighbours())))
+        compute = cls(place, threads, ranks.on_first(lambda: choose(precision, place)))
+        if place.type == "cuda":
+            _set_cuda(compute, deterministic)
+        return compute
 
     @classmethod
-    def as_it_is(cls) -> Compute:
+    def as_it_is(cls, device: str = "auto") -> Compute:
         """To look whether networks fit: nothing is measured and nothing is set."""
-        return cls(best_device(), torch.get_num_threads(), "float32")
+        return cls(device_of(device), torch.get_num_threads(), "float32")
+
+    @property
+    def tf32(self) -> bool:
+        """Whether what stays float32 (losses, some encoders) is multiplied with 10 bits of mantissa.
+
+        `float32` is float32, to agree with a processor's; beside `bfloat16`, which has 7, they would gain nothing.
+        """
+        return self.device.type == "cuda" and self.precision == "bfloat16"
 
     def autocast(self) -> AbstractContextManager[None]:
         """The context in which networks compute in this precision."""
@@ -41,15 +60,60 @@ class Compute:
 
     def clock(self) -> float:
         """Seconds; alone on a core that core's own time, whatever else the machine does meanwhile."""
-        return time.process_time() if self.device.type == "cpu" and self.threads == 1 else time.perf_counter()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # what was asked for so far has been done
+        alone = self.device.type == "cpu" and self.threads == 1 and ranks.world() == 1
+        return time.process_time() if alone else time.perf_counter()
 
     def __str__(self) -> str:
-        return f"{self.threads} thread{'s' * (self.threads > 1)}, {self.precision}"
+        if self.device.type == "cpu":
+            return f"{self.threads} thread{'s' * (self.threads > 1)}, {self.precision}"
+        name = f" ({self.gpu})" if self.gpu else ""
+        return f"{self.device}{name}, {self.precision}{' and TF32' * self.tf32}"
+
+    @property
+    def gpu(self) -> str:
+        """The name of the CUDA GPU, empty without one."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
 
 
-def best_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def device_of(name: str = "auto") -> torch.device:
+    """`auto` (the CUDA GPU where there is one, else the CPU), `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Of several processes that train together each has a GPU of its own.
+    Raises InputError, with what there is, for one that is not there. MPS must be asked for: it has not been tested.
+    """
+    there, own = available(), f"cuda:{ranks.local()}"
+    if name == "auto":
+        return torch.device(own if torch.cuda.is_available() else "cpu")
+    full = own if name == "cuda" else name
+    if full not in there:
+        cure = "Use one of these, or auto."
+        if full.startswith("cuda") and not torch.backends.cuda.is_built():
+            cure = "This PyTorch is built without CUDA: install one with it, or use auto."
+        raise InputError(f"--device {name}", found="no such device here", expected=" or ".join(there), cure=cure)
+    return torch.device(full)
+
+
+def available() -> list[str]:
+    """The devices that are here, the CPU first."""
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return ["cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count())), *mps]
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes of a CUDA GPU that nobody has taken; 0 of any other device."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def _set_cuda(compute: Compute, deterministic: bool) -> None:
+    torch.cuda.set_device(compute.device)
+    precision = "tf32" if compute.tf32 else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product is made
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic  # shapes stay, so that trying each way once pays
 
 
 def use_threads(threads: int) -> int:
@@ -80,7 +144,9 @@ def choose(precision: str, device: torch.device) -> str:
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if device.type != "cpu":
+        return "float32"
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one core's own time, so that another program's load favours neither
     try:

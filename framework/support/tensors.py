@@ -17,6 +17,16 @@ def from_pixels(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
+def from_steps(steps: Tensor) -> Tensor:
+    """int8 (N, H, W, C), as features are stored -> (N, C, H, W) in [-1, 1], channels last in memory."""
+    return steps.permute(0, 3, 1, 2).float() / 127.0
+
+
+def as_steps(x: Tensor) -> Tensor:
+    """(N, C, H, W) in [-1, 1] -> int8 (N, H, W, C) in steps of 1/127, rounded half to even."""
+    return (x.float() * 127.0).round().to(torch.int8).permute(0, 2, 3, 1)
+
+
 def as_pixels(x: Tensor) -> Tensor:
     """(N, 3, H, W) in [-1, 1] -> uint8 (N, H, W, 3), rounded half to even."""
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)

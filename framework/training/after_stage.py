@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from ..features.store import BATCH, Store
 from ..features.training_data import TrainingData
 from ..spec import DIRECTIONS
 from ..styles import run_seeded, styles_on
+from ..support import ranks
 from ..support.tensors import to_images
 from .run_state import StageHealth
 from .setup import Setup
@@ -31,19 +32,16 @@ def translate_stores(stage: Stage, setup: Setup, data: TrainingData) -> None:
     into = stage.networks.translators[stage.level].into
     for split in (data.test,) if stage.level == levels[-1] else (data.train, data.test):
         for net, source in zip(into.swap(), split):
-            if not source.has(name):
+            if not ranks.on_first(partial(source.has, name)):
                 shape = source.array(f"level{stage.level}").shape
-                source.put(name, shape, _batches(net, source, stage.level, deeper, setup))
+                source.put(name, shape, BATCH * 2, partial(_translated, net, source, stage.level, deeper, setup))
 
 
-def _batches(net: nn.Module, source: Store, level: int, deeper: int | None, setup: Setup) -> Iterator[Tensor]:
+def _translated(net: nn.Module, source: Store, level: int, deeper: int | None, setup: Setup, rows: slice) -> Tensor:
     device, seed = setup.compute.device, setup.recipe.training.seed
-    for start in range(0, len(source), BATCH * 2):
-        rows = slice(start, start + BATCH * 2)
-        condition = None if deeper is None else source.features(f"translated{deeper}", rows).to(device)
-        with torch.inference_mode(), setup.compute.autocast():
-            features = source.features(f"level{level}", rows).to(device)
-            yield run_seeded(net, features, condition, seed, start).float().cpu()
+    condition = None if deeper is None else source.features(f"translated{deeper}", rows, device)
+    with torch.inference_mode(), setup.compute.autocast():
+        return run_seeded(net, source.features(f"level{level}", rows, device), condition, seed, rows.start)
 
 
 def check_translations(stage: Stage, data: TrainingData) -> list[StageHealth]:
@@ -68,7 +66,7 @@ def check_inverters(stage: Stage, setup: Setup, data: TrainingData) -> list[str]
     for side, net, store in zip("ab", stage.networks.inverters[stage.level], data.test):
         rows = slice(0, 60)
         with setup.compute.autocast():
-            images = to_images(net(store.features(f"level{stage.level}", rows).to(data.device)))
+            images = to_images(net(store.features(f"level{stage.level}", rows, data.device)))
         share = health.black_share(images) - health.black_share(np.asarray(store.array("images")[rows]))
         if share > health.BLACK:
             warnings.append(
@@ -81,7 +79,7 @@ def check_inverters(stage: Stage, setup: Setup, data: TrainingData) -> list[str]
 @torch.inference_mode()
 def check_final(cascade: Cascade, source: Store, where: str) -> tuple[list[str], bool]:
     """Warnings about the final images of some test images, and whether they have collapsed."""
-    inputs = source.images(slice(0, 60)).to(next(cascade.parameters()).device)
+    inputs = source.images(slice(0, 60), next(cascade.parameters()).device)
     images = to_images(cascade(inputs, styles_on(inputs, cascade.style_size, 0)))
     collapsed = health.black_share(images) > health.COLLAPSED or health.alike(images)
     return health.check_images(images, where), collapsed

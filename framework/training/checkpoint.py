@@ -88,7 +88,7 @@ def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: Ma
         optimiser.state[parameter] = {
             name: torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(v)
             if v.shape == parameter.shape and v.dim()
-            else v.clone()
+            else v.to(parameter.device, copy=True)
             for name, v in values.items()
         }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -21,16 +22,24 @@ from ..contracts import AdversarialLoss, parameters_of
 from ..errors import RunError
 from ..features.training_data import Rows, TrainingData
 from ..spec import Pair
+from ..support import ranks
 from ..views import View
 from . import checkpoint
 from .stages import Stage
+
+READ_SECONDS, READ_STEPS = 1.0, 50
+"""How long a GPU is left to itself before the numbers of its steps are read, which waits for it: at most."""
 
 
 class Watcher(Protocol):
     """What the run wants to know while a stage trains."""
 
-    def after(self, state: TrainState, values: Mapping[str, float]) -> None:
-        """After every step, with this step's weighted terms: a chance to report and to save."""
+    @property
+    def stopping(self) -> bool:
+        """Whether this process is to end."""
+
+    def after(self, state: TrainState, values: Mapping[int, Mapping[str, float]], stop: bool) -> None:
+        """After some steps, with each one's weighted terms: a chance to report, to save and, asked to `stop`, to."""
 
 
 @define
@@ -91,14 +100,44 @@ Autocast = Callable[[], AbstractContextManager[None]]
 def train_stage(state: TrainState, data: TrainingData, seed: int, autocast: Autocast, watcher: Watcher) -> None:
     """Trains a stage from where it is to its end."""
     state.stage.networks.modules.train()
+    unread: dict[int, Mapping[str, Tensor]] = {}
+    pace, began = 1, time.monotonic()
     while state.step < state.stage.schedule.steps:
         values = train_step(state, data, seed, autocast)
-        check_finite(state.stage, state.step, values)
-        watcher.after(state, values)
+        unread[state.step] = values
+        if len(unread) < pace and state.step < state.stage.schedule.steps:
+            continue
+        wanted = 1
+        if data.device.type != "cpu":
+            wanted = round(READ_SECONDS * len(unread) / max(1e-9, time.monotonic() - began))
+        numbers, stop, pace = read(unread, watcher.stopping, wanted)
+        for step, terms in numbers.items():
+            check_finite(state.stage, step, terms)
+        watcher.after(state, numbers, stop)
+        unread, began = {}, time.monotonic()
 
 
-def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autocast) -> dict[str, float]:
-    """One update of the stage's networks and, before it, of the critics; returns the weighted terms."""
+def read(
+    unread: Mapping[int, Mapping[str, Tensor]], stopping: bool, pace: int
+) -> tuple[dict[int, dict[str, float]], bool, int]:
+    """The steps' terms as numbers of the whole batch, whether any process is to end, and the first one's `pace`.
+
+    The one place where the host waits for a GPU, and the processes for each other's news: all stop at the same step.
+    """
+    terms = [v.float() for values in unread.values() for v in values.values()]
+    news = terms[0].new_tensor([float(stopping), float(pace) if ranks.first() else 0.0])
+    flat = torch.stack(terms)
+    if ranks.world() > 1:
+        here = ranks.group()
+        flat, news = here.sum(torch.cat([flat * here.weight, news])).split([len(terms), 2])
+    *floats, stop, pace = [*flat.tolist(), *news.tolist()]
+    left = iter(floats)
+    numbers = {step: {name: next(left) for name in values} for step, values in unread.items()}
+    return numbers, stop > 0, min(READ_STEPS, max(1, round(pace)))
+
+
+def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autocast) -> dict[str, Tensor]:
+    """One update of the stage's networks and, before it, of the critics; returns the weighted terms, not yet read."""
     stage, schedule, step = state.stage, state.stage.schedule, state.step
     done = step / schedule.steps
     seed_step(seed, stage.index, step)
@@ -109,12 +148,12 @@ def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autoc
     active = stage.active(done)
     adversaries = [loss for _, loss in active.values() if isinstance(loss, AdversarialLoss)]
     for turn in range(1, max((a.steps for a in adversaries), default=0)):
-        view = stage.view(data, draw(data.sizes, schedule.batch, seed, stage.index, step, turn))
+        view = stage.view(data, draw(data.sizes, schedule.batch, seed, stage.index, step, turn).map(ranks.part))
         with torch.no_grad(), autocast():
             for name in sorted({name for a in adversaries if turn < a.steps for name in a.needs}):
                 getattr(view, name)
         update_critics(state, adversaries, view, turn, autocast, values)
-    view = stage.view(data, draw(data.sizes, schedule.batch, seed, stage.index, step, 0))
+    view = stage.view(data, draw(data.sizes, schedule.batch, seed, stage.index, step, 0).map(ranks.part))
     if adversaries:
         with autocast():
             _ = view.fake
@@ -125,10 +164,10 @@ def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autoc
         terms = {name: use.weight * total(loss.terms(view)) for name, (use, loss) in active.items()}
     state.optimiser.zero_grad(set_to_none=True)
     total(terms).backward()
-    state.optimiser.step()
+    step_together(state.optimiser)
     state.step += 1
     update_average(state)
-    return {name: float(v.detach()) for name, v in {**terms, **values}.items()}
+    return {name: v.detach() for name, v in {**terms, **values}.items()}
 
 
 def update_critics(
@@ -151,9 +190,18 @@ def update_critics(
         loss_now = total(terms)
         if loss_now.requires_grad:  # a loss may have called backward itself
             loss_now.backward()
-        optimiser.step()
+        step_together(optimiser, loss.clip)
         values.update({f"critic{everyone.index(loss) or ''}/{name}": v for name, v in terms.items()})
     state.critic_step += 1
+
+
+def step_together(optimiser: torch.optim.Optimizer, clip: float | None = None) -> None:
+    """One step along the gradient of the whole batch, whose norm is cut to `clip`."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    ranks.average(parameters)
+    if clip is not None:
+        nn.utils.clip_grad_norm_(parameters, clip)
+    optimiser.step()
 
 
 def draw(sizes: Pair[int], batch: int, seed: int, stage: int, step: int, turn: int) -> Rows:

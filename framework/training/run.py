@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from attrs import asdict, define, evolve
 from numpy.typing import NDArray
+from rich.console import Console
 
 from ..bundle import bundle
 from ..bundle.networks import Networks
@@ -16,9 +21,9 @@ from ..data.dataset import Dataset
 from ..errors import InputError, RunError
 from ..features import prepare
 from ..features.training_data import TrainingData
-from ..recipe.recipe import Recipe
+from ..recipe.recipe import Recipe, Training
 from ..spec import DIRECTIONS
-from ..support import atomic, tensor_files
+from ..support import atomic, ranks, tensor_files
 from ..support.device import Compute
 from ..support.interrupts import counted_interrupts
 from ..support.progress import Reporter
@@ -46,38 +51,34 @@ def train(
     minutes: float | None = None,
     report: Reporter | None = None,
     command: str = "",
+    device: str = "auto",
 ) -> Path:
     """Trains `recipe` (None: the one that is resumed) into folder `out` and returns the bundle's folder.
 
     `minutes` scales every stage's images so that training takes about that long on this machine (measured first).
-    `resume` goes on with the run in `out`, bit for bit as if it had not stopped; `force` clears the folder.
+    `resume` goes on with the run in `out`, bit for bit as if it had not stopped, or begins where there is none yet;
+    `force` clears the folder. `device` is what `support.device.device_of` takes; `auto` is a resumed run's own.
+    Processes that torchrun has started train together: see `support.ranks`.
     """
-    folder, catalogue, report = RunFolder(out), catalogue or Catalogue.discover(), report or Reporter()
-    if resume:
-        state, recipe = resumed(folder, catalogue, recipe, minutes)
-    elif recipe is None:
-        raise InputError("recipe", found="none", expected="one, or a run to resume")
-    else:
-        state = RunState.new(recipe, minutes, command)
-        if not force:
-            atomic.empty_folder(folder.path, force=False, hint=HINT)
-    # a run keeps the arithmetic and the threads it began with: others would give other bits
-    compute = Compute.chosen(state.threads or recipe.training.threads, state.precision or recipe.training.precision)
-    state.threads, state.precision = compute.threads, compute.precision
-
-    dataset = dataset or catalogue.build("dataset", recipe.data)
-    for line in dataset.set_aside:
-        report.warn(line)
-    if not recipe.image.size:
-        recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
-    setup = Setup.of(recipe, catalogue, compute)
-    if not resume:
-        # whatever cannot work is refused before the folder is cleared and before hours are spent
-        rehearse(setup)
-        atomic.empty_folder(folder.path, force=force, hint=HINT, keep=dataset.sources)
-        atomic.write_json(folder.recipe, recipe.plain())
-        state.write(folder)
-    with atomic.alone(folder.path):
+    with ranks.together(device), ExitStack() as stack:
+        folder, catalogue = RunFolder(out), catalogue or Catalogue.discover()
+        report = (report or Reporter()) if ranks.first() else Reporter(stack.enter_context(_silent()))
+        resume = ranks.on_first(lambda: resume and not folder.new)
+        opened = partial(_opened, folder, catalogue, recipe, minutes, command, resume=resume, force=force)
+        state, recipe = ranks.on_first(opened)
+        compute = _computing(state, recipe.training, device)
+        dataset = dataset or catalogue.build("dataset", recipe.data)
+        for line in dataset.set_aside:
+            report.warn(line)
+        if not recipe.image.size:
+            recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
+        setup = Setup.of(recipe, catalogue, compute)
+        if not resume:
+            # whatever cannot work is refused before the folder is cleared and before hours are spent
+            rehearse(setup)
+            ranks.on_first(partial(_begin, folder, state, recipe, dataset, force))
+        _same_everywhere(setup, dataset, folder)
+        ranks.on_first(partial(stack.enter_context, atomic.alone(folder.path)))
         with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
             data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, bar.advance)
         run = Run(folder, state, setup, data, report)
@@ -86,12 +87,74 @@ def train(
             run.settle(warnings)
         networks, unrefined = run.train_stages()
         run.refuse_collapse(networks)
-        run.write_bundles(networks, unrefined, dataset)
-        state.done = True
-        state.write(folder)
-    for line in state.warnings:
-        report.warn(line)
-    return folder.bundle
+        ranks.on_first(lambda: run.write_bundles(networks, unrefined, dataset))
+        for line in state.warnings:
+            report.warn(line)
+        return folder.bundle
+
+
+@contextmanager
+def _silent() -> Iterator[Console]:
+    with open(os.devnull, "w", encoding="utf-8") as nothing:
+        yield Console(file=nothing)
+
+
+def _opened(
+    folder: RunFolder,
+    catalogue: Catalogue,
+    recipe: Recipe | None,
+    minutes: float | None,
+    command: str,
+    *,
+    resume: bool,
+    force: bool,
+) -> tuple[RunState, Recipe]:
+    """The state and the recipe of a run that goes on, or of one that can begin: nothing is changed yet."""
+    if resume:
+        return resumed(folder, catalogue, recipe, minutes)
+    if recipe is None:
+        raise InputError("recipe", found="none", expected=f"one, because {folder.path} has no run to go on with yet")
+    if not force and not folder.new:
+        atomic.empty_folder(folder.path, force=False, hint=HINT)
+    return RunState.new(recipe, minutes, command), recipe
+
+
+def _begin(folder: RunFolder, state: RunState, recipe: Recipe, dataset: Dataset, force: bool) -> None:
+    atomic.empty_folder(folder.path, force=force or folder.new, hint=HINT, keep=dataset.sources)
+    state.write(folder)  # first: what is there without it has not been begun
+    atomic.write_json(folder.recipe, recipe.plain())
+
+
+def _same_everywhere(setup: Setup, dataset: Dataset, folder: RunFolder) -> None:
+    """InputError when the processes do not have the same software, weights or images, or not one folder."""
+    if ranks.world() == 1:
+        return
+    images = dataset.domains.map(lambda d: {"train": len(d.train), "test": len(d.test)})
+    written = atomic.sha256(folder.recipe)[:12] if folder.recipe.exists() else "no such file"
+    for what, value, cure in (
+        ("versions", bundle.versions(setup.recipe, setup.catalogue), "Install the same everywhere."),
+        ("encoder's weights", bundle.weights_hash(setup.encoder)[:12], "Install the same weights everywhere."),
+        ("images", f"{images.a} and {images.b}", "Give a folder that every machine sees."),
+        (f"{folder.recipe}", written, "Give --out on a disk that all machines share."),
+    ):
+        ranks.agree(what, value, cure)
+
+
+def _computing(state: RunState, training: Training, device: str) -> Compute:
+    """What the run computes with: what it began with, because other arithmetic and threads give other bits.
+
+    Another `device` may be asked for. Raises InputError for one that is not there.
+    """
+    wanted = state.device if device == "auto" and state.device else device
+    threads, precision = state.threads or training.threads, state.precision or training.precision
+    try:
+        compute = Compute.chosen(threads, precision, wanted, deterministic=training.deterministic)
+    except InputError as error:
+        cure = f"The run began on {state.device}: with --device it goes on elsewhere, the same but for rounding."
+        raise error.at(error.where, cure if wanted != device else error.cure) from None
+    state.threads, state.precision, state.tf32 = compute.threads, compute.precision, compute.tf32
+    state.device, state.gpu, state.processes = compute.device.type, compute.gpu, ranks.world()
+    return compute
 
 
 @define
@@ -126,8 +189,9 @@ class Run:
             self.report.say(f"training will take about {state.minutes:g} minutes here ({self.setup.compute})")
         state.ready = True
         state.warn(*warnings)
-        atomic.write_json(self.folder.recipe, self.setup.recipe.plain())
-        state.write(self.folder)
+        if ranks.first():
+            atomic.write_json(self.folder.recipe, self.setup.recipe.plain())
+            state.write(self.folder)
 
     def train_stages(self) -> tuple[Networks, Networks]:
         """Trains what is not trained yet, in order; the networks, and those before refinement."""
@@ -138,20 +202,21 @@ class Run:
                 self.train_stage(stage, finished)
                 unrefined = finished if kind == "refine" else finished.with_stage(stage.networks)
                 finished = finished.with_stage(stage.networks, refined=kind == "refine")
-        checkpoint.clear(self.folder.path)  # a kill just after the last stage's weights were written leaves one
+        if ranks.first():
+            checkpoint.clear(self.folder.path)  # a kill just after the last stage's weights were written leaves one
         return finished, unrefined
 
     def train_stage(self, stage: Stage, finished: Networks) -> None:
         """Trains a stage unless it is trained; its networks then hold what is kept, and are looked at."""
         weights, modules = self.folder.weights(stage.name), stage.networks.modules
-        if weights.exists():
+        if ranks.on_first(weights.exists):
             self.report.skip(stage.index, stage.schedule.steps)
         else:
             self._calibrate(stage)
             if stage.learns:
                 self._learn(stage, finished)
             else:
-                tensor_files.write(weights, modules.state_dict())
+                ranks.on_first(lambda: tensor_files.write(weights, modules.state_dict()))
                 self.report.skip(stage.index, stage.schedule.steps)
         modules.load_state_dict(tensor_files.read(weights))
         modules.eval()
@@ -173,26 +238,43 @@ class Run:
         saved = checkpoint.load(folder.path)
         if saved and saved[1]["stage"] == stage.index:
             state.restore(*saved)
-        folder.events.rewind(stage.index, state.step)
+        if ranks.first():
+            folder.events.rewind(stage.index, state.step)
         sampler = Sampler(self.setup, self.data, finished, folder.samples)
+        # torchrun hands a Ctrl-C on that the terminal has given to all already
+        patience = 1 if ranks.world() == 1 else None
         with (
             self.report.training(stage.index, stage.title, stage.schedule.steps, state.step) as bar,
-            counted_interrupts(patience=1) as interrupts,
+            counted_interrupts(patience) as interrupts,
         ):
             watcher = RunWatcher(folder.path, folder.events, bar, training, sampler, interrupts)
-            train_stage(state, self.data, training.seed, self.setup.compute.autocast, watcher)
-        tensor_files.write(folder.weights(stage.name), state.average.modules.state_dict())
-        checkpoint.clear(folder.path)
+            try:
+                train_stage(state, self.data, training.seed, self.setup.compute.autocast, watcher)
+            except torch.OutOfMemoryError as error:
+                raise RunError(
+                    f"{stage.title}, step {state.step}: {self.setup.compute.device}",
+                    found=f"not enough memory ({str(error).splitlines()[0]:.100})",
+                    cure="The last checkpoint is kept. Lower the stage's schedule.batch or image.size in a new run, or "
+                    "go on with --resume on a device with more.",
+                ) from None
+        ranks.on_first(lambda: self._keep(stage, state))
+
+    def _keep(self, stage: Stage, state: TrainState) -> None:
+        """What the stage has learnt, in place of its checkpoint."""
+        tensor_files.write(self.folder.weights(stage.name), state.average.modules.state_dict())
+        checkpoint.clear(self.folder.path)
 
     def _look(self, stage: Stage) -> None:
         """Keeps a translated level's health."""
         if any(health.level == stage.level for health in self.state.health):
             return
         for health in check_translations(stage, self.data):
-            self.folder.events.add("health", stage=stage.index, step=stage.schedule.steps, **asdict(health))
+            if ranks.first():
+                self.folder.events.add("health", stage=stage.index, step=stage.schedule.steps, **asdict(health))
             self.state.health.append(health)
             self.state.warn(*health.warnings)
-        self.state.write(self.folder)
+        if ranks.first():
+            self.state.write(self.folder)
 
     def refuse_collapse(self, networks: Networks) -> None:
         """RunError when there is nothing worth a bundle."""
@@ -211,13 +293,15 @@ class Run:
             )
 
     def write_bundles(self, networks: Networks, unrefined: Networks, dataset: Dataset) -> None:
-        """The bundle and, where there is a refinement, the one without it to compare with."""
+        """The bundle and, where there is a refinement, the one without it to compare with; then the run is done."""
         state, setup, domains = self.state, self.setup, dataset.domains.map(lambda d: d.name)
-        facts = {key: getattr(state, key) for key in ("command", "precision", "threads", "data", "warnings")}
+        facts = {key: getattr(state, key) for key in ("command", "precision", "threads", "device", "data", "warnings")}
         parts = (setup.recipe, setup.catalogue, domains, setup.encoder, self.data.normalise)
         if setup.recipe.refine:
             bundle.write(self.folder.without_refine, *parts, unrefined, facts)
         bundle.write(self.folder.bundle, *parts, networks, facts)
+        state.done = True
+        state.write(self.folder)
 
 
 def _spread(count: int, size: int) -> NDArray[np.int64]:

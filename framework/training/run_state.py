@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ class RunFolder:
         return self.state.exists()
 
     @property
+    def new(self) -> bool:
+        """Whether nothing has been begun: there is no folder, or nothing in it but what a write left when cut off."""
+        return not self.path.exists() or (
+            self.path.is_dir() and all(re.fullmatch(r"\..*\.part", path.name) for path in self.path.iterdir())
+        )
+
+    @property
     def events(self) -> Events:
         """Every number of the training, for people."""
         return Events(self.path / "events.jsonl")
@@ -100,6 +108,13 @@ class RunState:
     machine: str
     threads: int = 0
     precision: str = ""
+    device: str = ""
+    """Of which kind: `cpu`, `cuda` or `mps`."""
+    gpu: str = ""
+    """Its name."""
+    tf32: bool = False
+    processes: int = 1
+    """That train together, as far as this was last begun or gone on with."""
     data: Mapping[str, str] = field(factory=dict)
     """Hashes of the training images by domain."""
     ready: bool = False
@@ -137,8 +152,9 @@ class RunState:
     @property
     def hardware(self) -> str:
         """The machine that the run was begun on, and its arithmetic there."""
-        arithmetic = f"{self.threads} thread{'s' * (self.threads > 1)}, {self.precision}"
-        return ", ".join(part for part in (self.machine, arithmetic) if part)
+        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
+        processes = f"{self.processes} processes" if self.processes > 1 else ""
+        return ", ".join(part for part in (self.machine, self.gpu, processes, threads, self.precision) if part)
 
 
 def machine() -> str:
@@ -158,15 +174,16 @@ def resumed(
 
     Raises InputError when there is none, or when `recipe` or `minutes` are given and differ from what it began with.
     """
-    for file in (folder.recipe, folder.state):
-        if not file.exists():
-            raise InputError(
-                str(file),
-                found="no such file",
-                expected="the folder of a run that was begun",
-                cure="Leave out --resume.",
-            )
+    if not folder.begun:
+        raise InputError(
+            str(folder.state),
+            found="no such file",
+            expected="the folder of a run that was begun, or an empty one",
+            cure="Leave out --resume.",
+        )
     state = RunState.read(folder)
+    if state.ready and not folder.recipe.exists():
+        raise InputError(str(folder.recipe), found="no such file", expected="the recipe of the run that was begun")
     asked = {"recipe": state.asked, "minutes": state.minutes}
     now = {"recipe": recipe.plain() if recipe else state.asked, "minutes": minutes or state.minutes}
     for key, was, wanted in _differences(asked, now, ""):
@@ -179,7 +196,8 @@ def resumed(
                 cure="Leave it out, or begin a new run.",
             )
     atomic.clear_parts(folder.path)
-    return state, resolve(folder.read_recipe(), catalogue)
+    # a kill may have come between the first writing of the two files
+    return state, resolve(folder.read_recipe() if state.ready else dict(state.asked), catalogue)
 
 
 def _differences(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

@@ -58,4 +58,4 @@ class Sampler:
         return previews
 
     def _read(self, source: Store, name: str) -> torch.Tensor:
-        return source.features(name, SHOWN).to(self.data.device)
+        return source.features(name, SHOWN, self.data.device)

@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from ..features.training_data import TrainingData, Untranslated
 from ..recipe.recipe import Recipe
+from ..support import ranks
 from ..support.progress import Reporter
 from .loop import TrainState, train_step
 from .setup import Setup
@@ -64,14 +65,18 @@ class TimeBudget:
 
 
 def _seconds(stage: Stage, done: float, setup: Setup, data: TrainingData, least: float) -> float:
-    """Seconds of one step when the fraction `done` of the stage is behind it, from `least` seconds of steps or more."""
+    """Seconds of one step when the fraction `done` of the stage is behind it, from `least` seconds of steps or more.
+
+    The first process measures and decides how often: all take these steps together.
+    """
     stage.schedule = evolve(stage.schedule, images=LONG * stage.schedule.batch)
     state, compute = TrainState.of(stage), setup.compute
     state.step = round(done * LONG)
     times: list[float] = []
-    while len(times) < WARM_UP + TIMED_STEPS or sum(times) < least:
+    while ranks.on_first(lambda: len(times) < WARM_UP + TIMED_STEPS or sum(times) < least):
         start = compute.clock()
         train_step(state, data, setup.recipe.training.seed, compute.autocast)
         times.append(compute.clock() - start)
+    times = ranks.on_first(lambda: times)
     longest = 2 * median(times[WARM_UP:])  # a penalty that comes now and then counts, the machine's hiccup does not
     return fmean(min(t, longest) for t in times[WARM_UP:])

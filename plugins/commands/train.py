@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Iterable
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.recipe.read import recipe_arguments, recipe_from
+from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="scale the recipe to about this many minutes of training here: of the clock, or of one thread's own time",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    device_argument(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN, or begin where there is none")
     parser.add_argument("--force", action="store_true", help="clear RUN first")
 
 
@@ -40,8 +42,10 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         force=arguments.force,
         minutes=arguments.minutes,
         command="crosscade " + shlex.join(sys.argv[1:]),
+        device=arguments.device,
     )
-    print(bundle)
+    if os.environ.get("RANK", "0") == "0":
+        print(bundle)
     return 0
 
 

@@ -86,10 +86,7 @@ class ContentCritic(nn.Module):
 
 
 class ContentAdversarial(AdversarialLoss[ContentView]):
-    """One critic tells the domains' contents apart, and the encoders make it undecided: p = 1/2 for each.
-
-    Its gradient is shortened before Adam sees it, which is why it calls backward itself.
-    """
+    """One critic tells the domains' contents apart, and the encoders make it undecided: p = 1/2 for each."""
 
     needs = frozenset({"contents"})
 
@@ -117,10 +114,7 @@ class ContentAdversarial(AdversarialLoss[ContentView]):
     def critic_terms(self, view: ContentView, step: int) -> Mapping[str, Tensor]:
         """`critic`: cross-entropy, domain a being 0 and b 1."""
         a, b = view.contents.map(self._judged)
-        loss = F.softplus(a).mean() + F.softplus(-b).mean()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.critic.parameters(), self.clip)
-        return {"critic": loss.detach()}
+        return {"critic": F.softplus(a).mean() + F.softplus(-b).mean()}
 
     def _judged(self, content: Tensor) -> Tensor:
         channels, size = self.shape

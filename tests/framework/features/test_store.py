@@ -10,7 +10,7 @@ from crosscade.framework.recipe.recipe import ImageOptions
 from crosscade.framework.support.device import Compute
 from crosscade.framework.testing.tools import TinyEncoder
 
-FLOAT32 = Compute(torch.device("cpu"), 1, "float32").autocast
+FLOAT32 = Compute(torch.device("cpu"), 1, "float32")
 OPTIONS = ImageOptions(size=32, load=40, crops=4)
 
 
@@ -90,14 +90,15 @@ def test_only_a_whole_store_is_done(made, tmp_path):
     whole, _, _ = made
     assert whole.done
 
-    def cut_off():
-        yield torch.zeros(3, 12, 8, 8)
-        raise KeyboardInterrupt
+    def cut_off(rows):
+        if rows.start:
+            raise KeyboardInterrupt
+        return torch.zeros(3, 12, 8, 8)
 
     with pytest.raises(KeyboardInterrupt):
-        whole.put("translated2", (40, 8, 8, 12), cut_off())
+        whole.put("translated2", (40, 8, 8, 12), 3, cut_off)
     assert not whole.has("translated2")
-    assert not list(tmp_path.glob(".*")), "nothing of it is left"
+    assert not list(whole.folder.glob(".*")), "nothing of it is left"
 
 
 def test_other_pixels_are_other_content(made):

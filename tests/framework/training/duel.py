@@ -17,7 +17,7 @@ from crosscade.framework.training.stages import Stage
 
 SIZES = Pair(20, 30)
 FEATURES = SIZES.zip(lambda n, seed: uniform(n, 8, 6, 6, seed=seed), Pair(1, 2))
-DATA = SimpleNamespace(sizes=SIZES)
+DATA = SimpleNamespace(sizes=SIZES, device=torch.device("cpu"))
 """All that the loop itself asks of the data; the stage's view has the features."""
 
 

@@ -22,7 +22,7 @@ class Constant(nn.Module):
 
 
 class Images:
-    def features(self, name, rows):
+    def features(self, name, rows, device):
         return torch.zeros(4, 1, 2, 2)
 
     def array(self, name):
@@ -32,7 +32,7 @@ class Images:
 def test_an_inverter_that_gives_black_is_named():
     networks = Networks({}, {5: Pair(Constant(-1, 1), Constant(-1, -1))})
     data, setup = (
-        SimpleNamespace(test=Pair(Images(), Images()), device="cpu"),
+        SimpleNamespace(test=Pair(Images(), Images()), device=torch.device("cpu")),
         SimpleNamespace(compute=Compute.as_it_is()),
     )
     (warning,) = check_inverters(SimpleNamespace(networks=networks, level=5), setup, data)

@@ -148,8 +148,10 @@ def test_a_value_that_is_no_number_stops_the_run():
 def test_a_stage_ends_after_its_images():
     class Count:
         seen: list[int] = []
+        stopping = False
 
-        def after(self, state, values):
+        def after(self, state, values, stop):
+            assert (list(values), stop) == ([state.step], False), "a processor's steps are read one by one"
             self.seen.append(state.step)
 
     state = TrainState.of(stage((Same(), 1.0), images=43))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from crosscade.framework import InputError, RunError
+from crosscade.framework import InputError, RunError, train
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
@@ -110,11 +110,11 @@ def test_kill_9_in_a_fresh_process_resumes_to_the_same_bits(whole, tmp_path):
 def test_ctrl_c_saves_and_says_how_to_go_on(whole, tmp_path, monkeypatch):
     after, calls = RunWatcher.after, []
 
-    def pressing(self, trainee, values):
-        calls.append(trainee.step)
-        if len(calls) == 6:
+    def pressing(self, state, values, stop):
+        after(self, state, values, stop)
+        calls.append(state.step)
+        if len(calls) == 5:
             signal.raise_signal(signal.SIGINT)
-        after(self, trainee, values)
 
     monkeypatch.setattr(RunWatcher, "after", pressing)
     with pytest.raises(InterruptedRunError, match=r"stopped at translate level 5, step 2 of 4\. Go on with.*--resume"):
@@ -135,8 +135,21 @@ def test_a_non_finite_loss_stops_the_run_before_anything_is_saved(tmp_path):
 def test_other_data_than_the_run_began_with_is_refused(whole, tmp_path):
     with pytest.raises(InputError, match="not empty"):
         tiny_run(whole)
-    with pytest.raises(InputError, match=r"recipe\.json: found no such file"):
-        tiny_run(tmp_path / "nowhere", resume=True)
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to-mother.txt").write_text("Dear")
+    with pytest.raises(InputError, match=r"run\.json: found no such file; expected the folder of a run"):
+        tiny_run(tmp_path / "letters", resume=True)
+
+
+def test_to_go_on_with_nothing_is_to_begin(whole, tmp_path):
+    """What starts a killed process again gives it the same words."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".run.json.8c2a.part").write_text("{")  # of a kill at the very start
+    tiny_run(run, resume=True)
+    assert digests(run) == digests(whole)
+    with pytest.raises(InputError, match=r"recipe: found none; expected one, because .*nowhere has no run"):
+        train(None, tmp_path / "nowhere", resume=True)
 
 
 def test_a_changed_checkpoint_is_refused(tmp_path):

@@ -32,10 +32,10 @@ def test_a_run_stopped_and_resumed_equals_one_that_was_not(name, tmp_path, monke
     whole = run(recipe, tmp_path / "whole")
     after = RunWatcher.after
 
-    def stop(self, trainee, values):
-        if trainee.step == 2:
+    def stop(self, state, values, stopping):
+        after(self, state, values, stopping)
+        if state.step == 1:
             signal.raise_signal(signal.SIGINT)
-        after(self, trainee, values)
 
     with monkeypatch.context() as patch:
         patch.setattr(RunWatcher, "after", stop)
