@@ -57,6 +57,12 @@ from .spec import LevelSpec as LevelSpec
 from .spec import Pair as Pair
 from .spec import PyramidSpec as PyramidSpec
 from .support.progress import Reporter as Reporter
+from .support.ranks import batch_deviation as batch_deviation
+from .support.ranks import gathered as gathered
+from .support.ranks import mine as mine
+from .support.ranks import noise_like as noise_like
+from .support.ranks import of_batch as of_batch
+from .support.ranks import over_all as over_all
 from .support.tensors import to_images as to_images
 from .support.tensors import to_tensor as to_tensor
 from .training.run import train as train

@@ -166,10 +166,24 @@ def over_all(x: Tensor) -> Tensor:
     return x if here.world == 1 else _OverAll.apply(x, here)
 
 
+def batch_deviation(x: Tensor) -> Tensor:
+    """Each channel's standard deviation over batch and space, biased, in float32: (B, C, H, W) -> (1, C, 1, 1)."""
+    x, over = x.float(), (0, 2, 3)
+    if world() == 1:
+        return x.std(over, keepdim=True, correction=0)
+    mean = over_all(x.mean(over, keepdim=True))
+    return over_all((x - mean).square().mean(over, keepdim=True)).sqrt()
+
+
 def of_batch(draw: Callable[[int], Tensor], rows: int) -> Tensor:
     """This process's `rows` rows of what `draw(n)` draws for the n rows of the whole batch."""
+    return mine(draw(whole(rows)))
+
+
+def mine(batch: Tensor) -> Tensor:
+    """This process's rows of the batch's."""
     here = group()
-    return draw(rows) if here.world == 1 else draw(whole(rows))[here.rank :: here.world]
+    return batch if here.world == 1 else batch[here.rank :: here.world]
 
 
 def noise_like(x: Tensor) -> Tensor:
@@ -179,13 +193,13 @@ def noise_like(x: Tensor) -> Tensor:
     layout = torch.channels_last if _channels_last(x) else torch.contiguous_format
     shape = (whole(len(x)), *x.shape[1:])
     batch = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=layout)
-    return torch.randn_like(batch)[group().rank :: world()]
+    return mine(torch.randn_like(batch))
 
 
 def whole(rows: int) -> int:
     """How many rows of the batch these of this process stand for."""
     here = group()
-    return here.batch if rows == here.own(here.batch) else rows * here.world
+    return here.batch if here.world > 1 and rows == here.own(here.batch) else rows * here.world
 
 
 def own(rows: int) -> int:
@@ -194,14 +208,21 @@ def own(rows: int) -> int:
     A part of the batch whose share of a process differs from that of the whole would count too much or too little.
     """
     here = group()
-    if here.world > 1 and rows != here.batch and (rows % here.world or here.batch % here.world):
+    if here.world > 1 and rows != here.batch:
+        equal_shares(f"{rows} of {here.batch} rows to reconstruct", rows, "or refine.reconstruct")
+    return here.own(rows)
+
+
+def equal_shares(what: str, rows: int = 0, lever: str = "") -> None:
+    """Raises InputError, about `what` needs it, when the batch or so many rows of it are not shared out evenly."""
+    here = group()
+    if here.batch % here.world or rows % here.world:
         raise InputError(
             f"{here.world} processes",
-            found=f"{rows} of {here.batch} rows to reconstruct",
+            found=f"{what}, batches of {here.batch}",
             expected="numbers that they divide",
-            cure="Set another schedule.batch or refine.reconstruct, or start another number of processes.",
+            cure=f"Set another schedule.batch {lever}, or start another number of processes.".replace(" ,", ","),
         )
-    return here.own(rows)
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from attrs import define, field
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..bundle.networks import Networks, inverters, translators
 from ..contracts import AdversarialLoss, Loss, parameters_of
@@ -20,6 +21,7 @@ from ..features.training_data import Rows, TrainingData
 from ..former import renamed
 from ..recipe.recipe import InvertStage, LossUse, RefineStage, Schedule, TranslateStage
 from ..spec import LevelSpec, Pair
+from ..support import ranks
 from ..views import InversionView, RefineView, View
 from .setup import Setup
 
@@ -77,10 +79,14 @@ def build_stage(setup: Setup, index: int, before: Networks | None = None) -> Sta
     seed = np.random.SeedSequence((setup.recipe.training.seed, index)).generate_state(1, np.uint64)[0]
     torch.manual_seed(int(seed >> 1))
     if isinstance(recipe, InvertStage):
-        return _invert(setup, index, place, recipe)
-    if isinstance(recipe, TranslateStage):
-        return _translate(setup, index, place, recipe)
-    return _refine(setup, index, place, recipe, before or Networks())
+        stage = _invert(setup, index, place, recipe)
+    elif isinstance(recipe, TranslateStage):
+        stage = _translate(setup, index, place, recipe)
+    else:
+        stage = _refine(setup, index, place, recipe, before or Networks())
+    if ranks.world() > 1:
+        _refuse_statistics_of_a_share(stage)
+    return stage
 
 
 def rehearse(setup: Setup) -> None:
@@ -93,6 +99,20 @@ def rehearse(setup: Setup) -> None:
                 found="none that counts from the start",
                 expected="at least one with weight > 0 and start = 0",
             )
+
+
+def _refuse_statistics_of_a_share(stage: Stage) -> None:
+    """InputError for a batch norm that would see a process's rows only."""
+    parts = {"its networks": stage.networks.modules, **{f"loss '{use.use}'": loss for use, loss in stage.losses}}
+    for part, module in parts.items():
+        for name, norm in module.named_modules():
+            if isinstance(norm, _BatchNorm) and norm.training and type(norm).forward is _BatchNorm.forward:
+                raise InputError(
+                    f"{stage.title}, {part}: '{name}'",
+                    found=f"{type(norm).__name__}, whose statistics would be of a process's own rows",
+                    expected=f"what {ranks.world()} processes can train together",
+                    cure="Take its mean and variance with `over_all`, use another norm, or train in one process.",
+                )
 
 
 def _losses(

@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ...framework import AdversarialLoss, LevelSpec, Pair, View
 from .blocks import SLOPE, check_half, initialise
-from .norms import InstanceNorm
+from .norms import BatchNorm, InstanceNorm
 
 V = TypeVar("V", bound=View, contravariant=True)
 SMALLEST = 3
@@ -82,7 +82,7 @@ class PatchCritic(nn.Module):
             outs = width * min(2**index, 8)
             layers.append(nn.Conv2d(ins, outs, 4, 2 if index < strided else 1, 1))
             if norm == "batch" and index:
-                layers.append(nn.BatchNorm2d(outs, track_running_stats=False))
+                layers.append(BatchNorm(outs))
             if norm == "instance" and index:
                 layers.append(InstanceNorm(outs))
             layers.append(nn.LeakyReLU(SLOPE))

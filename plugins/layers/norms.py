@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from ...framework.support import ranks
+
 EPSILON = 1e-5
 
 
@@ -46,6 +48,22 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         return _Adain.apply(x, scale, shift)
     # Exported this is one InstanceNormalization, a multiplication and an addition.
     return torch.addcmul(shift, F.instance_norm(x.float(), eps=EPSILON), scale).to(x.dtype)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm by the batch's own statistics, of all processes that share it; there are no running ones."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape and type."""
+        if ranks.world() == 1:
+            return super().forward(x)
+        ranks.equal_shares("a batch norm")
+        h = x.float() - ranks.over_all(x.float().mean((0, 2, 3), keepdim=True))
+        rate = torch.rsqrt(ranks.over_all(h.square().mean((0, 2, 3), keepdim=True)) + self.eps)
+        return torch.addcmul(self.bias[:, None, None], h * rate, self.weight[:, None, None]).to(x.dtype)
 
 
 class InstanceNorm(nn.Module):

@@ -23,6 +23,7 @@ from ...framework import (
     betas_option,
     hookimpl,
     option,
+    over_all,
 )
 from ..layers.critics import CriticOptions, FeatureCritic, Opponents, PatchCritic, ProjectedCritic
 from ..layers.pool import kept
@@ -142,7 +143,7 @@ class Adversarial(Opponents[View]):
 
     def _running(self, index: int, critic: Tensor, generator: Tensor) -> Tensor:
         # Dosovitskiy & Brox stop a critic that is far ahead, whose gradient would teach its generator nothing.
-        ratio = critic.detach() / generator.detach().abs().clamp_min(1e-8)
+        ratio = over_all(critic.detach()) / over_all(generator.detach()).abs().clamp_min(1e-8)
         limit = torch.where(self.paused[index], RESUME * self.options.pause, self.options.pause)
         self.paused[index] = ratio < limit
         return (~self.paused[index]).float()

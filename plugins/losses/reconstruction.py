@@ -14,7 +14,18 @@ import torch
 from attrs import frozen, validators
 from torch import Tensor
 
-from ...framework import Encoder, InputError, InversionView, Loss, LossOffer, hookimpl, l1, option
+from ...framework import (
+    Encoder,
+    InputError,
+    InversionView,
+    Loss,
+    LossOffer,
+    batch_deviation,
+    hookimpl,
+    l1,
+    option,
+    over_all,
+)
 
 TINY = 1e-6
 
@@ -58,12 +69,12 @@ def l2(x: Tensor, y: Tensor) -> Tensor:
 
 def relative(u: Tensor, v: Tensor) -> Tensor:
     """mean |u - v| / mean |v|: 0 when equal, 1 when u is zero, whatever the level's scale."""
-    return l1(u, v) / v.float().abs().mean().clamp_min(TINY)
+    return l1(u, v) / over_all(v.float().abs().mean()).clamp_min(TINY)
 
 
 def _deviation(v: Tensor) -> Tensor:
     """Each channel's standard deviation over batch and space, (1, C, 1, 1); a dead channel counts as the mean one."""
-    deviation = v.float().std((0, 2, 3), keepdim=True, correction=0)
+    deviation = batch_deviation(v)
     return torch.where(deviation > TINY * deviation.mean(), deviation, deviation.mean()).clamp_min(TINY)
 
 

@@ -11,7 +11,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import ImageSpec, LevelSpec, LossOffer, View, betas_option, hookimpl, option
+from ...framework import ImageSpec, LevelSpec, LossOffer, View, betas_option, hookimpl, of_batch, option
 from ..layers.critics import CriticOptions, FeatureCritic, Opponents, SpaceMean
 
 TINY = 1e-12
@@ -133,7 +133,8 @@ class WganGp(Opponents[View]):
         return on_fake.mean() - on_real.mean()
 
     def _penalty(self, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        share = torch.rand(len(real), 1, 1, 1, device=real.device)  # the trainer seeds this generator every step
+        # the trainer seeds this generator every step
+        share = of_batch(lambda n: torch.rand(n, 1, 1, 1, device=real.device), len(real))
         between = torch.lerp(real.float(), fake.float(), share)
         layers = straight(critic) if self.options.penalty == "tangent" else None
         return double_backward_penalty(critic, between) if layers is None else tangent_penalty(layers, between)

@@ -11,7 +11,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, option
+from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, noise_like, option
 from ..layers.blocks import SLOPE, UPSAMPLING, doubling, halvings, initialise, shrink
 from ..layers.norms import adain
 
@@ -96,7 +96,7 @@ class Adain(nn.Module):
         """(B, C, H, W) and (B, C_d, H / 2^k, W / 2^k), both in [-1, 1] -> (B, C, H, W), float32, in [-1, 1]."""
         h = deeper
         if self.training and self.noise:
-            h = (h + self.noise * torch.randn_like(h)).clamp(-1, 1)
+            h = (h + self.noise * noise_like(h)).clamp(-1, 1)
         for layer, parameters in zip(self.content, self.parameters_of_style(features)):
             scale, shift = parameters.chunk(2, dim=1)
             h = F.leaky_relu(adain(layer(h), 1 + scale, shift), SLOPE)

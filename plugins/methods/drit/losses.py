@@ -23,6 +23,7 @@ from ....framework import (
     hookimpl,
     l1,
     option,
+    over_all,
 )
 from ...layers.blocks import SLOPE, initialise
 from ...layers.norms import InstanceNorm
@@ -165,9 +166,13 @@ class ModeSeeking(Loss[DritView]):
 
     def terms(self, view: DritView) -> Mapping[str, Tensor]:
         """`mode-seeking`: summed over both domains."""
-        images, styles = view.fake.zip(l1, view.varied), view.drawn.zip(l1, view.drawn_again)
+        images, styles = view.fake.zip(_apart, view.varied), view.drawn.zip(_apart, view.drawn_again)
         a, b = images.zip(lambda image, style: 1 / (image / style + TINY), styles)
         return {"mode-seeking": a + b}
+
+
+def _apart(x: Tensor, y: Tensor) -> Tensor:
+    return over_all(l1(x, y))
 
 
 @hookimpl

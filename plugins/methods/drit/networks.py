@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ....framework import noise_like
 from ...layers.blocks import SLOPE, Resize, initialise
 from ...layers.norms import InstanceNorm
 from ..munit.networks import LayerNorm, ResBlock, StyleEncoder, conv, style_network
@@ -58,7 +59,7 @@ class SharedContent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C', H', W') -> content of the same shape."""
         h = self.block(x)
-        return h + torch.randn_like(h) if self.training else h
+        return h + noise_like(h) if self.training else h
 
 
 class Shrinking(nn.Module):
@@ -113,7 +114,7 @@ def sampled(posterior: Mapping[str, Tensor]) -> Tensor:
     if "log_variance" not in posterior:
         return posterior["mean"]
     deviation = (0.5 * posterior["log_variance"]).exp()
-    return posterior["mean"] + deviation * torch.randn_like(deviation)
+    return posterior["mean"] + deviation * noise_like(deviation)
 
 
 class Doubling(nn.Module):

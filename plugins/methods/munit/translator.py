@@ -37,6 +37,7 @@ from ....framework import (
     TranslatorOffer,
     TranslatorPair,
     hookimpl,
+    of_batch,
     option,
 )
 from ...layers.blocks import Both
@@ -110,7 +111,8 @@ class ContentView(TranslationView):
         return self._levelled(self._pair.decoded(self.contents, self.styles))
 
     def _random(self) -> Pair[Tensor]:
-        return self.real.map(lambda x: torch.randn(len(x), self._pair.style_size, device=x.device))
+        size = self._pair.style_size
+        return self.real.map(lambda x: of_batch(lambda n: torch.randn(n, size, device=x.device), len(x)))
 
 
 class MunitView(ContentView):
