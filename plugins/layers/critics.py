@@ -17,6 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ...framework import AdversarialLoss, LevelSpec, Pair, View
 from .blocks import SLOPE, check_half, initialise
+from .counts import Counting
 from .norms import BatchNorm, InstanceNorm
 
 V = TypeVar("V", bound=View, contravariant=True)
@@ -99,13 +100,14 @@ class PatchCritic(nn.Module):
         return self.layers(x).float()
 
 
-class ProjectedCritic(nn.Module):
+class ProjectedCritic(Counting):
     """Small heads on frozen encoder features of several levels (Sauer et al. 2021, without their random mixing).
 
     Raw features differ in scale by level and channel, so each is standardised with statistics of the first 32 batches
     of real images that `observe` sees; they are buffers, and therefore part of every checkpoint.
     """
 
+    counts = ("seen",)
     seen: Tensor
 
     def __init__(self, levels: Sequence[LevelSpec], image_size: int, width: int) -> None:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ...framework import LevelSpec
+from .counts import Counting
 
 
-class ImagePool(nn.Module):
+class ImagePool(Counting):
     """A history of fakes (Shrivastava et al. 2017), as CycleGAN keeps it.
 
     While it fills, every fake is kept and returned. Afterwards each is, with probability 1/2, exchanged for a random
@@ -18,6 +19,7 @@ class ImagePool(nn.Module):
     is seeded each step: a resumed run draws the same.
     """
 
+    counts = ("filled",)
     images: Tensor
     filled: Tensor
 

@@ -34,6 +34,7 @@ from ....framework import (
     l1,
     option,
 )
+from ...layers.counts import Counting
 from ...layers.critics import CriticOptions, Opponents
 from .translator import Normed, halving, same
 
@@ -125,10 +126,11 @@ def _blurred(x: Tensor) -> Tensor:
         return F.conv2d(x, taps.view(1, 1, 1, -1).expand(n, -1, -1, -1), groups=n)
 
 
-class Ganimorph(Opponents[TranslationView]):
+class Ganimorph(Counting, Opponents[TranslationView]):
     """The whole objective; it owns a critic a domain, and the terms' recent sizes, which are part of checkpoints."""
 
     needs = frozenset({"real", "fake", "features", "cycled"})
+    counts = ("updates",)
     average: Tensor
     divisor: Tensor
     updates: Tensor
