@@ -70,6 +70,8 @@ class OnnxExporter(Exporter):
         """Exports `bundle` to the empty folder `out`; raises RunError when the gate finds a difference."""
         o = self.options
         chosen = [way for way in DIRECTIONS if o.direction in (way, "both")]
+        if o.precision == "int8":
+            say("int8 is for CPUs and TensorRT: onnxruntime has no CUDA kernels for it. For CUDA take --precision fp16")
         with one_thread():
             judges = Judges.of(bundle, dataset) if o.precision != "fp32" else {}
             directions = {way: self._direction(bundle, way, dataset, out, say, judges.get(way)) for way in chosen}

@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 import torch
+from onnxscript import opset18
 from torch import Tensor, nn
 
 from ...framework import Cascade, InputError, RunError
@@ -68,6 +69,7 @@ def compile_graph(module: Deployed, size: int, opset: int = OPSET) -> onnx.Model
                 input_names=names,
                 output_names=list(module.outputs),
                 dynamic_shapes={name: {0: batch} for name in names},
+                custom_translation_table={torch.ops.aten.atanh.default: _atanh},
             )
     except Exception as error:  # whatever a stranger's component raises while it is traced
         reason = (str(error).strip().splitlines() or [""])[0]
@@ -77,6 +79,14 @@ def compile_graph(module: Deployed, size: int, opset: int = OPSET) -> onnx.Model
             cure="Check each component with crosscade.framework.testing; --debug shows the whole reason.",
         ) from error
     return cleaned(program.model_proto, opset)
+
+
+def _atanh(x: Any) -> Any:
+    """By operators that have CUDA kernels in onnxruntime. Atanh has none: every image would go to the CPU and back.
+
+    In float32 it differs from Atanh by at most 1.2e-7 between -0.96 and 0.96.
+    """
+    return opset18.Mul(opset18.Log(opset18.Div(opset18.Add(1.0, x), opset18.Sub(1.0, x))), 0.5)
 
 
 def cleaned(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:

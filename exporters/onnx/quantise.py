@@ -22,8 +22,8 @@ from ...framework.data.styles import Styles
 from ..runtime.exported import feeds, pieces
 from .graph import LAST, cleaned
 
-KEPT_IN_FLOAT = ("InstanceNormalization", "GroupNormalization", "Atanh", "Tanh", "ReduceMean", "Log")
-"""Sums over a whole map, and atanh near 1, lose too much in float16."""
+KEPT_IN_FLOAT = ("InstanceNormalization", "GroupNormalization", "Tanh", "ReduceMean", "Log")
+"""Sums over a whole map, and tanh and its inverse near 1, lose too much in float16."""
 QUANTISED = ("Conv", "ConvTranspose")
 """The linear layers are small, and onnxruntime does not take signed activations there."""
 
@@ -44,7 +44,7 @@ PLANS = (
 
 
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights and arithmetic in float16; pixels, norms and the skip's atanh as they are."""
+    """Weights and arithmetic in float16; pixels, norms and the skip's logarithm as they are."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     converted = convert_float_to_float16(copy, keep_io_types=True, op_block_list=list(KEPT_IN_FLOAT))

@@ -2,7 +2,7 @@
 
 Needs numpy, Pillow, attrs and onnxruntime, and nothing of the training extra. The folder is checked before anything of
 it runs (`safety`), and the first use of a direction repeats its golden pictures: a machine on which the graph becomes
-another function says so before it answers. Not tested on a GPU.
+another function says so before it answers. Not run on a GPU.
 """
 
 # N images, H W space, S the export's image size, K the length of a style
@@ -35,6 +35,11 @@ OLD_STYLES = (
     "that a seed gives other pictures than it gave then"
 )
 
+INT8_ON_CUDA = (
+    "{} is int8, for which onnxruntime has no CUDA kernels: its convolutions run in float32 with conversions between "
+    "them, slower than the float32 export. Export with --precision fp16 for CUDA, or use --device tensorrt or cpu"
+)
+
 
 def load(
     folder: str | Path,
@@ -50,7 +55,7 @@ def load(
 
     Args:
         folder: what `crosscade export` made.
-        device: `cpu`, `cuda`, `tensorrt`, or `auto`: a GPU where there is one.
+        device: `cpu`, `cuda`, `tensorrt`, or `auto`: a GPU where there is one, but for int8 not by CUDA.
         threads: of the CPU; 0 leaves the number to the backend.
         backend: `onnxruntime`, or `openvino` (on the CPU; a package of its own).
         precision: of OpenVINO's arithmetic, `f32`, `bf16` or `auto`; onnxruntime computes in the file's own.
@@ -82,7 +87,8 @@ def load(
         facts = Facts(manifest.size, way.style_size, manifest.precision, manifest.files[way.file].sha256)
         return OnnxRuntime(file, device=device, threads=threads, allow_fallback=allow_fallback, facts=facts)
 
-    return Exported(path, manifest, read, check=check)
+    slow = backend == "onnxruntime" and device == "cuda" and manifest.precision == "int8"
+    return Exported(path, manifest, read, check=check, warnings=(INT8_ON_CUDA.format(path),) if slow else ())
 
 
 @frozen
@@ -99,15 +105,21 @@ class Exported(Translator):
     """An export, made by `load`; `read` makes a direction's graph. May be used from several threads."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, read: Callable[[Graph], OnnxRuntime | OpenVino], *, check: bool
+        self,
+        folder: Path,
+        manifest: Manifest,
+        read: Callable[[Graph], OnnxRuntime | OpenVino],
+        *,
+        check: bool,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.folder, self.manifest, self.name = folder, manifest, manifest.method
         self.size, self.load, self.data = manifest.size, manifest.load, manifest.data
         self.directions = tuple(manifest.directions)
         key, way = next(iter(manifest.directions.items()))
         self.domains = Direction(key).turn(Pair(way.source, way.target))
-        if manifest.format == OLDER and any(way.style_size for way in manifest.directions.values()):
-            self.warnings = (OLD_STYLES.format(folder),)
+        older = manifest.format == OLDER and any(way.style_size for way in manifest.directions.values())
+        self.warnings = (*warnings, *([OLD_STYLES.format(folder)] if older else []))
         self._read, self._check = read, check
         self._graphs: dict[str, OnnxRuntime | OpenVino] = {}
         self._sound: set[str] = set()

@@ -4,11 +4,11 @@
 CUDA provider puts the arithmetic of shapes there on purpose. What is checked is the provider that the session names
 first; onnxruntime drops those that did not come up.
 
-On a GPU inputs and outputs are bound to buffers on the device that stay for as long as the batch has the same shape.
-On the CPU there is nothing to copy and nothing to bind. The GPU's path is not tested on a GPU.
+Inputs and outputs are plain arrays on every device. On a GPU onnxruntime copies each once, as bytes, and keeps the
+device's memory itself; each result is memory of its own, and sessions take calls from several threads. Buffers bound
+beforehand save no copy for arrays that begin and end in the computer's own memory, and need a lock. Page-locked memory
+would be quicker to copy from; onnxruntime's Python interface has none for its CUDA provider. Not run on a GPU.
 """
-
-# N images, S their height and width
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from ...framework import RunError
-from ..safety.manifest import INPUT
+from . import nvidia
 from .providers import CPU, CUDA, TENSORRT, Facts, Machine, Plan, first_line, look, options, plan
 
 ERRORS_ONLY, NOTHING, WARNINGS = 3, 4, 2
@@ -55,17 +53,14 @@ class OnnxRuntime:
         self.path, self.threads, self.facts, self.ort = path, threads, facts, ort
         self.missing: list[str] = []
         machine = machine or look(ort)
-        wanted = plan(device, machine)
+        wanted = plan(device, machine, facts.precision)
         self.session = self._wanted(wanted, device, machine, allow_fallback)
         self.provider = str(self.session.get_providers()[0])
         self.fixed_batch = self.provider != CPU
-        self.bound = Bound(ort, self.session, "cuda") if self.fixed_batch else None
 
     def run(self, outputs: Sequence[str], feeds: Feeds) -> list[NDArray[Any]]:
         """The named outputs for inputs by name. RunError when the device fails, out of memory for one."""
         try:
-            if self.bound is not None:
-                return self.bound.run(outputs, feeds)
             return list(self.session.run(list(outputs), dict(feeds)))
         except Exception as error:
             cure = "Try a smaller batch or another device."
@@ -92,64 +87,32 @@ class OnnxRuntime:
             found="; ".join(reasons)
             or f"{machine.gpus} NVIDIA GPU(s), and an onnxruntime for {', '.join(machine.compiled)}",
             expected=" or ".join(wanted.accept),
-            cure="Install onnxruntime-gpu[cuda,cudnn] (for tensorrt its libraries too) with no plain onnxruntime "
-            "beside it, choose device cpu, or allow the fallback to the CPU.",
+            cure="Choose device cpu, allow the fallback to the CPU or, with no plain onnxruntime beside it: "
+            + self._install(device),
         )
+
+    def _install(self, device: str) -> str:
+        libraries = nvidia.tensorrt_wheel(getattr(self.ort, "cuda_version", "")) if device == "tensorrt" else ""
+        return f"pip install 'onnxruntime-gpu[cuda,cudnn]' {libraries}".rstrip()
 
     def _open(self, providers: Sequence[str]) -> Any:
         settings = self.ort.SessionOptions()
         settings.intra_op_num_threads = self.threads
         settings.log_severity_level = ERRORS_ONLY
-        asked = [(p, options(p, self.facts, self.ort.__version__)) for p in providers]
         with self._quietly() if providers != (CPU,) else contextlib.nullcontext():
+            asked = [(p, options(p, self.facts, self.ort.__version__)) for p in providers]
             # with its own fallback onnxruntime prints to stdout and goes on without the GPU
             return self.ort.InferenceSession(str(self.path), settings, providers=asked, enable_fallback=0)
 
     @contextlib.contextmanager
     def _quietly(self) -> Iterator[None]:
-        """Loads the CUDA libraries of pip's nvidia packages. What does not come up is said once, by us."""
+        """Loads the CUDA and TensorRT libraries of pip's packages. What does not come up is said once, by us."""
         self.ort.set_default_logger_severity(NOTHING)
         try:
             with contextlib.redirect_stdout(io.StringIO()) as said:
                 self.ort.preload_dlls()
+                nvidia.preload_tensorrt()
             self.missing = said.getvalue().splitlines()
             yield
         finally:
             self.ort.set_default_logger_severity(WARNINGS)
-
-
-class Bound:
-    """A session's inputs and outputs in the memory of `device`, kept while the shapes stay.
-
-    All outputs are uint8 images of the input's shape (N, S, S, 3).
-    """
-
-    def __init__(self, ort: Any, session: Any, device: str) -> None:
-        self.ort, self.session, self.device = ort, session, device
-        self.lock = Lock()
-        self.key: Any = None
-
-    def run(self, outputs: Sequence[str], feeds: Feeds) -> list[NDArray[Any]]:
-        """As `InferenceSession.run`."""
-        with self.lock:
-            key = (tuple(outputs), tuple((name, v.shape) for name, v in feeds.items()))
-            if key != self.key:
-                self.key = None  # should binding fail half-way
-                self._bind(outputs, feeds)
-                self.key = key
-            for name, value in feeds.items():
-                self.inputs[name].update_inplace(value)
-            self.binding.synchronize_inputs()
-            self.session.run_with_iobinding(self.binding)
-            self.binding.synchronize_outputs()
-            return [np.array(value.numpy()) for value in self.outputs]
-
-    def _bind(self, outputs: Sequence[str], feeds: Feeds) -> None:
-        make = self.ort.OrtValue.ortvalue_from_shape_and_type
-        self.binding = self.session.io_binding()
-        self.inputs = {name: make(v.shape, v.dtype, self.device, 0) for name, v in feeds.items()}
-        self.outputs = [make(feeds[INPUT].shape, np.uint8, self.device, 0) for _ in outputs]
-        for name, value in self.inputs.items():
-            self.binding.bind_ortvalue_input(name, value)
-        for name, value in zip(outputs, self.outputs):
-            self.binding.bind_ortvalue_output(name, value)

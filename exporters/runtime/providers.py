@@ -7,15 +7,13 @@ Three witnesses are asked, since none of them suffices:
   wheels in which CUDA is no plug-in list the CPU alone, GPU or not;
 - NVIDIA's driver says how many GPUs it lends to this process, whichever onnxruntime is installed (CUDA Driver API).
 
-What a session then really runs on is looked up again in the session itself. Not tested on a GPU: the options follow
+What a session then really runs on is looked up again in the session itself. Not run on a GPU: the options follow
 onnxruntime's pages on its TensorRT and CUDA execution providers.
 """
 
 from __future__ import annotations
 
-import ctypes
 import re
-import sys
 from typing import Any
 
 from attrs import frozen
@@ -23,6 +21,7 @@ from attrs import frozen
 from ...framework import InputError, did_you_mean
 from ...framework.support.fetch import cache_dir
 from ..safety.manifest import INPUT, STYLE
+from . import nvidia
 
 TENSORRT, CUDA, CPU = "TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
@@ -59,30 +58,23 @@ class Plan:
     accept: tuple[str, ...]
 
 
-def nvidia_gpus() -> int:
-    """How many GPUs NVIDIA's driver lends to this process; 0 without a driver."""
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
-
-
 def look(ort: Any) -> Machine:
     """What the module `ort` (onnxruntime) and the driver say of this machine."""
     listed = [d.ep_name for d in ort.get_ep_devices() if d.device.type == ort.OrtHardwareDeviceType.GPU]
-    return Machine(tuple(ort.get_available_providers()), tuple(dict.fromkeys(listed)), nvidia_gpus())
+    return Machine(tuple(ort.get_available_providers()), tuple(dict.fromkeys(listed)), nvidia.gpus())
 
 
-def plan(device: str, machine: Machine) -> Plan:
-    """What to ask for. `auto` is the GPU where there is one, else the CPU. InputError for an unknown `device`."""
+def plan(device: str, machine: Machine, precision: str) -> Plan:
+    """What to ask for. `auto` is the GPU where there is one, else the CPU. InputError for an unknown `device`.
+
+    8-bit convolutions exist for the CPU and in TensorRT alone: `auto` never takes an int8 graph to CUDA.
+    """
     if device not in DEVICES:
         raise InputError(f"device '{device}'", expected=", ".join(DEVICES), cure=did_you_mean(device, DEVICES))
     if device == "cpu" or (device == "auto" and not machine.accelerated):
         return Plan(((CPU,),), (CPU,))
+    if device == "auto" and precision == "int8":
+        return Plan((*([(TENSORRT, CUDA, CPU)] if machine.has(TENSORRT) else []), (CPU,)), (TENSORRT, CPU))
     accept = {"auto": (TENSORRT, CUDA), "cuda": (CUDA,), "tensorrt": (TENSORRT,)}[device]
     attempts: list[tuple[str, ...]] = [(CUDA, CPU)] if machine.has(CUDA) else []
     if device != "cuda" and machine.has(TENSORRT):
@@ -102,15 +94,16 @@ class Facts:
 
 
 def options(provider: str, facts: Facts, version: str) -> dict[str, Any]:
-    """The provider's options for a graph. CUDA keeps its defaults.
+    """The provider's options for a graph, once the libraries are loaded. CUDA keeps its defaults.
 
     TensorRT wants the range of every dynamic input, or it builds again for each new batch. It takes minutes to build,
-    so its engines are kept in the user's cache, apart for each graph and `version` of onnxruntime.
+    so its engines are kept in the user's cache, apart for each graph, `version` of onnxruntime, version of TensorRT and
+    kind of GPU. How long kernels take depends on the last two alone, so that one such record serves every graph.
     """
     if provider != TENSORRT:
         return {}
-    cache = cache_dir() / "tensorrt" / f"{facts.sha256[:16]}-{version}"
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    device = f"trt{nvidia.tensorrt_version()}-sm{nvidia.compute_capability()}"
+    engines = _own_folder(f"{facts.sha256[:16]}-{version}-{device}")
     shapes = {
         bound: f"{INPUT}:{n}x{facts.size}x{facts.size}x3"
         + (f",{STYLE}:{n}x{facts.style_size}" * bool(facts.style_size))
@@ -118,16 +111,26 @@ def options(provider: str, facts: Facts, version: str) -> dict[str, Any]:
     }
     return {
         "trt_engine_cache_enable": True,
-        "trt_engine_cache_path": str(cache),
+        "trt_engine_cache_path": engines,
         "trt_timing_cache_enable": True,
-        "trt_timing_cache_path": str(cache),
+        "trt_timing_cache_path": _own_folder(f"timing-{device}"),
         "trt_fp16_enable": facts.precision == "fp16",
         "trt_int8_enable": facts.precision == "int8",
         **{f"trt_profile_{bound}_shapes": shape for bound, shape in shapes.items()},
     }
 
 
+def _own_folder(name: str) -> str:
+    """A folder of the cache that nobody else may write to: an engine is code."""
+    folder = cache_dir() / "tensorrt" / name
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return str(folder)
+
+
 def first_line(error: BaseException) -> str:
     """What an error of somebody else's says, in one line of at most 200 characters."""
-    text = re.sub(r"^\S+\.(cc|h):\d+ [^)]*\) ", "", " ".join(str(error).split()))  # without the place in its C++ source
+    text = " ".join(str(error).split())
+    if failure := re.search(r"\b\w+ failure \d+: [^;]*\w", text):
+        return failure[0][:200]  # CUDA's own words, which come after the places in C++ that they passed through
+    text = re.sub(r"^\S+\.(cc|h):\d+ [^)]*\) ", "", text)  # without the place in its C++ source
     return (text or type(error).__name__)[:200]

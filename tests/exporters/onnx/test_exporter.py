@@ -66,9 +66,9 @@ def export(trained, dataset, compiled, tmp_path, monkeypatch):
 
     monkeypatch.setattr(onnx_exporter, "compile_graph", copied)
 
-    def run(**options):
+    def run(say=lambda text: None, **options):
         made = OnnxExporter(OnnxOptions(direction="a2b", **options))
-        made.export(trained, tmp_path, dataset, lambda text: None)
+        made.export(trained, tmp_path, dataset, say)
         return manifest.read(tmp_path)
 
     return run
@@ -83,7 +83,9 @@ def test_half_precision_halves_the_file_and_stays_close(export, exported, datase
 
 
 def test_int8_ships_what_is_close_enough_and_keeps_what_was_tried(export, exported, dataset, tmp_path):
-    found = export(precision="int8")
+    said = []
+    found = export(said.append, precision="int8")
+    assert "For CUDA take --precision fp16" in said[0]
     record = found.directions["a2b"].parity
     assert found.files["a2b.onnx"].bytes < 0.8 * manifest.read(exported).files["a2b.onnx"].bytes
     assert record["variants"][record["shipped"]]["psnr_db"] >= 30

@@ -150,6 +150,15 @@ def test_what_the_change_of_styles_does_not_touch_is_not_warned_of(tmp_path, tin
     assert (older.translate(pictures(2)) == translated(pictures(2))).all()
 
 
+def test_int8_for_cuda_is_warned_of_with_what_to_do(tmp_path):
+    for precision in ("fp32", "fp16", "int8"):
+        write(tmp_path / precision, precision=precision)
+    for precision, device in [("int8", "cpu"), ("int8", "auto"), ("int8", "tensorrt"), ("fp16", "cuda")]:
+        assert load(tmp_path / precision, device=device).warnings == ()
+    (line,) = load(tmp_path / "int8", device="cuda").warnings
+    assert "--precision fp16 for CUDA, or use --device tensorrt or cpu" in line
+
+
 @pytest.mark.parametrize("style", [[1, 2, 3], np.zeros((2, 4)), "red", [np.nan] * 4])
 def test_a_style_of_another_shape_is_refused(styled, style):
     with pytest.raises(InputError, match=r"style: found .*expected finite numbers of shape \(4,\) or \(3, 4\)"):
