@@ -58,6 +58,17 @@ def group() -> Group:
     return _group
 
 
+@contextmanager
+def acting(as_one_of: Group) -> Iterator[None]:
+    """Meanwhile this process is one of these."""
+    global _group
+    before, _group = _group, as_one_of
+    try:
+        yield
+    finally:
+        _group = before
+
+
 def world() -> int:
     """How many they are."""
     return group().world
@@ -81,17 +92,15 @@ def neighbours() -> int:
 @contextmanager
 def together(device: str = "auto") -> Iterator[None]:
     """Joins the processes that torchrun started, if it did."""
-    global _group
-    if _group.world > 1 or int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if world() > 1 or int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
     cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
-    before, _group = _group, Group(dist.get_rank(), dist.get_world_size())
     try:
-        yield
+        with acting(Group(dist.get_rank(), dist.get_world_size())):
+            yield
     finally:
-        _group = before
         dist.destroy_process_group()
 
 

@@ -13,6 +13,7 @@ Each check returns nothing, or raises `AssertionError` with one sentence: what, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..hookspecs import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, Tr
 from ..spec import ImageSpec, LevelSpec, Pair
 from ..styles import style_size, styles_on
 from ..views import View
+from .shares import require_shareable
 from .tools import (
     Deepest,
     Levels,
@@ -45,7 +47,7 @@ from .tools import (
     require_teaches,
     uniform,
 )
-from .views import example_view, view_of
+from .views import BATCH, example_view, view_of
 
 IMAGE = ImageSpec(64)
 HERE, DEEPER = LevelSpec(2, "shallow", 16, 8), LevelSpec(3, "deep", 24, 16)
@@ -174,16 +176,19 @@ def check_loss(
     options: Any = None,
     view: View | None = None,
     networks: Pair[nn.Module] | None = None,
+    alone: bool = False,
 ) -> None:
     """Finite scalars that teach the networks, reading only what is declared; critics that learn and teach nobody else.
 
     `on` says which view the loss is meant for: translation, inversion or refinement. Or give a `view` of your own,
-    with the `networks` (by domain) that the loss must teach.
+    with the `networks` (by domain) that the loss must teach. Unless the loss is for one process `alone` (or the view
+    your own), a batch must also teach what its halves teach in two processes.
     """
     encoder = encoder or TinyEncoder()
     here = here or (encoder.pyramid.levels[-1] if on == "translation" else LevelSpec(0, "image", 3, 1))
     objective, what = built(loss, options, here=here, image=image, encoder=encoder, catalogue=Catalogue.discover())
     require(isinstance(objective, Loss), f"{what} is a {type(objective).__name__}, not a Loss")
+    own = view is not None
     if view is None:
         view, networks = example_view(on, here, image, encoder, objective.encodes)
     taught = list(networks or ())
@@ -198,6 +203,13 @@ def check_loss(
     seen = Recorded(view)
     require_teaches(objective.terms(seen), taught, what)
     _require_declared(seen, objective, what)
+    if not own and not alone:
+        require_shareable(objective, partial(_seeded, on, here, image, encoder, objective.encodes), BATCH, what)
+
+
+def _seeded(*facts: Any) -> tuple[View, Pair[nn.Module]]:
+    torch.manual_seed(0)
+    return example_view(*facts)
 
 
 def _check_critics(loss: AdversarialLoss[Any], view: View, networks: list[nn.Module], what: str) -> None:

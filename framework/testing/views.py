@@ -53,22 +53,22 @@ def view_of(
 
 
 def example_view(
-    on: str, here: LevelSpec, image: ImageSpec, encoder: Encoder, encodes: tuple[int, ...]
+    on: str, here: LevelSpec, image: ImageSpec, encoder: Encoder, encodes: tuple[int, ...], rows: slice = slice(None)
 ) -> tuple[View, Pair[nn.Module]]:
     """The view of a translation of level `here`, or of an inversion or a refinement at the encoder's middle level.
 
-    With it come the networks that a loss must teach, by domain.
+    With it come the networks that a loss must teach, by domain. Of its batch it has `rows`.
     """
     if on == "translation":
         side = here.size(image.size)
         pair = Twins(*(TinyTranslator(here.channels) for _ in "ab"))
-        features = Pair(1, 2).map(lambda seed: uniform(BATCH, here.channels, side, side, seed=seed))
+        features = Pair(1, 2).map(lambda seed: uniform(BATCH, here.channels, side, side, seed=seed)[rows])
         return view_of(pair, here.number, features), pair.into
     if on not in ("inversion", "refinement"):
         raise ValueError(f"on = {on!r}, expected 'translation', 'inversion' or 'refinement'")
     levels = encoder.pyramid.levels
     level, *deeper = levels[len(levels) // 2 :]
-    images = Pair(1, 2).map(lambda seed: uniform(BATCH, 3, image.size, image.size, seed=seed))
+    images = Pair(1, 2).map(lambda seed: uniform(BATCH, 3, image.size, image.size, seed=seed)[rows])
     features = images.map(lambda x: encoder(x, [level.number])[level.number].clamp(-1, 1))
     inverters: Pair[nn.Module] = Pair(TinyInverter(level), TinyInverter(level))
     numbers = [deep.number for deep in deeper]

@@ -15,7 +15,7 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ...framework import AdversarialLoss, LevelSpec, Pair, View
+from ...framework import AdversarialLoss, LevelSpec, Pair, View, over_all
 from .blocks import SLOPE, check_half, initialise
 from .counts import Counting
 from .norms import BatchNorm, InstanceNorm
@@ -138,8 +138,9 @@ class ProjectedCritic(Counting):
         self.seen += 1
         for i in self.levels:
             x = real[i].float()
-            getattr(self, f"mean{i}").lerp_(x.mean((0, 2, 3), keepdim=True), 1 / int(self.seen))
-            getattr(self, f"square{i}").lerp_(x.square().mean((0, 2, 3), keepdim=True), 1 / int(self.seen))
+            mean, square = (over_all(v.mean((0, 2, 3), keepdim=True)) for v in (x, x.square()))
+            getattr(self, f"mean{i}").lerp_(mean, 1 / int(self.seen))
+            getattr(self, f"square{i}").lerp_(square, 1 / int(self.seen))
 
     def forward(self, features: Mapping[int, Tensor]) -> tuple[Tensor, ...]:
         """Raw features by level -> a map of float32 logits (B, 1, h, w) for each level."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...framework import LevelSpec
+from ...framework import LevelSpec, gathered, mine
 from .counts import Counting
 
 
@@ -31,7 +31,7 @@ class ImagePool(Counting):
     @torch.no_grad()
     def forward(self, fakes: Tensor) -> Tensor:
         """(B, C, H, W) -> as many, new and old, float32."""
-        shown = fakes.float().clone()
+        shown = gathered(fakes.float()).clone()  # one history, whoever made them
         size, filled = len(self.images), int(self.filled)
         exchange, places = torch.rand(len(shown)).tolist(), torch.randint(size, (len(shown),)).tolist()
         for k, place in enumerate(places):
@@ -43,7 +43,7 @@ class ImagePool(Counting):
                 self.images[place] = shown[k]
                 shown[k] = old
         self.filled.fill_(filled)
-        return shown
+        return mine(shown)
 
 
 def kept(size: int, here: LevelSpec, height: int) -> nn.Module:

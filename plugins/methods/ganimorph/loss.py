@@ -33,6 +33,7 @@ from ....framework import (
     hookimpl,
     l1,
     option,
+    over_all,
 )
 from ...layers.counts import Counting
 from ...layers.critics import CriticOptions, Opponents
@@ -91,7 +92,8 @@ class DilatedCritic(nn.Module):
 
 def matching(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     """Mean squared difference of the batches' mean maps, averaged over the maps."""
-    return torch.stack([(r.float().mean(0) - f.float().mean(0)).square().mean() for r, f in zip(real, fake)]).mean()
+    means = [over_all(r.float().mean(0) - f.float().mean(0)) for r, f in zip(real, fake)]
+    return torch.stack([m.square().mean() for m in means]).mean()
 
 
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
@@ -104,7 +106,7 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
             x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
         luminance, contrast = _ssim(x, y)
         # a negative base has no power
-        part = (luminance * contrast if k == len(scales) - 1 else contrast).mean((0, 2, 3)).clamp_min(1e-6)
+        part = over_all((luminance * contrast if k == len(scales) - 1 else contrast).mean((0, 2, 3))).clamp_min(1e-6)
         value = value * part ** (weight / sum(scales))
     return value.mean()
 
@@ -151,7 +153,7 @@ class Ganimorph(Counting, Opponents[TranslationView]):
         a, b = self.critics.zip(_judged, view.real, view.fake)
         c, d = view.cycled.zip(_cycle, view.features)
         values = (a[0] + b[0], a[1] + b[1], c + d)
-        self._measure(torch.stack([v.detach() for v in values]))
+        self._measure(over_all(torch.stack([v.detach() for v in values])))
         return {name: share * v / d for (name, share), v, d in zip(SHARES.items(), values, self.divisor.clone())}
 
     def critic_terms(self, view: TranslationView, step: int) -> Mapping[str, Tensor]:
