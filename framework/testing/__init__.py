@@ -1,5 +1,15 @@
-"""The contract suite: what a component must keep. See `checks`."""
+"""The contract suite: what a component must keep. See `checks`, and `fake_gpu` for what a GPU would say."""
 
 from .checks import check_dataset, check_encoder, check_inverter, check_loss, check_translator
+from .fake_gpu import DeviceMismatchError, FakeGpu, Wait
 
-__all__ = ["check_dataset", "check_encoder", "check_inverter", "check_loss", "check_translator"]
+__all__ = [
+    "DeviceMismatchError",
+    "FakeGpu",
+    "Wait",
+    "check_dataset",
+    "check_encoder",
+    "check_inverter",
+    "check_loss",
+    "check_translator",
+]

@@ -125,11 +125,11 @@ def read(
     The one place where the host waits for a GPU, and the processes for each other's news: all stop at the same step.
     """
     terms = [v.float() for values in unread.values() for v in values.values()]
-    news = terms[0].new_tensor([float(stopping), float(pace) if ranks.first() else 0.0])
-    flat = torch.stack(terms)
+    flat, news = torch.stack(terms), torch.tensor([float(stopping), float(pace) if ranks.first() else 0.0])
     if ranks.world() > 1:
         here = ranks.group()
-        flat, news = here.sum(torch.cat([flat * here.weight, news])).split([len(terms), 2])
+        whole = here.sum(torch.cat([flat * here.weight, news.to(flat.device, non_blocking=True)]))
+        flat, news = whole.cpu().split([len(terms), 2])
     *floats, stop, pace = [*flat.tolist(), *news.tolist()]
     left = iter(floats)
     numbers = {step: {name: next(left) for name in values} for step, values in unread.items()}
