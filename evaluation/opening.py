@@ -12,6 +12,7 @@ import numpy as np
 
 from ..exporters.runtime.exported import Exported
 from ..exporters.runtime.exported import load as load_export
+from ..exporters.runtime.providers import DEVICES
 from ..exporters.safety import manifest
 from ..framework import Catalogue, Image, Images, InputError, Translator
 
@@ -19,20 +20,31 @@ if TYPE_CHECKING:
     from ..framework import Translation
 
 
-def open_translator(path: str | Path, catalogue: Catalogue, *, batch: int = 16) -> Translation | Exported:
-    """What is in `path`, ready to translate; a bundle does so in batches of `batch`.
+def open_translator(
+    path: str | Path, catalogue: Catalogue, *, batch: int = 16, device: str = "auto"
+) -> Translation | Exported:
+    """What is in `path`, ready to translate on `device`; a bundle does so in batches of `batch`.
 
-    Raises InputError when it is neither a bundle, a finished run nor an export, or is not sound.
+    Raises InputError when it is neither a bundle, a finished run nor an export, or is not sound, and for a device that
+    is not there.
     """
     folder = Path(path)
     if (folder / manifest.NAME).is_file():
-        return load_export(folder)
+        return open_export(folder, device)
     if not any((where / "bundle.json").is_file() for where in (folder, folder / "bundle")):
         expected = f"a bundle, a finished run, or an export with {manifest.NAME}"
         raise InputError(str(path), found="no bundle.json" if folder.is_dir() else "no such folder", expected=expected)
     from ..framework import Translation, load  # which need torch
 
-    return Translation(load(folder, catalogue), batch=batch)
+    return Translation(load(folder, catalogue), batch=batch, device=device)
+
+
+def open_export(path: str | Path, device: str = "auto") -> Exported:
+    """An export, which onnxruntime runs. Raises InputError when it is not sound, or for a device of torch's alone."""
+    if device not in DEVICES:
+        found, expected = f"an export in {path}, which onnxruntime runs", "auto, cpu or cuda"
+        raise InputError(f"--device {device}", found=found, expected=expected)
+    return load_export(path, device=device)
 
 
 def strip_of(translator: Translator, pictures: Sequence[Image] | Images, direction: str, seed: int = 0) -> list[Images]:

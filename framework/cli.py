@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from .catalogue import Catalogue, version_of
 from .errors import CrosscadeError, InputError, needs_extra
+from .hookspecs import CommandOffer
 from .support.atomic import FULL, disk_error
 
 
@@ -68,9 +69,17 @@ def _run(words: list[str]) -> int:
         names = ", ".join(offer.name for offer in catalogue.offers("command"))
         raise InputError("crosscade", found="no command", expected=f"one of {names}", cure="See crosscade --help.")
     if not words[0].startswith("-"):
-        catalogue.entry("command", words[0])  # an unknown one is named with a near miss and with failed plugins
+        # an unknown one is named with a near miss and with failed plugins
+        _refuse_processes(catalogue.get("command", words[0]), int(os.environ.get("WORLD_SIZE", 1)))
     arguments = parser(catalogue, words[0]).parse_args(words)
     return int(arguments.run(arguments, catalogue) or 0)
+
+
+def _refuse_processes(command: CommandOffer, count: int) -> None:
+    """InputError when torchrun has started several for what one does."""
+    if count > 1 and not command.together:
+        found, expected = f"{count} processes, started by torchrun", "one"
+        raise InputError(f"crosscade {command.name}", found=found, expected=expected, cure="Call it without torchrun.")
 
 
 def _known(error: Exception) -> CrosscadeError | None:

@@ -145,6 +145,8 @@ class CommandOffer(Offer):
 
     kind = "command"
     arguments: Callable[[Any], None]
+    together: bool = False
+    """Whether the processes that torchrun starts work at it together; else several are refused."""
 
 
 # attrs makes each slotted class anew, after the one that it replaces: the last of a kind is the one in use

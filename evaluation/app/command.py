@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Iterable
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.recipe.read import device_argument
 
 HOST, PORT = "127.0.0.1", 7860
 CONNECTIONS = 16
@@ -24,6 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default=HOST, metavar="H", help=f"default: {HOST}, this computer alone; any other lets others in"
     )
+    device_argument(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
 
 
@@ -43,7 +45,7 @@ def _app(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
     report = Reporter()
     with contextlib.closing(_listening(arguments.host, arguments.port)) as listener:
-        translator = open_translator(arguments.model, catalogue)
+        translator = open_translator(arguments.model, catalogue, device=arguments.device)
         for line in translator.warnings:
             report.warn(line)
         app = App(translator)

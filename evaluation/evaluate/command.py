@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.recipe.read import device_argument
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +21,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--exported", metavar="DIR", nargs="+", default=[], help="also judge what else was exported of the same bundle"
     )
     parser.add_argument("--out", metavar="DIR", help="also write index.html, scores.md and scores.json here")
+    device_argument(parser)
 
 
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...exporters.runtime.exported import load as load_export
     from ...framework import Reporter
-    from ..opening import open_translator
+    from ...framework.support.device import device_of
+    from ..opening import open_export, open_translator
     from . import page as evaluate_page
     from . import subjects
     from .judged import BATCH, judge, rows_of
@@ -35,22 +37,23 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
     if arguments.metrics is not None:
         names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
-    report = Reporter()
-    exports = [load_export(folder) for folder in arguments.exported]
-    first = open_translator(arguments.judged, catalogue, batch=BATCH)
+    report, device = Reporter(), arguments.device
+    device_of(device)  # an export's judges, too, have one that is there
+    exports = [open_export(folder, device) for folder in arguments.exported]
+    first = open_translator(arguments.judged, catalogue, batch=BATCH, device=device)
     rows = rows_of(first, exports)
     dataset = subjects.dataset_of(first, arguments.data, catalogue)
     warnings = [line for _, translator in rows for line in translator.warnings]
     warnings += [*dataset.set_aside, *subjects.unlike(first, dataset)]
     for line in warnings:
         report.warn(line)
-    judged = judge(rows, dataset, catalogue, report.say, names)
+    judged = judge(rows, dataset, catalogue, report.say, names, device)
     print(evaluate_page.markdown(judged))
     if arguments.out:
         out = Path(arguments.out)
         evaluate_page.write_scores(out, judged)
         report.say("drawing the page")
-        data = subjects.about(first, judged, "crosscade " + shlex.join(sys.argv[1:]), warnings)
+        data = subjects.about(first, judged, "crosscade " + shlex.join(sys.argv[1:]), warnings, device)
         page = evaluate_page.write_page(out, data, judged, subjects.deepest_of(first))
         print(f"{page}: open it in a browser.")
     return 0

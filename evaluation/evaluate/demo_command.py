@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.recipe.read import recipe_arguments, recipe_from
+from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
 
 MINUTES = 15.0
 
@@ -18,6 +18,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     recipe_arguments(parser, recipe="demo")
     parser.add_argument("--minutes", type=float, help=f"of training (default: {MINUTES:g})")
     parser.add_argument("--out", default="demo", help="folder for the results (default: demo)")
+    device_argument(parser)
     parser.add_argument("--resume", action="store_true", help="go on with the demo in the folder")
     parser.add_argument("--force", action="store_true", help="clear the folder first")
 
@@ -27,10 +28,12 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
     from ...framework import Reporter, Translation, load, train
     from ...framework.support import atomic
+    from ...framework.support.device import device_of
     from ...framework.training.run_state import RunFolder, resumed
     from .demo import write_page
     from .judged import BATCH, judge, rows_of
 
+    device_of(arguments.device)  # one that is not there is refused before a folder is cleared
     out, report = Path(arguments.out), Reporter()
     run = out / "run"
     recipe = recipe_from(arguments, catalogue)
@@ -57,10 +60,11 @@ def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         minutes=minutes,
         report=report,
         command="crosscade " + shlex.join(sys.argv[1:]),
+        device=arguments.device,
     )
-    bundle = load(run, catalogue)
-    judged = judge(rows_of(Translation(bundle, batch=BATCH)), dataset, catalogue, report.say)
-    page, warnings = write_page(out, run, bundle, judged)
+    translation = Translation(load(run, catalogue), batch=BATCH, device=arguments.device)
+    judged = judge(rows_of(translation), dataset, catalogue, report.say, device=arguments.device)
+    page, warnings = write_page(out, run, translation.bundle, judged)
     for line in warnings:
         report.warn(line)
     print("\n".join(j.table.markdown() for j in judged))

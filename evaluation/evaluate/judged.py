@@ -29,6 +29,7 @@ from ...framework.data.styles import Styles
 from ...framework.metrics.evaluate import Progress, evaluation_images
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.support.atomic import sha256
+from ...framework.support.device import full_float32
 from ..opening import strip_of
 from ..reports.table import Table
 
@@ -60,12 +61,13 @@ class Untranslated(Translation):
     """The control: source features renormalised to the target's statistics and inverted, nothing translated."""
 
     @torch.inference_mode()
+    @full_float32()
     def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
         """The inverted images alone."""
         cascade, pieces = self.cascade(direction), []
         level = cascade.levels[-1]
         for start in range(0, len(images), batch):
-            raw = cascade.encoder(to_tensor(images[start : start + batch]), [level])
+            raw = cascade.encoder(to_tensor(images[start : start + batch], self.device), [level])
             pieces.append(to_images(cascade.inverter(cascade.source.one(level, raw[level]))))
         return [np.concatenate(pieces)]
 
@@ -76,13 +78,13 @@ def rows_of(first: Subject, exports: Sequence[Exported] = ()) -> Rows:
         refuse_another(exported, first)
     if isinstance(first, Exported):
         return [_row(exported) for exported in (first, *exports)]
-    before = first.folder.parent / "without-refine"
+    device, before = str(first.device), first.folder.parent / "without-refine"
     unrefined = [load(before, first.bundle.catalogue)] if before.exists() else []
     return [
         (CASCADE, first),
-        *((WITHOUT_REFINE, Translation(bundle, batch=BATCH)) for bundle in unrefined),
+        *((WITHOUT_REFINE, Translation(bundle, batch=BATCH, device=device)) for bundle in unrefined),
         *map(_row, exports),
-        (NO_TRANSLATOR, Untranslated(first.bundle, batch=BATCH)),
+        (NO_TRANSLATOR, Untranslated(first.bundle, batch=BATCH, device=device)),
     ]
 
 
@@ -117,16 +119,19 @@ def judge(
     catalogue: Catalogue | None = None,
     progress: Progress | None = None,
     metrics: Sequence[str] | None = None,
+    device: str = "cpu",
 ) -> list[Judged]:
     """Judges `rows` on the dataset's test images, in all directions that the first has, under one protocol.
 
-    `metrics` names them (None: all that are at hand). Of two rows of one name the second also has its folder's.
+    What judges runs on `device`. `metrics` names them (None: all that are at hand). Of two rows of one name the second
+    also has its folder's.
     """
     first = rows[0][1]
     if progress:
         progress("loading the test images")
     judged = []
-    for direction, real in evaluation_images(dataset, ImageOptions(size=first.size, load=first.load)).items():
+    image = ImageOptions(size=first.size, load=first.load)
+    for direction, real in evaluation_images(dataset, image, device).items():
         if direction not in first.directions:
             continue
         if progress:

@@ -44,8 +44,10 @@ def deepest_of(judged: Subject) -> Extractor:
     return POOLED if isinstance(judged, Exported) else deepest(judged.bundle)
 
 
-def about(first: Subject, judged: Sequence[Judged], command: str, warnings: Sequence[str]) -> ReportData:
-    """A page but for its pictures and tables."""
+def about(
+    first: Subject, judged: Sequence[Judged], command: str, warnings: Sequence[str], device: str = "cpu"
+) -> ReportData:
+    """A page but for its pictures and tables; the judges ran on `device`."""
     counts = ", ".join(f"{len(j.strip[0])} for {j.title}" for j in judged)
     image = ImageOptions(size=first.size, load=first.load)
     recipes: tuple[Lineage, ...] = ()
@@ -64,7 +66,7 @@ def about(first: Subject, judged: Sequence[Judged], command: str, warnings: Sequ
         summary="Each row is a test image that training never saw, and what became of it.",
         command=command,
         recipes=recipes,
-        hardware=f"{machine()}, {Compute.as_it_is()}",
+        hardware=f"{machine()}, {Compute.as_it_is(device)}",
         protocol=(
             f"Test images: {counts}; {image.size} px, centre crops of images loaded at {image.short_side} px.",
             origin,

@@ -55,6 +55,8 @@ class Job:
 
     run: Path
     words: tuple[str, ...]
+    device: str = field(init=False, default="")
+    """What it was started on."""
     _process: subprocess.Popen[bytes] = field(init=False)
     _began: float = field(init=False)
     _signals: int = field(init=False, default=0)
@@ -81,13 +83,17 @@ class Job:
         finished = sum(w * min(1.0, seen.get(n, 0) / max(1, images[n])) for n, w in enumerate(weights))
         return float(finished / sum(weights)) if sum(weights) else 0.0
 
-    def start(self) -> None:
-        """Begins the run, or goes on with it. In a session of its own: a terminal's Ctrl-C must not reach it twice."""
+    def start(self, device: str) -> None:
+        """Begins the run, or goes on with it, on `device`.
+
+        In a session of its own: a terminal's Ctrl-C must not reach it twice.
+        """
         self.run.parent.mkdir(parents=True, exist_ok=True)
         cost = Cost.read(self.run)
         evolve(cost, begun=cost.begun + 1).write(self.run)
         again = "--resume" if RunFolder(self.run).begun else "--force"
-        command = [*TRAIN, *self.words, "--out", str(self.run), again]
+        command = [*TRAIN, *self.words, "--device", device, "--out", str(self.run), again]
+        self.device = device
         with _beside(self.run, ".log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
         self._began = time.monotonic()
@@ -134,27 +140,38 @@ class Job:
         return said[-1].removeprefix("crosscade: ")
 
 
-def run_jobs(jobs: Sequence[Job], at_once: int, report: Reporter, hint: str) -> dict[Path, str]:
-    """Makes what is not made yet, at most `at_once` at a time; returns why some could not be, by their folder.
+def places(device: str, jobs: int | None, there: Sequence[str]) -> list[str]:
+    """The device of each run that goes at a time: of several GPUs each has its own, and another device they share.
+
+    `jobs` is how many go at most (None: one, or one a GPU); `there` are this machine's devices.
+    """
+    gpus = [name for name in there if name.startswith("cuda")]
+    return gpus[:jobs] if device == "cuda" and len(gpus) > 1 else [device] * (jobs or 1)
+
+
+def run_jobs(jobs: Sequence[Job], free: Sequence[str], report: Reporter, hint: str) -> dict[Path, str]:
+    """Makes what is not made yet, one at a time on each of the `free` devices; returns why some could not, by folder.
 
     Raises InterruptedRunError after a Ctrl-C, once every process has saved and ended; its cure is `hint`.
     """
     waiting = [job for job in jobs if not job.done]
     running: list[Job] = []
+    free = list(free)
     failed: dict[Path, str] = {}
     shares = {job.run: job.share for job in jobs}
     with counted_interrupts() as interrupts, report.stage("training, % of each run", TICKS * len(jobs)) as bar:
         bar.done = bar.began_at = round(TICKS * sum(shares.values()))
         while running or (waiting and not interrupts):
-            while waiting and len(running) < at_once and not interrupts:
+            while waiting and free and not interrupts:
                 running.append(waiting.pop(0))
-                running[-1].start()
-                report.say(f"{running[-1].run.name}: training")
+                running[-1].start(free.pop(0))
+                report.say(f"{running[-1].run.name}: training on {running[-1].device}")
             time.sleep(POLL_SECONDS)
             for job in running:
                 job.signal(len(interrupts))
             for job in [job for job in running if job.ended()]:
                 running.remove(job)
+                free.append(job.device)
                 shares[job.run] = 1.0  # a failed one is not waited for either
                 if not job.failed:
                     report.say(f"{job.run.name}: done in {Cost.read(job.run).wall_seconds / 60:.1f} minutes")

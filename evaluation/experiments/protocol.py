@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
 
 from ...framework import InputError
-from ...framework.recipe.read import data_arguments
+from ...framework.recipe.read import data_arguments, device_argument
 from ...framework.recipe.schema import plain, structure
 from ...framework.support import atomic
 from .sweeps import sweep as sweeps
@@ -32,8 +33,12 @@ def budget_arguments(parser: argparse.ArgumentParser, *, out: str, minutes: floa
     parser.add_argument("--seeds", type=int, metavar="N", help="runs of each, by the seeds 0 to N-1 (default: 1)")
     data_arguments(parser, data=f"dataset (default: {DATA})", key="a key of every recipe")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="runs at a time, each on one core (default: 1; fair where cores are idle)"
+        "--jobs",
+        type=int,
+        help="runs at a time, each on one core (fair where cores are idle), or of several GPUs each on its own "
+        "(default: 1, or as many as GPUs)",
     )
+    device_argument(parser)
     parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
     parser.add_argument("--out", default=out, help=f"folder for the results (default: {out})")
     parser.add_argument("--resume", action="store_true", help="go on with what stands in the folder")
@@ -68,6 +73,8 @@ class Protocol:
     set: tuple[str, ...] = ()
     precision: str = ""
     """The arithmetic, chosen once, so that every run has the same."""
+    device: str = ""
+    """What is trained and scored on: as asked for, or `cuda` or `cpu`, whichever there was."""
 
     @classmethod
     def asked(cls, command: str, arguments: argparse.Namespace, minutes: float | None = None, **own: Any) -> Protocol:
@@ -78,17 +85,18 @@ class Protocol:
         file = Path(arguments.out) / "protocol.json"
         stored = cls.read(file, command) if arguments.resume and file.exists() else cls()
         chosen = {key: getattr(arguments, key) for key in BUDGET} | {"set": tuple(arguments.set)} | own
+        chosen["device"] = None if arguments.device == "auto" else arguments.device
         protocol = evolve(stored, **{key: value for key, value in chosen.items() if value not in (None, ())})
         if protocol.images is None and protocol.minutes is None:
             protocol = evolve(protocol, minutes=minutes)
         if not (protocol.a or protocol.b or protocol.data):
             protocol = evolve(protocol, data=DATA)
         protocol._check(command)
-        if not protocol.precision:
-            from ...framework.support.device import choose, device_of  # torch, which a command's words do not need
+        from ...framework.support.device import choose, device_of  # torch, which a command's words do not need
 
-            protocol = evolve(protocol, precision=choose("auto", device_of()))
-        return protocol
+        place = device_of(protocol.device or "auto")
+        precision = protocol.precision or choose("auto", place)
+        return evolve(protocol, precision=precision, device=protocol.device or place.type)
 
     @classmethod
     def read(cls, file: Path, command: str) -> Protocol:
@@ -96,6 +104,7 @@ class Protocol:
         stored, expected = atomic.read_json(file, "the protocol of a comparison"), f"crosscade.{command}/1"
         if stored.get("format") != expected:
             raise InputError(str(file), found=f"format {stored.get('format')!r}", expected=expected)
+        stored = {"device": "cpu"} | stored  # older ones do not say it, and there was no other
         known = {key: value for key, value in stored.items() if key != "format" and value is not None}
         protocol: Protocol = structure(known, cls, str(file))
         return protocol
@@ -111,7 +120,13 @@ class Protocol:
         if self.sweep:
             own = {"sweep": plain(self.sweep), "words": list(self.words), "recipe": self.recipe}
         budget = {key: getattr(self, key) for key in BUDGET} | {"set": list(self.set) or None}
-        return {"format": f"crosscade.{self.command}/1", **own, **budget, "precision": self.precision}
+        return {
+            "format": f"crosscade.{self.command}/1",
+            **own,
+            **budget,
+            "precision": self.precision,
+            "device": self.device,
+        }
 
     def _check(self, command: str) -> None:
         if (self.minutes is None) == (self.images is None):
@@ -138,21 +153,24 @@ class Protocol:
             raise InputError("--methods", found=f"'{min(twice)}' twice", expected="each method once")
         return methods
 
-    def notes(self, jobs: int) -> tuple[str, ...]:
-        """Who is compared, the budget and the seeds, for people."""
+    def notes(self, devices: Sequence[str]) -> tuple[str, ...]:
+        """Who is compared, the budget and the seeds, for people; `devices` are those of the runs at a time."""
         variants = self.variants()
         notes = [f"{v.name} has {v.times:g} times the budget." for v in variants if v.times != 1]
         if self.sweep:
             notes.append(f"Recipe: {self.recipe}. Sweep {self.sweep.name}: {self.sweep.summary}.")
             notes += [variant.note() for variant in variants]
         if self.minutes:
-            budget = f"{self.minutes:g} minutes of training a run, of its core's time, as planned at its start"
+            clock = "of its core's time" if self.device == "cpu" else "by the clock"
+            budget = f"{self.minutes:g} minutes of training a run, {clock}, as planned at its start"
         else:
             budget = f"{self.images} images of each domain a run, summed over every stage that learns"
         seeds = ", ".join(map(str, range(self.seeds)))
+        each = ", each on a GPU of its own" if len(set(devices)) > 1 else ""
         return (
             *notes,
-            f"Budget: {budget}; both directions together; at most {jobs} at a time; {self.precision}.",
+            f"Budget: {budget}; both directions together; at most {len(devices)} at a time{each}; {self.precision} on "
+            f"{self.device}.",
             f"Training seeds: {seeds}. A method with styles draws one for each image from its prior, by the same seed.",
         )
 
@@ -164,5 +182,6 @@ class Protocol:
                 line += [f"--{key}", f"{value:g}" if isinstance(value, float) else str(value)]
         for setting in self.set:
             line += ["--set", setting]
+        line += ["--device", self.device]
         line += [*(["--jobs", str(jobs)] if jobs > 1 else []), *(["--all"] if every_metric else [])]
         return shlex.join([*line, "--out", str(out)])

@@ -37,7 +37,7 @@ from .trials import Trial, images_seen
 SHOWN = 6
 DISTANCES = ("fid", "fd-", "kid", "kd-")
 UNEQUAL = 1.25
-"""How far a method's processor time may be from the typical one before the budgets count as unequal."""
+"""How far a method's processor time (on a GPU its time) may be from the typical one: beyond, budgets are not equal."""
 
 
 @frozen
@@ -84,21 +84,24 @@ def score(
     report: Reporter,
     notes: Sequence[str] = (),
     metrics: Sequence[str] | None = None,
+    device: str = "cpu",
 ) -> Results:
     """Translates the dataset's test images by every finished run, both directions, and scores them together.
 
-    Features of real images and judges are made once for all methods; seeds of a method become their mean and spread.
+    Networks run on `device`. Features of real images and judges are made once for all methods; seeds of a method become
+    their mean and spread.
     Raises RunError when there is no finished run.
     """
     if not trials:
         raise RunError("the comparison", found="no finished run", expected="one at least", cure="See the runs' logs.")
     first = load(trials[0].run, catalogue)
-    real = evaluation_images(dataset, first.recipe.image)
+    real = evaluation_images(dataset, first.recipe.image, device)
     sources: dict[str, Images] = {direction: images.test for direction, images in real.items()}
     methods: Methods = {}
     for trial in trials:
         report.say(f"translating with {trial.name}")
-        methods.setdefault(trial.variant.name, []).append(_translated(trial, load(trial.run, catalogue), sources))
+        run = _translated(trial, load(trial.run, catalogue), sources, device)
+        methods.setdefault(trial.variant.name, []).append(run)
     every = [run for runs in methods.values() for run in runs]
     counts = " and ".join(f"{len(sources[way])} {way.source(dataset.domains).name}" for way in DIRECTIONS)
     notes = (
@@ -117,16 +120,16 @@ def score(
         table = evolve(table, notes=(*table.notes, *notes))
         directions.append(DirectionResults(direction, title, table, _grid(samples, images.test, methods, direction)))
     return Results(
-        _summary(directions, methods, notes),
+        _summary(directions, methods, notes, "CPU minutes" if device == "cpu" else "minutes"),
         tuple(directions),
         tuple(f"{m.trial.name}: {line}" for m in every for line in m.warnings),
         {method: runs[0].recipe for method, runs in methods.items()},
     )
 
 
-def _translated(trial: Trial, bundle: Bundle, test: Mapping[str, Images]) -> _Translated:
+def _translated(trial: Trial, bundle: Bundle, test: Mapping[str, Images], device: str) -> _Translated:
     images = {
-        direction: Translation(bundle, direction, batch=50).images(list(source), seed=trial.seed)
+        direction: Translation(bundle, direction, batch=50, device=device).images(list(source), seed=trial.seed)
         for direction, source in test.items()
     }
     odd = [line for direction, outputs in images.items() for line in health.check_images(outputs, direction)]
@@ -143,6 +146,8 @@ def facts(trial: Trial, bundle: Bundle) -> dict[str, Score]:
     whole = cost.begun == cost.measured
     unseen = Score.missing("a process was killed or could not be measured")
     cpu = cost.cpu_seconds
+    on_cpu = bundle.manifest.get("device", "cpu") == "cpu"
+    spent = cpu if on_cpu else cost.wall_seconds
     return {
         "parameters, M": Score(trained / 1e6, "of what is trained and translates, both directions, in millions"),
         "frozen, M": Score(frozen_too / 1e6, "parameters of the frozen encoder, in millions"),
@@ -151,7 +156,9 @@ def facts(trial: Trial, bundle: Bundle) -> dict[str, Score]:
         if whole
         else unseen,
         "minutes": Score(cost.wall_seconds / 60, "the same by the clock"),
-        "images/s": Score(seen / cpu, "images seen a second of that processor time") if whole and cpu else unseen,
+        "images/s": Score(seen / spent, f"images seen a second {'of that processor time' if on_cpu else 'of these'}")
+        if whole and spent
+        else unseen,
         "peak MiB": Score(cost.peak_bytes / 2**20, "largest resident memory of the process") if whole else unseen,
     }
 
@@ -185,8 +192,8 @@ def merge(scores: Sequence[Score]) -> Score:
     )
 
 
-def _summary(directions: Sequence[DirectionResults], methods: Methods, notes: Sequence[str]) -> Table:
-    """Methods down, directions across, by each distance; then what each method cost."""
+def _summary(directions: Sequence[DirectionResults], methods: Methods, notes: Sequence[str], budget: str) -> Table:
+    """Methods down, directions across, by each distance; then what each cost, of which `budget` should be equal."""
     rows: dict[str, dict[str, Score]] = {}
     for name in (n for n in directions[0].table.shown if n.startswith(DISTANCES)):
         for direction in directions:
@@ -196,15 +203,14 @@ def _summary(directions: Sequence[DirectionResults], methods: Methods, notes: Se
     costs = {
         method: {key: merge([m.facts[key] for m in runs]) for key in runs[0].facts} for method, runs in methods.items()
     }
-    spent = {
-        method: costs[method]["CPU minutes"].value / runs[0].trial.variant.times for method, runs in methods.items()
-    }
+    spent = {method: costs[method][budget].value / runs[0].trial.variant.times for method, runs in methods.items()}
     typical = median(spent.values())
     for method, cost in costs.items():
         ratio = spent[method] / typical if typical else 1.0
         if max(ratio, 1 / max(ratio, 1e-9)) > UNEQUAL:
-            unequal = f"{ratio:.2f} times the processor time that is typical of its budget: not the same budget"
-            cost["CPU minutes"] = evolve(cost["CPU minutes"], warning=unequal)
+            kind = "processor time" if budget == "CPU minutes" else "time"
+            unequal = f"{ratio:.2f} times the {kind} that is typical of its budget: not the same budget"
+            cost[budget] = evolve(cost[budget], warning=unequal)
         rows[method] = rows.get(method, {}) | cost
     which = "; ".join(f"{d.name}: {d.title}" for d in directions)
     return Table("All methods", rows, directions[0].table.controls, (f"{which}.", *notes))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ...framework import Catalogue, Dataset, InputError, Reporter
 from ...framework.support import atomic
+from ...framework.support.device import available
 from ...framework.training.run_state import RunFolder, resumed
-from .jobs import Job, run_jobs
+from .jobs import Job, places, run_jobs
 from .page import write_files
 from .protocol import Protocol
 from .results import score
@@ -23,18 +24,19 @@ def run(
     lost: Sequence[str] = (),
     *,
     out: Path,
-    jobs: int = 1,
+    jobs: int | None = None,
     every_metric: bool = False,
     resume: bool = False,
     force: bool = False,
 ) -> None:
     """Trains what is not trained yet, at most `jobs` at a time, scores it together and writes the results.
 
-    `lost` are lines about who is not compared; `every_metric` counts those that fetch weights.
+    Without `jobs` one at a time, or where there are several GPUs one on each. `lost` are lines about who is not
+    compared; `every_metric` counts those that fetch weights.
     """
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise InputError("--jobs", found=str(jobs), expected="1 or more")
-    report = Reporter()
+    report, devices = Reporter(), places(protocol.device, jobs, available())
     if not resume:
         hint = "Use --resume to go on with it, or --force to clear it."
         atomic.empty_folder(out, force=force, hint=hint, keep=dataset.sources)
@@ -43,13 +45,14 @@ def run(
         longest = sorted(trials, key=lambda trial: -trial.variant.times)  # else it would go on alone at the end
         waiting = [job_of(trial, protocol, catalogue, out / "recipes") for trial in longest]
         atomic.write_json(out / "protocol.json", protocol.plain())
-        report.say(f"{len(trials)} runs, at most {jobs} at a time. Ctrl-C saves; --resume goes on.")
-        failed = run_jobs(waiting, jobs, report, f"Go on with: crosscade {protocol.command} --resume --out {out}")
+        report.say(f"{len(trials)} runs, at most {len(devices)} at a time. Ctrl-C saves; --resume goes on.")
+        failed = run_jobs(waiting, devices, report, f"Go on with: crosscade {protocol.command} --resume --out {out}")
     trained = [trial for trial in trials if trial.run not in failed]
     metrics = [offer.name for offer in catalogue.offers("metric")] if every_metric else None
-    results = score(trained, dataset, catalogue, report, protocol.notes(jobs), metrics)
+    results = score(trained, dataset, catalogue, report, protocol.notes(devices), metrics, protocol.device)
     lost = [*lost, *(f"{folder.name} failed: {reason}" for folder, reason in failed.items())]
-    page = write_files(out, results, protocol, trained, lost, protocol.command_line(jobs, every_metric, out), catalogue)
+    command = protocol.command_line(len(devices), every_metric, out)
+    page = write_files(out, results, protocol, trained, lost, command, catalogue)
     print((out / "table.md").read_text(encoding="utf-8"))
     print(f"{page}: open it in a browser.")
 

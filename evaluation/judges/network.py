@@ -1,4 +1,4 @@
-"""Small convolutional judges: the network, random views, training and the cache on disk.
+"""Small convolutional judges: the network, its training and the cache on disk.
 
 A judge is trained here, on the data at hand, deterministically by seed; its weights are kept as safetensors under a
 hash of everything that determines them, so that the next evaluation of the same data starts at once.
@@ -20,10 +20,11 @@ import torch
 from attrs import evolve, frozen
 from safetensors.torch import load, save
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ...framework.support import atomic
+from ...framework.support.device import CPU, choose, device_of, full_float32
 from ...framework.support.fetch import cache_dir
+from .random_views import View
 
 VERSION = 1
 """Part of every cache key: raise it when anything here that shapes a judge changes."""
@@ -64,57 +65,18 @@ class JudgeNet(nn.Module):
         layers += [nn.Conv2d(channels, 16, 1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(16 * size * size, 128)]
         self.layers = nn.Sequential(*layers, nn.ReLU(), nn.Linear(128, outputs))
 
+    @property
+    def device(self) -> torch.device:
+        """Where it lies."""
+        return next(self.parameters()).device
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, O)."""
         y: Tensor = self.layers(x)
         return y.float()
 
 
-@frozen
-class View:
-    """Random windows of a batch: centre `shift` (B, 2) and half side `scale` (B) in [-1, 1] units, mirrored or not.
-
-    `mirror` (B) is -1 for a mirrored view, else 1.
-    """
-
-    scale: Tensor
-    shift: Tensor
-    mirror: Tensor
-
-    @classmethod
-    def draw(cls, count: int, random: torch.Generator) -> View:
-        """Windows of 88 to 104 % of the side, up to 6 % off centre, half of them mirrored."""
-        uniform = torch.rand(count, 4, generator=random)
-        mirror = torch.where(uniform[:, 3] < 0.5, -1.0, 1.0)
-        return cls(0.88 + 0.16 * uniform[:, 0], (uniform[:, 1:3] - 0.5) * 0.24, mirror)
-
-    def of(self, images: Tensor) -> Tensor:
-        """The windows (B, C, H, W) of images (B, C, H, W), resampled to the same size."""
-        zero = torch.zeros_like(self.scale)
-        rows = [
-            torch.stack([self.scale * self.mirror, zero, self.shift[:, 0]], 1),
-            torch.stack([zero, self.scale, self.shift[:, 1]], 1),
-        ]
-        grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-
-    def position(self, fraction: Tensor, axis: str) -> Tensor:
-        """Where in the view a position (B) given as a fraction of the image lies, as a fraction of the view."""
-        index = 0 if axis == "x" else 1
-        moved = (2 * fraction - 1 - self.shift[:, index]) / self.scale
-        return ((moved * self.mirror if axis == "x" else moved) + 1) / 2
-
-
-def softened(x: Tensor, random: torch.Generator, share: float, width: int = 5) -> Tensor:
-    """`share` of the images blurred by a box of `width` pixels, mixed with the sharp one at random strength."""
-    blurred = F.pad(x, (width // 2,) * 4, mode="reflect")
-    for kernel in ((width, 1), (1, width)):  # one axis at a time: a fifth of the work
-        blurred = F.avg_pool2d(blurred, kernel, 1)
-    strength = torch.rand(len(x), 1, 1, 1, generator=random)
-    strength = strength * (torch.rand(len(x), 1, 1, 1, generator=random) < share)
-    return x + strength * (blurred - x)
-
-
+@full_float32()
 def fit(
     images: Tensor,
     net: JudgeNet,
@@ -123,11 +85,11 @@ def fit(
     loss: Callable[[Tensor, Tensor, View], Tensor],
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Trains `net` on random views of `images` (N, C, H, W).
+    """Trains `net`, where it lies, on random views of `images` (N, C, H, W).
 
     `dress(views, random)` changes their appearance; `loss(outputs, indices, view)` knows the labels by index.
     """
-    random = torch.Generator().manual_seed(training.seed)
+    random, images = torch.Generator().manual_seed(training.seed), images.to(net.device)
     # a short training takes smaller steps, of which it then has enough for batch norm to settle
     batch = min(training.batch, len(images), max(8, training.images_seen // 100))
     steps = max(training.images_seen // batch, 2)
@@ -139,9 +101,9 @@ def fit(
         if len(order) < batch:
             order = torch.cat([order, torch.randperm(len(images), generator=random)])
         chosen, order = order[:batch], order[batch:]
-        view = View.draw(batch, random)
+        view = View.draw(batch, random, net.device)
         x = dress(view.of(images[chosen]), random).contiguous(memory_format=torch.channels_last)
-        with half_precision():
+        with half_precision(net.device):
             outputs = net(x)
         value = loss(outputs, chosen, view)
         optimiser.zero_grad()
@@ -153,19 +115,22 @@ def fit(
     net.eval()
 
 
-def predict(net: nn.Module, x: Tensor, batch: int = 100) -> Tensor:
+@torch.inference_mode()
+@full_float32()
+def predict(net: JudgeNet, x: Tensor, batch: int = 100) -> Tensor:
     """Outputs (N, O) of images (N, C, H, W), in float32: cheap here, and the same on every machine."""
-    with torch.inference_mode():
-        return torch.cat([net(x[i : i + batch]) for i in range(0, len(x), batch)])
+    return torch.cat([net(x[i : i + batch].to(net.device)).cpu() for i in range(0, len(x), batch)])
 
 
-def half_precision() -> torch.autocast:
+def half_precision(device: torch.device) -> torch.autocast:
     """bfloat16 autocast where the processor has it; elsewhere it would be emulated, and slow."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16())
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device))
 
 
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 natively."""
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether this processor, or this GPU, multiplies bfloat16 natively."""
+    if device.type != "cpu":
+        return choose("auto", device) == "bfloat16"
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
@@ -199,28 +164,37 @@ def attempts(
     size: int,
     data: Sequence[Any],
     train: Callable[[Training, JudgeNet], dict[str, float]],
+    device: str = "cpu",
 ) -> Iterator[Judge]:
-    """A judge; ask for the next, which learns longer, only if it is not good.
+    """A judge on `device`; ask for the next, which learns longer, only if it is not good.
 
     `ends` are the network's channels and outputs, `data` is all that a judge is determined by beside its `training`.
     """
     for learning in (training, evolve(training, images_seen=LONGER * training.images_seen)):
-        key = fingerprint(VERSION, learning, fast_bfloat16(), size, *data)
+        place = device_of(device)
+        elsewhere = [place.type] if place != CPU else []  # where it learns to other weights
+        key = fingerprint(VERSION, learning, fast_bfloat16(place), size, *data, *elsewhere)
         make = partial(JudgeNet, *ends, size, learning.width)
-        yield Judge(*cached(kind, key, make, partial(train, learning)), learning.images_seen)
+        yield Judge(*cached(kind, key, make, partial(train, learning), place), learning.images_seen)
 
 
 def cached(
-    kind: str, key: str, make: Callable[[], JudgeNet], train: Callable[[JudgeNet], dict[str, float]]
+    kind: str,
+    key: str,
+    make: Callable[[], JudgeNet],
+    train: Callable[[JudgeNet], dict[str, float]],
+    device: torch.device = CPU,
 ) -> tuple[JudgeNet, dict[str, float]]:
     """The judge of this key, from the cache or trained now, with the facts that `train` measured (held-out scores).
 
     A file that does not match its recorded hash is not used: the judge is trained again.
     """
     path = cache_dir() / "judges" / f"{kind}-{key[:32]}.safetensors"
-    with torch.random.fork_rng(devices=[]):  # initial weights and dropout draw from the caller's global stream
+    with torch.random.fork_rng(
+        [device] if device.type == "cuda" else []
+    ):  # initial weights and dropout draw from the caller's global stream
         torch.manual_seed(int(key[:8], 16))
-        net = make()
+        net = make().to(device)
         facts = _restored(path, net)
         if facts is not None:
             return net, facts

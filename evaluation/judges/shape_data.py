@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...framework import Domain, EvaluationSet, Images, Pair, cropped
 from ..metrics.extractors import area_resized
-from .network import softened
+from .random_views import softened, uniform
 
 HELD_OUT = 60
 """Texture-swapped images of each shape that the judge is examined on."""
@@ -54,15 +54,15 @@ def grey(images: Images, size: int) -> Tensor:
 def blind_to_texture(x: Tensor, random: torch.Generator) -> Tensor:
     """(B, 3, H, W) -> (B, 1, H, W): random channel mix, blur, contrast, brightness and inversion."""
 
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(len(x), 1, 1, 1, generator=random)
+    def between(low: float, high: float) -> Tensor:
+        return low + (high - low) * uniform(x, 1, random)
 
-    mix = torch.rand(len(x), 3, 1, 1, generator=random) + 0.05
+    mix = uniform(x, 3, random) + 0.05
     y = (x * mix / mix.sum(1, keepdim=True)).sum(1, keepdim=True)
     y = softened(y, random, 0.6)
     middle = y.mean((2, 3), keepdim=True)
-    y = (y - middle) * uniform(0.5, 1.5) + middle + uniform(-0.4, 0.4)
-    sign = torch.where(uniform(0, 1) < 0.3, -1.0, 1.0)
+    y = (y - middle) * between(0.5, 1.5) + middle + between(-0.4, 0.4)
+    sign = torch.where(between(0, 1) < 0.3, -1.0, 1.0)
     return (y * sign).clamp(-1, 1)
 
 

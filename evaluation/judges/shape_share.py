@@ -68,7 +68,7 @@ class ShapeShare(Metric):
         data = (o.rendered, forward.source_train, forward.target_train, *(extra.train(2) if extra else ()))
         training = Training(images_seen=o.images_seen, width=o.width, seed=o.seed)
         train = partial(self._train, samples=forward, extra=extra, size=size)
-        for judge in attempts("shape", training, (1, 1), size, data, train):
+        for judge in attempts("shape", training, (1, 1), size, data, train, samples.device):
             if accuracy_of(judge.facts) >= GOOD:
                 break
         if sign == -1:
@@ -87,7 +87,9 @@ class ShapeShare(Metric):
         labels = torch.cat([torch.full((len(s),), float(k % 2)) for k, s in enumerate(sets)])
 
         def loss(outputs: Tensor, chosen: Tensor, view: object) -> Tensor:
-            return torch.nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], labels[chosen])
+            return torch.nn.functional.binary_cross_entropy_with_logits(
+                outputs[:, 0], labels[chosen].to(outputs.device)
+            )
 
         fit(torch.cat([prepare(s, size) for s in sets]), net, training, dress, loss, samples.common.get("progress"))
         return self._held_out(net, samples, extra, size)

@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from ...framework import EvaluationSet, InputError, Metric, MetricOffer, Score, hookimpl, option
 from ...framework.metrics.metric import Truth, axis_of, is_length
 from ..metrics.extractors import area_resized
-from .network import GOOD, JUDGE_SIZE, VIEWS, Judge, JudgeNet, Training, View, attempts, fit, predict, softened
+from .network import GOOD, JUDGE_SIZE, VIEWS, Judge, JudgeNet, Training, attempts, fit, predict
+from .random_views import View, softened, uniform
 
 READ = {
     "facing": "faces the way the source does",
@@ -77,7 +78,7 @@ class Heads:
             each = F.binary_cross_entropy_with_logits(facing[:, 0], (side > 0).float(), reduction="none")
             total = total + (each * one_way).mean()
         if self.counts:
-            classes = torch.tensor(self.counts)
+            classes = torch.tensor(self.counts, device=outputs.device)
             total = total + F.cross_entropy(counts, (truth["count"][:, None] - classes).abs().argmin(1))
         for index, key in enumerate(self.quantities):
             wanted = view.position(truth[key], axis) if (axis := axis_of(key)) else truth[key] / view.scale
@@ -166,14 +167,16 @@ class Structure(Metric):
                 net,
                 training,
                 worn,
-                lambda outputs, chosen, view: heads.loss(outputs, {k: v[chosen] for k, v in labels.items()}, view),
+                lambda outputs, chosen, view: heads.loss(
+                    outputs, {k: v[chosen].to(outputs.device) for k, v in labels.items()}, view
+                ),
                 samples.common.get("progress"),
             )
             return {}
 
         data = (samples.target_train, heads, *(truth[k] for k in sorted(truth)))
         training = Training(images_seen=o.images_seen, width=o.width, seed=o.seed)
-        for judge in attempts("structure", training, (3, heads.outputs), size, data, train):
+        for judge in attempts("structure", training, (3, heads.outputs), size, data, train, samples.device):
             answers = heads.answers(predict(judge.net, area_resized(samples.target_test, size)))
             own = {k: v for k, (v, _) in agreement(answers, samples.target_test_truth or {}).items()}
             if all(v >= GOOD for v in own.values()):
@@ -183,11 +186,10 @@ class Structure(Metric):
 
 def worn(x: Tensor, random: torch.Generator) -> Tensor:
     """(B, 3, H, W) with random brightness, tint, blur and noise, so that a translation's flaws do not mislead."""
-    count = len(x)
-    x = x * (0.85 + 0.3 * torch.rand(count, 1, 1, 1, generator=random))
-    x = x + 0.08 * torch.randn(count, 3, 1, 1, generator=random)
+    x = x * (0.85 + 0.3 * uniform(x, 1, random))
+    x = x + 0.08 * torch.randn(len(x), 3, 1, 1, generator=random).to(x.device)
     x = softened(x, random, 0.5)
-    noise = torch.randn(x.shape, generator=random) * torch.rand(count, 1, 1, 1, generator=random)
+    noise = torch.randn(x.shape, generator=random).to(x.device) * uniform(x, 1, random)
     return x + 0.04 * noise
 
 

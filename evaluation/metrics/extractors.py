@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ...framework import Catalogue, CrosscadeError, Encoder, EvaluationSet, Images, to_tensor
 from ...framework.bundle.bundle import weights_hash
+from ...framework.support.device import device_of, full_float32
 from ...framework.support.fetch import cache_dir
 
 POOL_SIZE = 112
@@ -79,9 +80,9 @@ class Extractor(ABC):
             images = images[: self.train_limit]
 
         def compute() -> Features:
-            with torch.inference_mode():
-                parts = [self.batch(images[i : i + BATCH], samples).double() for i in range(0, len(images), BATCH)]
-            return torch.cat(parts).numpy()
+            with torch.inference_mode(), full_float32():
+                parts = [self.batch(images[i : i + BATCH], samples).cpu() for i in range(0, len(images), BATCH)]
+            return torch.cat(parts).double().numpy()
 
         # by the identity of the pixels: the other direction has the same sets under other names
         place = (images.__array_interface__["data"][0], len(images))
@@ -124,7 +125,8 @@ class Pooled(Extractor):
 
     def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, D)."""
-        return self.network(samples).pooled(resized(images, POOL_SIZE), POOL_SIZE)
+        x = resized(images, POOL_SIZE).to(device_of(samples.device))
+        return self.network(samples).pooled(x, POOL_SIZE)
 
 
 @frozen
@@ -158,19 +160,19 @@ class Moments(Extractor):
 
     def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2 * sum of C)."""
-        maps = self.network(samples)(resized(images, self.pool), self.levels)
+        maps = self.network(samples)(resized(images, self.pool).to(device_of(samples.device)), self.levels)
         parts = [part for i in self.levels for part in (maps[i].mean((2, 3)), maps[i].std((2, 3), correction=0))]
         return torch.cat(parts, 1)
 
 
 def encoder_of(name: str, samples: EvaluationSet) -> Encoder:
-    """The encoder `name` with its default options, built once an evaluation; its failure is kept too."""
+    """The encoder `name` with its default options, on the samples' device; built once an evaluation, as its failure."""
 
     def build() -> Encoder | CrosscadeError:
         try:
             catalogue = samples.common.once("catalogue", Catalogue.discover)
             encoder: Encoder = catalogue.build("encoder", name)
-            return encoder.to(memory_format=torch.channels_last).eval()
+            return encoder.to(device_of(samples.device)).to(memory_format=torch.channels_last).eval()
         except CrosscadeError as error:
             return error
 

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.recipe.read import device_argument
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="folder of a run that was begun")
     parser.add_argument("--out", metavar="FILE", help="the page (default: RUN/index.html)")
+    device_argument(parser)
 
 
 def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
@@ -34,7 +36,7 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         except InputError as error:  # the folders may have gone, or this may be another machine
             Reporter().warn(f"no translations on the page: {error}")
         else:
-            data = evolve(data, summary=SUMMARY, strips=translated(run, bundle, dataset))
+            data = evolve(data, summary=SUMMARY, strips=translated(run, bundle, dataset, arguments.device))
     if not data.strips:
         data = evolve(data, figures=samples(run))
     if (run / "scores.json").exists():

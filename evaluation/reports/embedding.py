@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from attrs import frozen
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -26,6 +27,7 @@ class Deepest(Extractor):
     encoder: Encoder
     use: str
     level: int
+    device: torch.device
 
     name: str = derived(lambda self: f"{self.use}-{self.level}-own")
     protocol: str = derived(
@@ -36,13 +38,13 @@ class Deepest(Extractor):
 
     def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, C)."""
-        return self.encoder(to_tensor(images), [self.level])[self.level].float().mean((2, 3))
+        return self.encoder(to_tensor(images, self.device), [self.level])[self.level].float().mean((2, 3))
 
 
 def deepest(bundle: Bundle) -> Extractor:
     """The deepest features of a bundle; those of the default extractor where it translates pixels."""
     level = bundle.recipe.translate[0].level
-    return Deepest(bundle.encoder, bundle.recipe.encoder.use, level) if level else POOLED
+    return Deepest(bundle.encoder, bundle.recipe.encoder.use, level, bundle.device) if level else POOLED
 
 
 def embed(*sets: Features) -> list[Features]:

@@ -40,12 +40,12 @@ def about(run: Path, catalogue: Catalogue) -> ReportData:
     )
 
 
-def translated(run: Path, bundle: Bundle, dataset: Dataset) -> tuple[Strip, ...]:
-    """A strip each direction of a few of the dataset's test images, translated now."""
+def translated(run: Path, bundle: Bundle, dataset: Dataset, device: str) -> tuple[Strip, ...]:
+    """A strip each direction of a few of the dataset's test images, translated now, on `device`."""
     size, short = bundle.image.size, bundle.recipe.image.short_side
     unrefined = run / "without-refine"
-    before = Translation(load(unrefined, bundle.catalogue)) if unrefined.exists() else None
-    translation = Translation(bundle)
+    before = Translation(load(unrefined, bundle.catalogue), device=device) if unrefined.exists() else None
+    translation = Translation(bundle, device=device)
     strips = []
     for direction in DIRECTIONS:
         source, target = direction.turn(dataset.domains)

@@ -8,6 +8,7 @@ zebra-giraffe/bundle.json           format, versions, domains, encoder and its h
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from ..catalogue import Catalogue
@@ -27,6 +28,7 @@ from ..recipe.recipe import Recipe
 from ..recipe.resolve import resolve
 from ..spec import DIRECTIONS, Direction, ImageSpec, Pair
 from ..support import atomic, tensor_files
+from ..support.device import CPU
 from .cascade import Cascade
 from .networks import Networks
 
@@ -100,6 +102,14 @@ class Bundle:
     encoder: Encoder
     normalise: Pair[Normalise]
     catalogue: Catalogue
+    device: torch.device = CPU
+
+    def on(self, device: torch.device) -> Bundle:
+        """The same bundle with its networks on `device`; this one's stay where they are."""
+        if device == self.device:
+            return self
+        encoder, normalise = copy.deepcopy((self.encoder, self.normalise))
+        return evolve(self, encoder=encoder.to(device), normalise=normalise.map(lambda n: n.to(device)), device=device)
 
     def cascade(self, direction: str = "a2b") -> Cascade:
         """The trained cascade of a direction, in eval mode."""
@@ -109,7 +119,7 @@ class Bundle:
         for name, net in networks.files(way).items():
             file = f"{name}.safetensors"
             fill(net, read_checked(self.folder, file, self.manifest), str(self.folder / file))
-        cascade = networks.cascade(way, self.encoder, self.normalise)
+        cascade = networks.cascade(way, self.encoder, self.normalise).to(self.device)
         freeze(cascade)
         return cascade
 

@@ -14,6 +14,7 @@ from ..data.styles import Styles
 from ..errors import InputError
 from ..features.store import Store
 from ..spec import DIRECTIONS
+from ..support.device import device_of, full_float32
 from ..support.tensors import to_images, to_tensor
 from ..translator import Translator
 from .bundle import Bundle
@@ -21,9 +22,15 @@ from .cascade import Cascade
 
 
 class Translation(Translator):
-    """A bundle's cascades as a `Translator`. Reads that of `direction` at once, the other when it is first used."""
+    """A bundle's cascades as a `Translator`. Reads that of `direction` at once, the other when it is first used.
 
-    def __init__(self, bundle: Bundle, direction: str = "a2b", *, batch: int = 16) -> None:
+    It computes in float32 on `device`: auto (a CUDA GPU where there is one), cpu, cuda, cuda:1 or mps. InputError for
+    one that is not there.
+    """
+
+    def __init__(self, bundle: Bundle, direction: str = "a2b", *, batch: int = 16, device: str = "auto") -> None:
+        self.device = device_of(device)
+        bundle = bundle.on(self.device)
         self.bundle, self.folder, self.domains, self.directions = bundle, bundle.folder, bundle.domains, DIRECTIONS
         recipe = bundle.recipe
         self.name, self.size, self.load = recipe.name, recipe.image.size, recipe.image.load
@@ -58,10 +65,11 @@ class Translation(Translator):
         return self.translate(list(pictures), style=style, seed=seed)
 
     @torch.inference_mode()
+    @full_float32()
     def style_of(self, picture: Picture) -> Tensor:
         """The style (1, K) of an example of the target domain. Raises InputError where the method has no styles."""
         self.need_styles()
-        return self.cascade().style_of(to_tensor(self.fit(picture)[None]))
+        return self.cascade().style_of(to_tensor(self.fit(picture)[None], self.device)).cpu()
 
     def need_styles(self, where: str = "styles") -> None:
         """Raises InputError, about what was asked for with `where`, when the method has no styles."""
@@ -75,12 +83,14 @@ class Translation(Translator):
             )
 
     @torch.inference_mode()
+    @full_float32()
     def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
         """In eager float32."""
         cascade, pieces = self.cascade(direction), []
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
-            x, style = to_tensor(images[rows]), None if styles is None else torch.from_numpy(styles[rows])
+            x = to_tensor(images[rows], self.device)
+            style = None if styles is None else torch.from_numpy(styles[rows]).to(self.device)
             pieces.append([to_images(v) for v in (cascade.strip(x, style) if previews else [cascade(x, style)])])
         return [np.concatenate(column) for column in zip(*pieces)]
 

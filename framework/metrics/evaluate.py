@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import fields_dict, frozen
+from attrs import evolve, fields_dict, frozen
 
 from ..catalogue import Catalogue
 from ..data.dataset import Dataset, ImageSet
@@ -89,8 +89,11 @@ class DirectionImages:
     """A line that says so."""
 
 
-def evaluation_images(dataset: Dataset, image: ImageOptions) -> dict[Direction, DirectionImages]:
-    """Both directions' centre crops of the first images of each set, cropped as a recipe's `image` says."""
+def evaluation_images(dataset: Dataset, image: ImageOptions, device: str = "cpu") -> dict[Direction, DirectionImages]:
+    """Both directions' centre crops of the first images of each set, cropped as a recipe's `image` says.
+
+    Networks that measure run on `device`.
+    """
     size, load = image.size, image.short_side
     train = dataset.domains.map(lambda d: cropped(d.train, load, size, LOADED_TRAIN))
     test = dataset.domains.map(lambda d: cropped(d.test, load, size, LOADED_TEST))
@@ -99,7 +102,7 @@ def evaluation_images(dataset: Dataset, image: ImageOptions) -> dict[Direction, 
     if smallest < FEWEST:
         too_small = f"not judged: a set of {smallest} images is too small (at least {FEWEST})"
     else:
-        forward = _forward(dataset, train, test, size, load)
+        forward = evolve(_forward(dataset, train, test, size, load), device=device)
         samples = Pair(forward, forward.reversed(forward.target_test))
     return {
         way: DirectionImages(

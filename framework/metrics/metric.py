@@ -39,7 +39,8 @@ class EvaluationSet:
 
     All images are uint8 (count, H, W, 3) of one square size. Truth is in fractions of these (cropped) images; see
     `truth_in_crop`. `dataset` and `load` tell a judge where more images of this kind come from, and the short side at
-    which images were loaded before the centre crop (0: the size itself).
+    which images were loaded before the centre crop (0: the size itself). `device` is what networks that measure run on,
+    as `--device` names it.
     """
 
     source: Images  # (N, H, W, 3)
@@ -55,6 +56,7 @@ class EvaluationSet:
     target_test_truth: Truth | None = None
     dataset: Dataset | None = field(default=None, repr=False)
     load: int = 0
+    device: str = "cpu"
     common: Memo = field(factory=Memo, repr=False)
     """What does not depend on the direction: encoders, features of one real set; `reversed` keeps it."""
     shared: Memo = field(factory=Memo, repr=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 from attrs import frozen
@@ -114,6 +115,20 @@ def _set_cuda(compute: Compute, deterministic: bool) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product is made
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = not deterministic  # shapes stay, so that trying each way once pays
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Where a GPU's float32 has all its bits, whatever a training has set: results agree with a CPU's to rounding."""
+    settings: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
+    before = [each.fp32_precision for each in settings]
+    for each in settings:
+        each.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for each, precision in zip(settings, before):
+            each.fp32_precision = precision
 
 
 def use_threads(threads: int) -> int:

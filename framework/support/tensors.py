@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .device import CPU
+
 
 def from_pixels(pixels: Tensor) -> Tensor:
     """uint8 (N, H, W, 3) -> (N, 3, H, W) in [-1, 1], channels last in memory."""
@@ -32,9 +34,9 @@ def as_pixels(x: Tensor) -> Tensor:
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """`from_pixels` of an array."""
-    return from_pixels(tensor_of(images))
+def to_tensor(images: NDArray[np.uint8], device: torch.device = CPU) -> Tensor:
+    """`from_pixels` of an array, on `device`."""
+    return from_pixels(tensor_of(images).to(device))
 
 
 def to_images(x: Tensor) -> NDArray[np.uint8]:

@@ -53,5 +53,9 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 def commands() -> Iterable[CommandOffer]:
     """The command."""
     yield CommandOffer(
-        name="train", arguments=_arguments, build=_train, summary="Train a recipe on two domains of images"
+        name="train",
+        arguments=_arguments,
+        build=_train,
+        summary="Train a recipe on two domains of images",
+        together=True,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
 from ...framework.data.files import image_files, results_folder, translate_files
+from ...framework.recipe.read import device_argument
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--samples", type=int, metavar="N", help="N translations of each image, in random styles (munit, drit)"
     )
     styles.add_argument("--style", metavar="FILE", help="all in the style of this image of the target domain")
+    device_argument(parser)
     parser.add_argument("--force", action="store_true", help="write into a folder that is not empty")
 
 
@@ -34,7 +36,7 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if samples is not None and samples < 1:
         raise InputError("--samples", found=str(samples), expected="a number above 0")
     out = results_folder(arguments.out, force=arguments.force)
-    translation = Translation(load(arguments.bundle, catalogue), arguments.direction)
+    translation = Translation(load(arguments.bundle, catalogue), arguments.direction, device=arguments.device)
     if samples or arguments.style:
         translation.need_styles("--samples" if samples else "--style")
     style = translation.style_of(Path(arguments.style)) if arguments.style else None

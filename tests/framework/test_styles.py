@@ -111,6 +111,7 @@ def test_a_cascade_encodes_the_style_of_an_example_of_the_target():
 def translation(made, batch=16):
     """With a stand-in for a bundle."""
     bundle = SimpleNamespace(
+        on=lambda device: bundle,
         folder=Path("demo"),
         domains=Pair("zebra", "giraffe"),
         recipe=SimpleNamespace(

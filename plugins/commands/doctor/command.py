@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ....framework import Catalogue, CommandOffer, RunError, hookimpl
-from ....framework.recipe.read import recipe_arguments, recipe_from
+from ....framework.recipe.read import device_argument, recipe_arguments, recipe_from
 from .finding import OK, PROBLEM, WARNING, Line
 
 WIDTH = 110
@@ -23,6 +24,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="RUN", default=".", help="where the run would be written, whose disk is looked at"
     )
+    device_argument(parser)
 
 
 def show(console: Console, title: str, lines: Sequence[Line]) -> None:
@@ -44,14 +46,20 @@ def show(console: Console, title: str, lines: Sequence[Line]) -> None:
 
 def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ....framework import Reporter
+    from ....framework.support import ranks
+    from ....framework.support.device import device_of
     from .images import examine
     from .measure import measure
 
+    device_of(arguments.device)
     recipe = recipe_from(arguments, catalogue)
     dataset = catalogue.build("dataset", recipe.data)
-    report = Reporter()
-    # first the machine: the memory's high-water mark must be that of training, not that of looking at pictures
-    recipe, machine = measure(recipe, catalogue, dataset, Path(arguments.out), report)
+    with ranks.together(arguments.device):
+        report = Reporter() if ranks.first() else Reporter(Console(file=io.StringIO()))
+        # first the machine: the memory's high-water mark must be that of training, not that of looking at pictures
+        recipe, machine = measure(recipe, catalogue, dataset, Path(arguments.out), report, arguments.device)
+        if not ranks.first():
+            return 0
     lines = [*examine(dataset, recipe, report), *machine]
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -69,4 +77,5 @@ def commands() -> Iterable[CommandOffer]:
         arguments=_arguments,
         build=_doctor,
         summary="Say before training whether it would work: data, disk, time and memory",
+        together=True,
     )

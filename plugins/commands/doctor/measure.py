@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +24,8 @@ from ....framework.features.health import check_features
 from ....framework.features.normalise import participation_ratio
 from ....framework.features.store import BATCH
 from ....framework.features.training_data import TrainingData
-from ....framework.support.device import Compute
+from ....framework.support import ranks
+from ....framework.support.device import Compute, available
 from ....framework.training.setup import Setup
 from ....framework.training.stages import rehearse
 from ....framework.training.time_budget import TimeBudget
@@ -52,10 +54,10 @@ class _Few(ImageSet):
 
 
 class _FewOf(Dataset):
-    """Just enough images of a dataset for one batch of the encoder."""
+    """Just enough images of a dataset for one batch of each process's encoder."""
 
     def __init__(self, dataset: Dataset, views: int) -> None:
-        self.name, count = dataset.name, -(-BATCH // views)
+        self.name, count = dataset.name, -(-BATCH * ranks.world() // views)
         self.domains = dataset.domains.map(lambda d: Domain(d.name, _Few(d.train, count), _Few(d.test, TESTED)))
 
 
@@ -69,41 +71,60 @@ class Rehearsal:
 
 
 def measure(
-    recipe: Recipe, catalogue: Catalogue, dataset: Dataset, out: Path, report: Reporter
+    recipe: Recipe, catalogue: Catalogue, dataset: Dataset, out: Path, report: Reporter, device: str = "auto"
 ) -> tuple[Recipe, list[Line]]:
-    """The recipe with the size of its images, and the lines about it and this machine."""
+    """The recipe with the size of its images, and the lines about it and this machine's `device`.
+
+    Of several processes, which measure together, the first one's lines hold.
+    """
     free = available_memory()
     if not recipe.image.size:
         recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
     lines: list[Line] = []
     try:
-        setup = Setup.of(recipe, catalogue, Compute.as_it_is())
+        setup, training = Setup.of(recipe, catalogue, Compute.as_it_is(device)), recipe.training
         lines.append(disk(*prepare.room(recipe, setup.encoder, dataset), out))
         rehearse(setup)
-        threads, precision = recipe.training.threads, recipe.training.precision
-        done = rehearsed(evolve(setup, compute=Compute.chosen(threads, precision)), dataset, report)
+        compute = Compute.chosen(training.threads, training.precision, device, deterministic=training.deterministic)
+        done = rehearsed(evolve(setup, compute=compute), dataset, out, report)
     except Exception as error:  # a component may raise anything, and that it does is what is to be told
         return recipe, [Line.of("recipe", error), *lines]
     fits = f"{recipe.encoder.use}, levels {', '.join(map(str, prepare.levels_of(recipe)))}, every stage took its steps"
-    return recipe, [Line(OK, "recipe", fits), *lines, expected_time(done), *memory(done, free, setup.compute.device)]
+    return recipe, [
+        Line(OK, "recipe", fits),
+        *lines,
+        expected_time(done),
+        *memory(done, free, compute.device),
+        *idle(device),
+    ]
 
 
-def rehearsed(setup: Setup, dataset: Dataset, report: Reporter) -> Rehearsal:
+def rehearsed(setup: Setup, dataset: Dataset, out: Path, report: Reporter) -> Rehearsal:
     """Encodes a few images and takes a few steps of every stage."""
     recipe, compute, size = setup.recipe, setup.compute, setup.recipe.image.size
     few = _FewOf(dataset, recipe.image.crops)
     with torch.no_grad(), compute.autocast():  # the first time takes longer
         setup.encoder(torch.zeros(BATCH, 3, size, size, device=compute.device), prepare.levels_of(recipe))
-    with TemporaryDirectory(prefix="crosscade-doctor-") as folder:
+    processes = ranks.world()
+    shared = existing(out) if processes > ranks.neighbours() else None  # a disk that all machines see
+    with ExitStack() as stack:
+        scratch = partial(TemporaryDirectory, prefix="crosscade-doctor-", dir=shared)
+        folder = Path(ranks.on_first(lambda: stack.enter_context(scratch())))
         start = compute.clock()
-        data, _ = prepare.training_data(recipe, few, setup.encoder, compute, Path(folder), _nobody)
+        data, _ = prepare.training_data(recipe, few, setup.encoder, compute, folder, _nobody)
         each = (compute.clock() - start) / prepare.total_steps(few, recipe)
         seconds = {"encode": each * prepare.total_steps(dataset, recipe)}
         budget = TimeBudget.measured(setup, data, report)
         for stage, spent in zip(recipe.trained, budget.seconds(recipe)):
             seconds[stage.kind] = seconds.get(stage.kind, 0.0) + spent
         _check(setup, data)
-    return Rehearsal(seconds, peak_memory(), str(compute))
+        ranks.wait()
+    peak = peak_memory()
+    return Rehearsal(
+        seconds,
+        peak and peak * ranks.neighbours(),
+        f"{compute}{f', {processes} processes' if processes > 1 else ''}",
+    )
 
 
 def _nobody(_: int) -> None:
@@ -122,15 +143,29 @@ def _check(setup: Setup, data: TrainingData) -> None:
 
 def disk(whole: int, peak: int, out: Path) -> Line:
     """What the stores take of the disk that `out` is or will be on."""
-    existing = next(folder for folder in (out.resolve(), *out.resolve().parents) if folder.is_dir())
-    free = shutil.disk_usage(existing).free
-    found = f"stores of {decimal(whole)}, {decimal(peak)} while they are made; {decimal(free)} free in {existing}"
+    folder = existing(out)
+    free = shutil.disk_usage(folder).free
+    found = f"stores of {decimal(whole)}, {decimal(peak)} while they are made; {decimal(free)} free in {folder}"
     cure = "Free some, give --out on another disk, or set fewer image.crops."
     if free < peak:
         return Line(PROBLEM, "disk", found, f"{decimal(peak)} free", cure)
     if free < SPARE * peak:
         return Line(WARNING, "disk", found, f"{decimal(int(SPARE * peak))}, with room for networks", cure)
     return Line(OK, "disk", found)
+
+
+def existing(out: Path) -> Path:
+    """The nearest folder above `out` that is there, or itself."""
+    return next(folder for folder in (out.resolve(), *out.resolve().parents) if folder.is_dir())
+
+
+def idle(device: str) -> list[Line]:
+    """A line about GPUs that one process would leave idle."""
+    gpus = sum(name.startswith("cuda") for name in available())
+    if gpus < 2 or ranks.world() > 1 or device not in ("auto", "cuda"):
+        return []
+    command = f"torchrun --standalone --nproc-per-node {gpus} --no-python crosscade train …"
+    return [Line(OK, "GPUs", f"one of {gpus}; this uses all: {command}")]
 
 
 def expected_time(done: Rehearsal) -> Line:

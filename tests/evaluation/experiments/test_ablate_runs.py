@@ -57,15 +57,15 @@ def test_the_command_trains_what_fits_and_goes_on_where_it_was(crosscade, files,
     assert stated["format"] == "crosscade.ablate/1"
     assert [v["name"] for v in stated["sweep"]["variants"]] == ["clip 2", "clip 1", "lost"]
 
-    assert "--resume" in crosscade(*WORDS, "--out", "out").error
+    assert "--resume" in crosscade(*WORDS, "--out", "out", "--device", "cpu").error
     cost = Cost.read(out / "runs" / "clip 1-0")
     (tmp_path / "mine.toml").unlink()
-    again = crosscade("ablate", "--resume", "--out", "out")
+    again = crosscade("ablate", "--resume", "--out", "out", "--device", "cpu")
     assert again.code == 0, again
     assert Cost.read(out / "runs" / "clip 1-0") == cost, "a finished run is not trained again"
     page = (out / "index.html").read_text(encoding="utf-8")
-    command = f"crosscade {' '.join(WORDS[:2])} --recipe tiny.json --data {WORDS[-1]} --images 8 --seeds 1 --out out"
-    assert f"{command}<" in page, "the command that makes it from nothing"
+    command = f"crosscade {' '.join(WORDS[:2])} --recipe tiny.json --data {WORDS[-1]} --images 8 --seeds 1 --device cpu"
+    assert f"{command} --out out<" in page, "the command that makes it from nothing"
     assert "which the run began with" in crosscade("ablate", "--resume", "--out", "out", "--images", "80").error
     assert "format" in crosscade("compare", "--resume", "--out", "out").error
 

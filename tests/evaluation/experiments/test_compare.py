@@ -20,6 +20,7 @@ from crosscade.evaluation.experiments.variant import Variant
 from crosscade.evaluation.metrics.jackknife import HOW, SPREAD
 from crosscade.framework import Catalogue, InputError, Reporter, RunError, Score
 from crosscade.framework.bundle import bundle
+from crosscade.framework.support import device
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.framework.tiny import TABLE, tiny_recipe
 
@@ -33,7 +34,7 @@ def catalogue():
 
 def protocol(out, methods="cascade", **words):
     given = dict.fromkeys(("minutes", "images", "seeds", "data", "a", "b"))
-    arguments = argparse.Namespace(**given | {"set": [], "resume": False, "out": out} | words)
+    arguments = argparse.Namespace(**given | {"set": [], "resume": False, "out": out, "device": "auto"} | words)
     return Protocol.asked("compare", arguments, methods=methods)
 
 
@@ -125,6 +126,24 @@ def test_resuming_needs_no_argument_twice(tmp_path):
         protocol(tmp_path, resume=True)
 
 
+def test_a_comparison_stays_on_its_device(tmp_path, monkeypatch):
+    monkeypatch.setattr(device, "available", lambda: ["cpu", "cuda:0", "cuda:1"])
+    monkeypatch.setattr(device, "choose", lambda precision, place: f"as on {place}")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    first = protocol(tmp_path, images=60)
+    assert (first.device, first.precision) == ("cuda", "as on cuda:0")
+    budget = first.notes(["cuda:0", "cuda:1"])[0]
+    assert budget.endswith("at most 2 at a time, each on a GPU of its own; as on cuda:0 on cuda.")
+    assert "--device cuda --jobs 2" in first.command_line(2, False, tmp_path)
+    (tmp_path / "protocol.json").write_text(json.dumps(first.plain()))
+    assert protocol(tmp_path, resume=True) == first
+    assert protocol(tmp_path, resume=True, device="cuda:1") == evolve(first, device="cuda:1")
+    monkeypatch.setattr(device, "available", lambda: ["cpu"])
+    with pytest.raises(InputError, match="--device cuda: found no such device here; expected cpu"):
+        protocol(tmp_path, resume=True)
+    assert protocol(tmp_path, resume=True, device="cpu") == evolve(first, device="cpu")
+
+
 OLD = {
     "format": "crosscade.compare/1", "methods": "cascade,cyclegan@3", "minutes": 1.5, "images": None, "seeds": 2,
     "data": "safari:zebra,giraffe", "a": None, "b": None, "set": None, "precision": "bfloat16",
@@ -134,9 +153,9 @@ OLD = {
 def test_the_file_of_a_protocol_stays_as_it_was(tmp_path):
     (tmp_path / "protocol.json").write_text(json.dumps(OLD))
     stored = protocol(tmp_path, methods=None, resume=True)
-    assert json.dumps(stored.plain()) == json.dumps(OLD)
+    assert json.dumps(stored.plain()) == json.dumps(OLD | {"device": "cpu"})
     assert [v.times for v in stored.variants()] == [1, 3]
-    assert stored.notes(1)[0] == "cyclegan@3 has 3 times the budget."
+    assert stored.notes(["cpu"])[0] == "cyclegan@3 has 3 times the budget."
 
 
 def test_seeds_become_a_mean_and_a_spread():

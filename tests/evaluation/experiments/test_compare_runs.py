@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 import threading
+from itertools import pairwise
 
 import pytest
 
 from crosscade.evaluation.experiments import jobs
-from crosscade.evaluation.experiments.jobs import Cost, Job, run_jobs
+from crosscade.evaluation.experiments.jobs import Cost, Job, places, run_jobs
 from crosscade.framework import Reporter
 from crosscade.framework.training.watcher import InterruptedRunError
 from tests.framework.tiny import TABLE, former
@@ -28,6 +29,7 @@ def stop(*_):
     sys.exit(130)
 signal.signal(signal.SIGINT, stop)
 (run / "began").write_text(str(time.time()))
+(run / "device").write_text(words["--device"])
 if words["--as"] == "bad":
     print("crosscade: the recipe: found nonsense", file=sys.stderr)
     sys.exit(2)
@@ -59,7 +61,7 @@ def times(run, *names):
 
 def test_each_run_is_measured_and_no_two_overlap(standin, tmp_path):
     pair = [job(tmp_path, "one"), job(tmp_path, "two")]
-    assert run_jobs(pair, 1, QUIET, "") == {}
+    assert run_jobs(pair, ["cpu"], QUIET, "") == {}
     for each in pair:
         cost = Cost.read(each.run)
         assert 0.3 <= cost.cpu_seconds < 5
@@ -69,19 +71,51 @@ def test_each_run_is_measured_and_no_two_overlap(standin, tmp_path):
         assert each.done
     assert times(pair[0].run, "ended")[0] <= times(pair[1].run, "began")[0]
     before = times(pair[0].run, "began")
-    assert run_jobs(pair, 1, QUIET, "") == {}
+    assert run_jobs(pair, ["cpu"], QUIET, "") == {}
     assert times(pair[0].run, "began") == before, "what is done is not made again"
 
 
 def test_two_jobs_work_at_once(standin, tmp_path):
     pair = [job(tmp_path, "one"), job(tmp_path, "two")]
-    run_jobs(pair, 2, QUIET, "")
+    run_jobs(pair, ["cpu"] * 2, QUIET, "")
     assert times(pair[1].run, "began")[0] < times(pair[0].run, "ended")[0]
+
+
+GPUS = ["cpu", "cuda:0", "cuda:1", "cuda:2"]
+
+
+@pytest.mark.parametrize(
+    ("device", "jobs", "there", "expected"),
+    [
+        ("cpu", None, ["cpu"], ["cpu"]),
+        ("cpu", 2, GPUS, ["cpu", "cpu"]),
+        ("cuda", None, GPUS[:2], ["cuda"]),
+        ("cuda", 3, GPUS[:2], ["cuda"] * 3),
+        ("cuda", None, GPUS, ["cuda:0", "cuda:1", "cuda:2"]),
+        ("cuda", 2, GPUS, ["cuda:0", "cuda:1"]),
+        ("cuda", 9, GPUS, ["cuda:0", "cuda:1", "cuda:2"]),
+        ("cuda:1", None, GPUS, ["cuda:1"]),
+    ],
+)  # fmt: skip
+def test_of_several_gpus_each_run_has_its_own(device, jobs, there, expected):
+    assert places(device, jobs, there) == expected
+
+
+def test_no_two_runs_share_a_gpu_and_none_is_idle(standin, tmp_path):
+    every = [job(tmp_path, name) for name in "abcde"]
+    assert run_jobs(every, GPUS[1:3], QUIET, "") == {}
+    spans = {gpu: [] for gpu in GPUS[1:3]}
+    for each in every:
+        spans[(each.run / "device").read_text()].append(times(each.run, "began", "ended"))
+    for on_one in spans.values():
+        assert len(on_one) >= 2
+        ordered = sorted(on_one)
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(ordered))
 
 
 def test_one_that_fails_costs_only_itself(standin, tmp_path):
     bad, good = job(tmp_path, "one", "bad"), job(tmp_path, "two")
-    assert run_jobs([bad, good], 1, QUIET, "") == {bad.run: "the recipe: found nonsense"}
+    assert run_jobs([bad, good], ["cpu"], QUIET, "") == {bad.run: "the recipe: found nonsense"}
     assert good.done
     assert not bad.done
 
@@ -96,12 +130,12 @@ def test_a_ctrl_c_reaches_every_process_once_and_the_run_goes_on(standin, tmp_pa
 
     threading.Thread(target=press).start()
     with pytest.raises(InterruptedRunError, match="compare --resume") as stopped:
-        run_jobs([long, later], 1, QUIET, "Go on with: crosscade compare --resume")
+        run_jobs([long, later], ["cpu"], QUIET, "Go on with: crosscade compare --resume")
     assert stopped.value.exit_code == 130
     assert json.loads((long.run / "run.json").read_text())["saved"] == 1
     assert not later.run.exists()
     assert Cost.read(long.run).measured == 1
-    assert run_jobs([long, later], 1, QUIET, "") == {}
+    assert run_jobs([long, later], ["cpu"], QUIET, "") == {}
     assert long.done
     assert Cost.read(long.run).begun == Cost.read(long.run).measured == 2
     assert Cost.read(long.run).cpu_seconds > 0.5, "both processes count"

@@ -10,7 +10,7 @@ from crosscade.framework.features import prepare, store
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.setup import Setup
 from crosscade.plugins.commands.doctor import measure as doctor_measure
-from crosscade.plugins.commands.doctor.measure import Rehearsal, disk, expected_time, measure, memory
+from crosscade.plugins.commands.doctor.measure import Rehearsal, disk, expected_time, idle, measure, memory
 from tests.framework.tiny import tiny_recipe
 
 CPU = Compute(torch.device("cpu"), 1, "float32")
@@ -72,13 +72,21 @@ def test_a_rehearsal_measures_every_stage_and_leaves_nothing(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_time_grows_with_the_images():
+@pytest.mark.parametrize(("device", "gpus", "said"), [("auto", 4, True), ("cuda:0", 4, False), ("cuda", 1, False)])
+def test_gpus_that_one_process_leaves_idle_are_told_of(monkeypatch, device, gpus, said):
+    monkeypatch.setattr(doctor_measure, "available", lambda: ["cpu", *(f"cuda:{n}" for n in range(gpus))])
+    command = "torchrun --standalone --nproc-per-node 4 --no-python crosscade train …"
+    expected = [f"one of 4; this uses all: {command}"] if said else []
+    assert [line.text for line in idle(device)] == expected
+
+
+def test_time_grows_with_the_images(tmp_path):
     recipe, dataset, encoder = parts()
     longer = tiny_recipe("data.train=600", "translate[0].schedule.images=8000")
     many = CATALOGUE.get("dataset", "safari").build(longer.data.options)
     reporter = Reporter(quiet=True)
     short, long = (
-        doctor_measure.rehearsed(Setup(r, CATALOGUE, encoder, CPU), d, reporter).seconds
+        doctor_measure.rehearsed(Setup(r, CATALOGUE, encoder, CPU), d, tmp_path, reporter).seconds
         for r, d in ((recipe, dataset), (longer, many))
     )
     assert long["encode"] > 5 * short["encode"]
