@@ -24,7 +24,7 @@ from tests.cli_tools import MAIN, read_answer
         (("train", "--recipe", "no.toml", "--out", "x"), "no.toml: found no such file; expected a recipe in TOML"),
         (("train", "--recipe", "demo", "--out", "x", "--a", "only"), "--a and --b: found one of them"),
         (("train", "--recipe", "demo", "--out", "x", "--data", "safari:zebra"), "--data safari:zebra: found domains"),
-        (("train", "--out", "x", "--resume"), "recipe: found none; expected one, because x has no run to go on with yet"),
+        (("train", "--out", "x", "--resume"), "recipe: found none; expected one, because x has no run to go on"),
         (("demo", "--minutes", "inf"), "--minutes: found inf; expected a number above 0"),
         (("describe", "vgg20"), "unknown component 'vgg20'. did you mean 'vgg19'?"),
     ],
