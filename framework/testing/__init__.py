@@ -1,6 +1,7 @@
 """The contract suite: what a component must keep. See `checks`, and `fake_gpu` for what a GPU would say."""
 
-from .checks import check_dataset, check_encoder, check_inverter, check_loss, check_translator
+from .checks import check_encoder, check_inverter, check_loss, check_translator
+from .datasets import check_dataset
 from .fake_gpu import DeviceMismatchError, FakeGpu, Wait
 
 __all__ = [

@@ -12,23 +12,23 @@ Each check returns nothing, or raises `AssertionError` with one sentence: what, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..catalogue import Catalogue
 from ..contracts import AdversarialLoss, Loss, TranslatorPair
-from ..data.dataset import Dataset
 from ..encoder import Encoder
 from ..former import renamed
-from ..hookspecs import DatasetOffer, EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
+from ..hookspecs import EncoderOffer, InverterOffer, LossOffer, TranslatorOffer
 from ..spec import ImageSpec, LevelSpec, Pair
 from ..styles import style_size, styles_on
 from ..views import View
+from .on_gpu import placed, require_loss_on_gpu, require_network_on_gpu, require_on_gpu
 from .shares import require_shareable
 from .tools import (
     Deepest,
@@ -59,7 +59,7 @@ def check_encoder(
     """Honest levels, frozen and repeatable, rows independent, nothing deeper than asked, exports faithfully."""
     net, what = built(encoder, options)
     require(isinstance(net, Encoder), f"{what} is a {type(net).__name__}, not an Encoder")
-    levels = net.pyramid.levels
+    spare, levels = copy.deepcopy(net), net.pyramid.levels
     numbers = [level.number for level in levels]
     require(bool(levels) and numbers == sorted(set(numbers)), f"{what}: level numbers {numbers} do not ascend")
 
@@ -88,6 +88,7 @@ def check_encoder(
     require_no_deeper(net, images[:1], what)
     if export:
         require_exports(Levels(net, numbers), lambda b: (uniform(b, 3, image_size, image_size, seed=b),), what)
+    require_network_on_gpu(Levels(spare, numbers), (images,), what)
 
 
 def check_translator(
@@ -106,6 +107,7 @@ def check_translator(
     """
     pair, what = built(translator, options, here=here, deeper=deeper, image=image)
     require(isinstance(pair, TranslatorPair), f"{what} is a {type(pair).__name__}, not a TranslatorPair")
+    spare = copy.deepcopy(pair)
 
     sizes = pair.into.map(style_size)
     require(sizes.a == sizes.b, f"{what}: styles of {sizes.a} numbers into a and of {sizes.b} into b")
@@ -137,6 +139,13 @@ def check_translator(
             expected = {here.number: tuple(own.a.shape)}
             require(maps == expected, f"{what}: {name} of its view is {maps or 'no map by level'}, expected {expected}")
 
+    def work(device: torch.device) -> Callable[[], Any]:
+        own_there, *there = placed([own, *conditions, *conditions], device)
+        view = view_of(spare.to(device), here.number, own_there, *there)
+        return lambda: [getattr(view, name) for name in gives]
+
+    require_on_gpu(work, what)
+
 
 def _check_styles(net: Any, examples: Tensor, size: int, what: str) -> None:
     leaf = examples.clone().requires_grad_(True)
@@ -164,6 +173,7 @@ def check_inverter(
         return (uniform(batch, level.channels, *[level.size(image.size)] * 2, seed=batch),)
 
     require_network(moved(net), inputs, (3, image.size, image.size), what, export)
+    require_network_on_gpu(copy.deepcopy(net), inputs(2), what)
 
 
 def check_loss(
@@ -188,7 +198,7 @@ def check_loss(
     here = here or (encoder.pyramid.levels[-1] if on == "translation" else LevelSpec(0, "image", 3, 1))
     objective, what = built(loss, options, here=here, image=image, encoder=encoder, catalogue=Catalogue.discover())
     require(isinstance(objective, Loss), f"{what} is a {type(objective).__name__}, not a Loss")
-    own = view is not None
+    own, spare = view is not None, copy.deepcopy(objective)
     if view is None:
         view, networks = example_view(on, here, image, encoder, objective.encodes)
     taught = list(networks or ())
@@ -203,8 +213,12 @@ def check_loss(
     seen = Recorded(view)
     require_teaches(objective.terms(seen), taught, what)
     _require_declared(seen, objective, what)
-    if not own and not alone:
+    if own:
+        return
+    if not alone:
         require_shareable(objective, partial(_seeded, on, here, image, encoder, objective.encodes), BATCH, what)
+    encodes = objective.encodes
+    require_loss_on_gpu(spare, lambda rows: _seeded(on, here, image, copy.deepcopy(encoder), encodes, rows), what)
 
 
 def _seeded(*facts: Any) -> tuple[View, Pair[nn.Module]]:
@@ -230,28 +244,3 @@ def _check_critics(loss: AdversarialLoss[Any], view: View, networks: list[nn.Mod
 def _require_declared(seen: Recorded, loss: Loss[Any], what: str) -> None:
     undeclared = sorted(seen.read - loss.needs)
     require(not undeclared, f"{what} reads {', '.join(undeclared)} and declares needs {sorted(loss.needs)}")
-
-
-def check_dataset(dataset: DatasetOffer | Dataset, *, options: Any = None) -> None:
-    """Two named domains whose images come as uint8 RGB at the size asked for, the same each time."""
-    data, what = built(dataset, options)
-    require(isinstance(data, Dataset), f"{what} is a {type(data).__name__}, not a Dataset")
-    names = [domain.name for domain in data.domains]
-    require(len(set(names)) == 2, f"{what}: both domains are called {names[0]}")
-    for domain in data.domains:
-        for part, images in (("train", domain.train), ("test", domain.test)):
-            where, count = f"{what}, {domain.name}, {part}", len(images)
-            require(count > 0, f"{where}: no images")
-            for index, short_side in {0: 32, count - 1: 48}.items():
-                image = images.load(index, short_side)
-                require(
-                    image.dtype == np.uint8
-                    and image.ndim == 3
-                    and image.shape[2] == 3
-                    and min(image.shape[:2]) == short_side,
-                    f"{where}: image {index} asked for {short_side} px came as {image.dtype} {image.shape}",
-                )
-                require(np.array_equal(image, images.load(index, short_side)), f"{where}: image {index} changes")
-                require(bool(images.label(index)), f"{where}: image {index} has no label")
-            for key, values in images.truth.items():
-                require(len(values) == count, f"{where}: truth '{key}' has {len(values)} values, {count} images")

@@ -53,7 +53,11 @@ class Wait:
 
 
 class DeviceMismatchError(RuntimeError):
-    """One operation on tensors of the GPU and of the CPU."""
+    """What is on the GPU meets what is on the CPU."""
+
+    def __init__(self, reason: str) -> None:
+        where, line = place()
+        super().__init__(f"{where}: `{line}`: {reason}")
 
 
 class FakeGpu:
@@ -124,7 +128,7 @@ class FakeGpuTensor(Tensor):
 
     def numpy(self, **_: Any) -> Any:
         """Refused, as a GPU's tensor does it."""
-        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
+        raise DeviceMismatchError("numpy is given a tensor on the GPU")
 
     def __repr__(self, **_: Any) -> str:  # type: ignore[override]
         return f"FakeGpuTensor({tuple(self.shape)}, {self.dtype})"
@@ -187,8 +191,7 @@ class _Dispatch(TorchDispatchMode):
         misplaced = [f"a CPU tensor {tuple(x.shape)}" for x in others if x.dim() > 0]
         misplaced += ["a generator of the CPU" for x in values if isinstance(x, torch.Generator)]
         if misplaced:
-            where, line = place()
-            raise DeviceMismatchError(f"{where}: `{line}`: {name} on {CUDA} is given {misplaced[0]}")
+            raise DeviceMismatchError(f"{name} on {CUDA} is given {misplaced[0]}")
 
     def _look_at_copy(self, args: Any, kwargs: Any, others: list[Tensor]) -> None:
         source = args[0] if len(args) == 1 else args[1]

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from crosscade.framework import AdversarialLoss, Dataset, Domain, ImageSet, Loss, Pair, l1
-from crosscade.framework.testing.checks import check_dataset, check_loss
+from crosscade.framework.testing import check_dataset, check_loss
 
 
 class Cycle(Loss):

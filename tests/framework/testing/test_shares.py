@@ -30,9 +30,10 @@ class Jittered(Loss):
         self.draw = draw
 
     def terms(self, view):
-        return {
-            "size": sum((self.draw(torch.rand, len(f))[:, None, None, None] * f.square()).mean() for f in view.fake)
-        }
+        def draw(n):
+            return torch.rand(n, 1, 1, 1, device=view.fake.a.device)
+
+        return {"size": sum((self.draw(draw, len(f)) * f.square()).mean() for f in view.fake)}
 
 
 def test_statistics_and_chance_of_the_whole_batch_are_right():

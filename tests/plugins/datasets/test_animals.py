@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from crosscade.framework import InputError
-from crosscade.framework.testing.checks import check_dataset
+from crosscade.framework.testing import check_dataset
 from crosscade.plugins.datasets import animals
 from crosscade.plugins.datasets.animals import (
     MEMBERS,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crosscade.framework import InputError, write_png
-from crosscade.framework.testing.checks import check_dataset
+from crosscade.framework.testing import check_dataset
 from crosscade.plugins.datasets import folder
 from crosscade.plugins.datasets.folder import FileSet, FolderDataset, FolderOptions
 

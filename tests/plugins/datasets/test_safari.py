@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from crosscade.framework import InputError
-from crosscade.framework.testing.checks import check_dataset
+from crosscade.framework.testing import check_dataset
 from crosscade.plugins.datasets.safari.coats import COATS, Window
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions, SafariSet, render, shape_and_texture
 from crosscade.plugins.datasets.safari.scene import SHAPES, plan

@@ -1,7 +1,18 @@
 """An encoder that folds pixels into channels, and a loss on channel means: a whole plugin in one file."""
 
 from attrs import frozen
-from crosscade.framework import Encoder, EncoderOffer, LevelSpec, Loss, LossOffer, PyramidSpec, hookimpl, l1, option
+from crosscade.framework import (
+    Encoder,
+    EncoderOffer,
+    LevelSpec,
+    Loss,
+    LossOffer,
+    PyramidSpec,
+    hookimpl,
+    l1,
+    option,
+    over_all,
+)
 from torch.nn.functional import pixel_unshuffle
 
 
@@ -24,7 +35,8 @@ class Means(Loss):
     needs = frozenset({"fake", "real"})
 
     def terms(self, view):
-        apart = view.fake.zip(lambda x, y: l1(x.mean((0, 2, 3)), y.mean((0, 2, 3))), view.real)
+        fake, real = (pair.map(lambda x: over_all(x.mean((0, 2, 3)))) for pair in (view.fake, view.real))
+        apart = fake.zip(l1, real)
         return {"means": apart.a + apart.b}
 
 
