@@ -19,6 +19,8 @@ import torch.distributed as dist
 from attrs import define
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from ..errors import CrosscadeError, InputError, RunError
 
@@ -96,9 +98,12 @@ def together(device: str = "auto") -> Iterator[None]:
         yield
         return
     cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
+    store, rank, size = next(iter(rendezvous("env://")))
+    # torchrun keeps the store when it starts killed processes again: the addresses of those must not be found in it
+    store = PrefixStore(f"{size}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", store=store, rank=rank, world_size=size)
     try:
-        with acting(Group(dist.get_rank(), dist.get_world_size())):
+        with acting(Group(rank, size)):
             yield
     finally:
         dist.destroy_process_group()
@@ -118,18 +123,11 @@ def lost(processes: int) -> Iterator[None]:
 
 
 def part(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """This process's share of the rows of a step's batch. InputError when there are fewer of them than processes."""
+    """This process's share of the rows of a step's batch."""
     here = group()
     if here.world == 1:
         return rows
     here.batch = len(rows)
-    if here.batch < here.world:
-        raise InputError(
-            f"{here.world} processes",
-            found=f"a schedule.batch of {here.batch}",
-            expected="at least a row for each",
-            cure=f"Start at most {here.batch} processes, or set a larger schedule.batch.",
-        )
     return rows[here.rank :: here.world]
 
 
@@ -212,26 +210,8 @@ def whole(rows: int) -> int:
 
 
 def own(rows: int) -> int:
-    """How many of the first so many rows of the batch are this process's. InputError when not all have the same share.
-
-    A part of the batch whose share of a process differs from that of the whole would count too much or too little.
-    """
-    here = group()
-    if here.world > 1 and rows != here.batch:
-        equal_shares(f"{rows} of {here.batch} rows to reconstruct", rows, "or refine.reconstruct")
-    return here.own(rows)
-
-
-def equal_shares(what: str, rows: int = 0, lever: str = "") -> None:
-    """Raises InputError, about `what` needs it, when the batch or so many rows of it are not shared out evenly."""
-    here = group()
-    if here.batch % here.world or rows % here.world:
-        raise InputError(
-            f"{here.world} processes",
-            found=f"{what}, batches of {here.batch}",
-            expected="numbers that they divide",
-            cure=f"Set another schedule.batch {lever}, or start another number of processes.".replace(" ,", ","),
-        )
+    """How many of the first so many rows of the batch are this process's."""
+    return group().own(rows)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from ..encoder import by_level
 from ..errors import InputError
 from ..features.training_data import Rows, TrainingData
 from ..former import renamed
-from ..recipe.recipe import InvertStage, LossUse, RefineStage, Schedule, TranslateStage
+from ..recipe.recipe import AnyStage, InvertStage, LossUse, RefineStage, Schedule, TranslateStage
 from ..spec import LevelSpec, Pair
 from ..support import ranks
 from ..views import InversionView, RefineView, View
@@ -85,7 +85,7 @@ def build_stage(setup: Setup, index: int, before: Networks | None = None) -> Sta
     else:
         stage = _refine(setup, index, place, recipe, before or Networks())
     if ranks.world() > 1:
-        _refuse_statistics_of_a_share(stage)
+        _refuse_shares(stage, recipe)
     return stage
 
 
@@ -101,17 +101,38 @@ def rehearse(setup: Setup) -> None:
             )
 
 
-def _refuse_statistics_of_a_share(stage: Stage) -> None:
-    """InputError for a batch norm that would see a process's rows only."""
+def _refuse_shares(stage: Stage, recipe: AnyStage) -> None:
+    """InputError when several processes' shares of a batch would teach something else than the batch."""
+    world, batch, rows = ranks.world(), stage.schedule.batch, stage.schedule.batch
+    where, cure = f"{stage.title}, {world} processes", "or start another number of processes."
+    if batch < world:
+        cure = f"Set a larger schedule.batch, or start at most {batch} processes."
+        raise InputError(where, found=f"a schedule.batch of {batch}", expected="at least a row for each", cure=cure)
+    if isinstance(recipe, RefineStage):
+        rows = max(1, round(recipe.reconstruct * batch))
+    even = not (batch % world or rows % world)
+    if rows != batch and not even:
+        found, cure = (
+            f"{rows} of {batch} rows to reconstruct",
+            f"Set another refine.reconstruct or schedule.batch, {cure}",
+        )
+        raise InputError(where, found=found, expected="numbers that they divide", cure=cure)
     parts = {"its networks": stage.networks.modules, **{f"loss '{use.use}'": loss for use, loss in stage.losses}}
     for part, module in parts.items():
         for name, norm in module.named_modules():
-            if isinstance(norm, _BatchNorm) and norm.training and type(norm).forward is _BatchNorm.forward:
+            if not isinstance(norm, _BatchNorm) or not norm.training:
+                continue
+            if type(norm).forward is _BatchNorm.forward:
                 raise InputError(
-                    f"{stage.title}, {part}: '{name}'",
+                    f"{where}, {part}: '{name}'",
                     found=f"{type(norm).__name__}, whose statistics would be of a process's own rows",
-                    expected=f"what {ranks.world()} processes can train together",
+                    expected="statistics of the batch",
                     cure="Take its mean and variance with `over_all`, use another norm, or train in one process.",
+                )
+            if not even:
+                cure = f"Set another schedule.batch, {cure}"
+                raise InputError(
+                    f"{where}, {part}: a batch norm", found=f"batches of {batch}", expected="equal shares", cure=cure
                 )
 
 

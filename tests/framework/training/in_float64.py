@@ -1,7 +1,7 @@
 """A few steps of every kind of stage with every built-in loss in float64, by as many processes as torchrun starts.
 
-`python -m tests.framework.training.in_float64 OUT [BATCH]` writes every gradient of the first step and the state after
-the last.
+`python -m tests.framework.training.in_float64 OUT [BATCH [BEFORE]]` writes every gradient of the first step and the
+state after the last; with what it wrote BEFORE it goes on with the smallest recipe from there.
 """
 
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from attrs import evolve
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from crosscade.framework import Catalogue, Pair, read, resolve
 from crosscade.framework.features.normalise import Normalise
@@ -31,7 +31,7 @@ OTHERS = {
     "munit": (*PIXELS, *NARROW, *RESNET),
     "drit": (*PIXELS, *NARROW, "translate[0].losses[1].width=4", "translate[0].losses[2].channels=16"),
     "cut": (*PIXELS, *NARROW, *RESNET, "translate[0].translator.embedding=8", "translate[0].translator.patches=8"),
-    "ganimorph": (*PIXELS, *NARROW),
+    "ganimorph": (*PIXELS, *NARROW, "translate[0].schedule.learning_rate=1e-9"),  # steep on noise: rounding grows
 }
 """Of recipes on pixels, how they are made small."""
 FURTHER = (
@@ -85,8 +85,8 @@ def recipes(catalogue):
         yield name, resolve(table, catalogue)
 
 
-def steps(setup, index, batch):
-    """One stage's tensors, by name."""
+def steps(setup, index, batch, before):
+    """One stage's tensors, by name, after some steps from where it was `before`, if it was."""
     stage, kept = build_stage(setup, index), {}
     if not stage.learns:
         return kept
@@ -96,6 +96,8 @@ def steps(setup, index, batch):
     stage.schedule = evolve(stage.schedule, images=1000 * stage.schedule.batch, batch=batch or stage.schedule.batch)
     state = TrainState.of(stage)
     state.step = 600  # where all losses count
+    if before:
+        state.restore(before, {"step": state.step + STEPS, "critic_step": before["critic_step"]})
     for name, optimiser in {"own": state.optimiser, **dict(enumerate(state.critic_optimisers))}.items():
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
 
@@ -108,29 +110,35 @@ def steps(setup, index, batch):
     stage.networks.modules.train()
     for _ in range(STEPS):
         train_step(state, Numbers(setup), 0, setup.compute.autocast)
-    return kept | {name: v.detach().clone() for name, v in state.tensors().items() if v.is_floating_point()}
+    kept["critic_step"] = torch.tensor(state.critic_step)
+    return kept | {name: v.detach().clone() for name, v in state.tensors().items()}
 
 
-def main(out, batch=0):
+def main(out, batch=0, before=None):
     """All recipes; with a `batch` of its own only those whose losses let processes have unequal shares."""
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     torch.Tensor.float = torch.Tensor.double  # what is float32 for the digits' sake has them
     # Adam would make whole steps of the rounding in a gradient that is zero, as of a bias before a norm
-    loop._adam = lambda groups, rate, betas: torch.optim.SGD(groups, rate)
+    loop._adam = lambda groups, rate, betas: torch.optim.SGD(groups, rate, momentum=0.9)
     catalogue, compute, tensors = Catalogue.discover(), Compute(CPU, 1, "float32"), {}
+    began = load_file(before) if before else {}
     with ranks.together():
         for name, recipe in recipes(catalogue):
             if batch and name in ("tiny", "further"):
                 continue  # batch norm, and half of the rows reconstructed
+            if before and name != "tiny":
+                continue
             setup = Setup.of(recipe, catalogue, compute)
             setup.encoder.double()
             for index in range(len(recipe.trained)):
-                made = steps(setup, index, batch)
-                tensors |= {f"{name}/{index}/{key}": v.contiguous() for key, v in made.items()}
+                place = f"{name}/{index}/"
+                there = {key.removeprefix(place): v for key, v in began.items() if key.startswith(place)}
+                made = steps(setup, index, batch, there)
+                tensors |= {place + key: v.contiguous() for key, v in made.items()}
         if ranks.first():
             save_file(tensors, Path(out))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
