@@ -100,7 +100,9 @@ class Training:
     )
     checkpoint_seconds: float = option(60.0, "at most this long between checkpoints", validators.gt(0))
     deterministic: bool = option(
-        False, "the same bits every time on a GPU too, which is slower (on a CPU they always are)"
+        False,
+        "the same bits every time on a GPU of one kind too, which is slower (on a CPU they always are); all built-in "
+        "parts can, and PyTorch refuses a part that cannot",
     )
     ship_collapsed: bool = option(False, "make a bundle even of translations that have collapsed")
     samples_seconds: float = option(60.0, "at most this long between sample strips", validators.gt(0))

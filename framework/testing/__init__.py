@@ -2,11 +2,12 @@
 
 from .checks import check_encoder, check_inverter, check_loss, check_translator
 from .datasets import check_dataset
-from .fake_gpu import DeviceMismatchError, FakeGpu, Wait
+from .fake_gpu import FakeGpu
+from .findings import FakeGpuError, Wait
 
 __all__ = [
-    "DeviceMismatchError",
     "FakeGpu",
+    "FakeGpuError",
     "Wait",
     "check_dataset",
     "check_encoder",

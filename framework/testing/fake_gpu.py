@@ -8,56 +8,32 @@
     assert not gpu.waits, gpu.waits
 
 Tensors say that they are on the device, and their numbers lie in memory: training gives the bits that it gives on the
-CPU. An operation on tensors of both raises `DeviceMismatchError` where a GPU would refuse it. A program that looks at
-a number of a GPU's waits until the GPU has done all that it was asked for; each such place is one of `waits`.
+CPU. What a GPU would refuse raises `FakeGpuError`: an operation on tensors of both, or one that has no deterministic
+kernel where `torch.use_deterministic_algorithms` asks for it. A program that looks at a number of a GPU's waits until
+the GPU has done all that it was asked for; each such place is one of `waits`.
 """
 
 from __future__ import annotations
 
-import linecache
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
-from attrs import frozen
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
 from ..support.device import CPU
 from .backward import run_backward
+from .findings import UNREPEATABLE, FakeGpuError, Wait, place
 
 CUDA = torch.device("cuda", 0)
 MEMORY = 16 << 30
 aten: Any = torch.ops.aten
 COPIES = (aten._to_copy.default, aten.copy_.default)
 INDEXED = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default)
-
-
-@frozen
-class Wait:
-    """A place where a program waits for the GPU."""
-
-    why: str
-    where: str
-    """`file:line`."""
-    line: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: `{self.line}` waits for the GPU: {self.why}"
-
-
-class DeviceMismatchError(RuntimeError):
-    """What is on the GPU meets what is on the CPU."""
-
-    def __init__(self, reason: str) -> None:
-        where, line = place()
-        super().__init__(f"{where}: `{line}`: {reason}")
 
 
 class FakeGpu:
@@ -128,7 +104,7 @@ class FakeGpuTensor(Tensor):
 
     def numpy(self, **_: Any) -> Any:
         """Refused, as a GPU's tensor does it."""
-        raise DeviceMismatchError("numpy is given a tensor on the GPU")
+        raise FakeGpuError("numpy is given a tensor on the GPU")
 
     def __repr__(self, **_: Any) -> str:  # type: ignore[override]
         return f"FakeGpuTensor({tuple(self.shape)}, {self.dtype})"
@@ -188,10 +164,12 @@ class _Dispatch(TorchDispatchMode):
             self.gpu.wait(f"{name} looks at a number")
         elif torch.Tag.dynamic_output_shape in func.tags:
             self.gpu.wait(f"{name} looks how much there is")
+        if torch.are_deterministic_algorithms_enabled() and func._schema.name in UNREPEATABLE:
+            raise FakeGpuError(f"{name} is not deterministic")
         misplaced = [f"a CPU tensor {tuple(x.shape)}" for x in others if x.dim() > 0]
         misplaced += ["a generator of the CPU" for x in values if isinstance(x, torch.Generator)]
         if misplaced:
-            raise DeviceMismatchError(f"{name} on {CUDA} is given {misplaced[0]}")
+            raise FakeGpuError(f"{name} on {CUDA} is given {misplaced[0]}")
 
     def _look_at_copy(self, args: Any, kwargs: Any, others: list[Tensor]) -> None:
         source = args[0] if len(args) == 1 else args[1]
@@ -236,14 +214,3 @@ def _from_the_cpu() -> Iterator[None]:
         yield
     finally:
         torch._C._set_only_lift_cpu_tensors(before)
-
-
-def place() -> tuple[str, str]:
-    """The innermost line that is neither PyTorch's nor of this tool: its `file:line` and its text."""
-    inside = (str(Path(torch.__file__).parent), str(Path(__file__)), str(Path(__file__).with_name("backward.py")))
-    frame: Any = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith((*inside, "<")):
-        frame = frame.f_back
-    file, number = frame.f_code.co_filename, frame.f_lineno
-    near = os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file
-    return f"{near}:{number}", linecache.getline(file, number).strip()

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..contracts import AdversarialLoss, Loss
-from .fake_gpu import DeviceMismatchError, FakeGpu
+from .fake_gpu import FakeGpu
+from .findings import FakeGpuError
 from .shares import Example
 from .tools import require
 
@@ -30,7 +31,7 @@ def require_on_gpu(work: Work, what: str) -> None:
             gpu.waits.clear()
             try:
                 _learn(at_work())
-            except DeviceMismatchError as error:
+            except FakeGpuError as error:
                 raise AssertionError(f"{what} fails on a GPU: {error}") from None
             del at_work
     require(not gpu.waits, f"{what} slows a GPU down: {''.join(map(str, gpu.waits[:1]))}")

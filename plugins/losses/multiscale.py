@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ...framework import ImageSpec, InputError, LevelSpec, LossOffer, View, betas_option, hookimpl, option
 from ..layers.blocks import check_half, initialise
+from ..layers.borders import ReflectedConv
 from ..layers.critics import CriticOptions, Opponents
 from .adversarial import HINGE, LSGAN, Objective
 
@@ -59,7 +60,7 @@ class MultiScaleCritic(nn.Module):
         def one() -> nn.Module:
             ins, layers = channels, list[nn.Module]()
             for outs in (options.width * 2**k for k in range(options.strided)):
-                layers += [nn.Conv2d(ins, outs, 4, 2, 1, padding_mode="reflect"), nn.LeakyReLU(options.slope)]
+                layers += [ReflectedConv(ins, outs, 4, 2, 1), nn.LeakyReLU(options.slope)]
                 ins = outs
             return nn.Sequential(*layers, nn.Conv2d(ins, 1, 1))
 

@@ -39,7 +39,8 @@ from ...framework import (
     option,
 )
 from ..layers.blocks import Both, initialise
-from .cyclegan import ResnetGenerator, ResnetOptions, check_quarters, published_blocks, reflected
+from ..layers.borders import reflected
+from .cyclegan import ResnetGenerator, ResnetOptions, check_quarters, published_blocks
 
 DEEPEST_BLOCK = 5
 """Of the generator's blocks the first and this one are embedded, besides the image and both halvings."""

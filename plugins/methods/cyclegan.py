@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, option
 from ..layers.blocks import Resize, initialise
+from ..layers.borders import reflected
 from ..layers.norms import InstanceNorm
 
 LARGE = 256
@@ -107,11 +108,6 @@ class ResnetGenerator(nn.Module):
     def forward(self, features: Tensor, deeper: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> the same shape, float32, in [-1, 1]. What is deeper is not looked at."""
         return self.decode(self.encode(features, len(self.blocks))[-1])
-
-
-def reflected(x: Tensor, pixels: int) -> Tensor:
-    """(B, C, H, W) with a mirrored border of `pixels`."""
-    return F.pad(x, (pixels,) * 4, mode="reflect")
 
 
 def check_quarters(size: int, where: str) -> None:

@@ -26,6 +26,7 @@ from ....framework import (
     over_all,
 )
 from ...layers.blocks import SLOPE, initialise
+from ...layers.borders import ReflectedConv
 from ...layers.norms import InstanceNorm
 from ..munit.translator import ContentView
 from .networks import STRICT_SLOPE
@@ -72,7 +73,7 @@ class ContentCritic(nn.Module):
         slope, kernel = (STRICT_SLOPE, 7) if strict else (SLOPE, 4)
         layers: list[nn.Module] = []
         while len(layers) < 2 * STRICT_STRIDED if strict else size > SMALLEST:
-            layers.append(nn.Conv2d(channels, channels, kernel, 2, 1, padding_mode="reflect"))
+            layers.append(ReflectedConv(channels, channels, kernel, 2, 1))
             size = (size + 2 - kernel) // 2 + 1
             if norm == "instance" and not strict:
                 layers.append(InstanceNorm(channels))

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ....framework import InputError
 from ...layers.blocks import enlarged, initialise
+from ...layers.borders import ReflectedConv
 from ...layers.norms import EPSILON, InstanceNorm, adain
 
 HIDDEN = 256
@@ -23,7 +24,7 @@ CODE_LIMIT = 4
 
 def conv(ins: int, outs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     """A convolution with a mirrored border, which keeps height and width or (kernel 4, stride 2) halves them."""
-    return nn.Conv2d(ins, outs, kernel, stride, (kernel - 1) // 2, padding_mode="reflect")
+    return ReflectedConv(ins, outs, kernel, stride, (kernel - 1) // 2)
 
 
 class LayerNorm(nn.Module):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework.testing import DeviceMismatchError, FakeGpu
+from crosscade.framework.testing import FakeGpu, FakeGpuError
 
 HERE = Path(__file__).name
 
@@ -103,8 +103,20 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_tensors_of_both_devices_are_refused_with_the_line(name, gpu):
     refused, why = REFUSED[name]
-    with pytest.raises(DeviceMismatchError, match=rf"{HERE}:\d+: `.*`: .*{why}"):
+    with pytest.raises(FakeGpuError, match=rf"{HERE}:\d+: `.*`: .*{why}"):
         refused(on(gpu, 3, 3))
+
+
+def test_what_is_not_deterministic_is_refused_where_a_run_is_to_be(gpu, monkeypatch):
+    def learn(mode, **options):
+        x = on(gpu, 1, 1, 4, 4).requires_grad_(True)
+        torch.nn.functional.interpolate(x, scale_factor=2, mode=mode, **options).sum().backward()
+
+    learn("bicubic")
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: True)
+    learn("bilinear")  # PyTorch has another way for it
+    with pytest.raises(FakeGpuError, match=r"aten\.upsample_bicubic2d_backward is not deterministic"):
+        learn("bicubic")
 
 
 def test_a_tensor_that_is_left_says_so():

@@ -1,7 +1,7 @@
 """Every packaged recipe from images to bundle on a GPU, as far as that shows where there is none (see `fake_gpu`).
 
 Encoding, statistics, all losses of every stage, samples, translated stores and the checks of what was trained meet no
-tensor on the CPU, and no step waits.
+tensor on the CPU, no step waits, and with `training.deterministic` all has a deterministic kernel.
 """
 
 import tomllib
@@ -55,6 +55,7 @@ def random_vgg(_: object) -> list[list[nn.Conv2d]]:
 @pytest.mark.parametrize("name", packaged())
 def test_a_recipe_trains_on_a_gpu_and_no_step_waits(name, tmp_path, monkeypatch):
     torch.manual_seed(0)
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: True)
     monkeypatch.setattr(vgg, "checked", lambda *_, **__: None)
     monkeypatch.setattr(vgg, "load_state", lambda *_: {})
     monkeypatch.setattr(vgg, "from_torchvision", random_vgg)
