@@ -21,23 +21,21 @@ from ..data.dataset import Dataset
 from ..errors import InputError, RunError
 from ..features import prepare
 from ..features.training_data import TrainingData
-from ..recipe.recipe import Recipe, Training
+from ..recipe.recipe import Recipe
 from ..spec import DIRECTIONS
 from ..support import atomic, ranks, tensor_files
-from ..support.device import Compute
 from ..support.interrupts import counted_interrupts
 from ..support.progress import Reporter
 from . import checkpoint
 from .after_stage import check_final, check_inverters, check_translations, translate_stores
 from .loop import TrainState, train_stage
-from .run_state import RunFolder, RunState, resumed
+from .opening import begin, computing, opened, same_everywhere
+from .run_state import RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
 from .stages import Stage, build_stage, rehearse
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
-
-HINT = "Use --resume to go on with the run in it, or --force to clear it."
 
 
 def train(
@@ -64,9 +62,9 @@ def train(
         folder, catalogue = RunFolder(out), catalogue or Catalogue.discover()
         report = (report or Reporter()) if ranks.first() else Reporter(stack.enter_context(_silent()))
         resume = ranks.on_first(lambda: resume and not folder.new)
-        opened = partial(_opened, folder, catalogue, recipe, minutes, command, resume=resume, force=force)
-        state, recipe = ranks.on_first(opened)
-        compute = _computing(state, recipe.training, device)
+        asked = partial(opened, folder, catalogue, recipe, minutes, command, resume=resume, force=force)
+        state, recipe = ranks.on_first(asked)
+        compute = computing(state, recipe.training, device)
         dataset = dataset or catalogue.build("dataset", recipe.data)
         for line in dataset.set_aside:
             report.warn(line)
@@ -76,8 +74,8 @@ def train(
         if not resume:
             # whatever cannot work is refused before the folder is cleared and before hours are spent
             rehearse(setup)
-            ranks.on_first(partial(_begin, folder, state, recipe, dataset, force))
-        _same_everywhere(setup, dataset, folder)
+            ranks.on_first(partial(begin, folder, state, recipe, dataset, force))
+        same_everywhere(setup, dataset, folder)
         ranks.on_first(partial(stack.enter_context, atomic.alone(folder.path)))
         with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
             data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, bar.advance)
@@ -97,64 +95,6 @@ def train(
 def _silent() -> Iterator[Console]:
     with open(os.devnull, "w", encoding="utf-8") as nothing:
         yield Console(file=nothing)
-
-
-def _opened(
-    folder: RunFolder,
-    catalogue: Catalogue,
-    recipe: Recipe | None,
-    minutes: float | None,
-    command: str,
-    *,
-    resume: bool,
-    force: bool,
-) -> tuple[RunState, Recipe]:
-    """The state and the recipe of a run that goes on, or of one that can begin: nothing is changed yet."""
-    if resume:
-        return resumed(folder, catalogue, recipe, minutes)
-    if recipe is None:
-        raise InputError("recipe", found="none", expected=f"one, because {folder.path} has no run to go on with yet")
-    if not force and not folder.new:
-        atomic.empty_folder(folder.path, force=False, hint=HINT)
-    return RunState.new(recipe, minutes, command), recipe
-
-
-def _begin(folder: RunFolder, state: RunState, recipe: Recipe, dataset: Dataset, force: bool) -> None:
-    atomic.empty_folder(folder.path, force=force or folder.new, hint=HINT, keep=dataset.sources)
-    state.write(folder)  # first: what is there without it has not been begun
-    atomic.write_json(folder.recipe, recipe.plain())
-
-
-def _same_everywhere(setup: Setup, dataset: Dataset, folder: RunFolder) -> None:
-    """InputError when the processes do not have the same software, weights or images, or not one folder."""
-    if ranks.world() == 1:
-        return
-    images = dataset.domains.map(lambda d: {"train": len(d.train), "test": len(d.test)})
-    written = atomic.sha256(folder.recipe)[:12] if folder.recipe.exists() else "no such file"
-    for what, value, cure in (
-        ("versions", bundle.versions(setup.recipe, setup.catalogue), "Install the same everywhere."),
-        ("encoder's weights", bundle.weights_hash(setup.encoder)[:12], "Install the same weights everywhere."),
-        ("images", f"{images.a} and {images.b}", "Give a folder that every machine sees."),
-        (f"{folder.recipe}", written, "Give --out on a disk that all machines share."),
-    ):
-        ranks.agree(what, value, cure)
-
-
-def _computing(state: RunState, training: Training, device: str) -> Compute:
-    """What the run computes with: what it began with, because other arithmetic and threads give other bits.
-
-    Another `device` may be asked for. Raises InputError for one that is not there.
-    """
-    wanted = state.device if device == "auto" and state.device else device
-    threads, precision = state.threads or training.threads, state.precision or training.precision
-    try:
-        compute = Compute.chosen(threads, precision, wanted, deterministic=training.deterministic)
-    except InputError as error:
-        cure = f"The run began on {state.device}: with --device it goes on elsewhere, the same but for rounding."
-        raise error.at(error.where, cure if wanted != device else error.cure) from None
-    state.threads, state.precision, state.tf32 = compute.threads, compute.precision, compute.tf32
-    state.device, state.gpu, state.processes = compute.device.type, compute.gpu, ranks.world()
-    return compute
 
 
 @define

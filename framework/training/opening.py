@@ -1,0 +1,81 @@
+"""How a run begins or goes on: in which folder, with what it computes, and alike in all its processes."""
+
+from __future__ import annotations
+
+import torch
+
+from ..bundle import bundle
+from ..catalogue import Catalogue
+from ..data.dataset import Dataset
+from ..errors import InputError
+from ..recipe.recipe import Recipe, Training
+from ..support import atomic, ranks
+from ..support.device import Compute
+from .run_state import RunFolder, RunState, resumed
+from .setup import Setup
+
+HINT = "Use --resume to go on with the run in it, or --force to clear it."
+
+
+def opened(
+    folder: RunFolder,
+    catalogue: Catalogue,
+    recipe: Recipe | None,
+    minutes: float | None,
+    command: str,
+    *,
+    resume: bool,
+    force: bool,
+) -> tuple[RunState, Recipe]:
+    """The state and the recipe of a run that goes on, or of one that can begin: nothing is changed yet."""
+    if resume:
+        return resumed(folder, catalogue, recipe, minutes)
+    if recipe is None:
+        raise InputError("recipe", found="none", expected=f"one, because {folder.path} has no run to go on with yet")
+    if not force and not folder.new:
+        atomic.empty_folder(folder.path, force=False, hint=HINT)
+    return RunState.new(recipe, minutes, command), recipe
+
+
+def begin(folder: RunFolder, state: RunState, recipe: Recipe, dataset: Dataset, force: bool) -> None:
+    """The run's folder, cleared if need be, with what says that it was begun."""
+    atomic.empty_folder(folder.path, force=force or folder.new, hint=HINT, keep=dataset.sources)
+    state.write(folder)  # first: what is there without it has not been begun
+    atomic.write_json(folder.recipe, recipe.plain())
+
+
+def same_everywhere(setup: Setup, dataset: Dataset, folder: RunFolder) -> None:
+    """InputError when the processes do not have the same software, weights or images, or not one folder."""
+    if ranks.world() == 1:
+        return
+    images = dataset.domains.map(lambda d: {"train": len(d.train), "test": len(d.test)})
+    versions = {"torch": torch.__version__, **bundle.versions(setup.recipe, setup.catalogue)}
+    written = atomic.sha256(folder.recipe)[:12] if folder.recipe.exists() else "no such file"
+    for what, value, cure in (
+        (
+            "versions",
+            {"torch": torch.__version__, **bundle.versions(setup.recipe, setup.catalogue)},
+            "Install the same everywhere.",
+        ),
+        ("encoder's weights", bundle.weights_hash(setup.encoder)[:12], "Install the same weights everywhere."),
+        ("images", f"{images.a} and {images.b}", "Give a folder that every machine sees."),
+        (f"{folder.recipe}", written, "Give --out on a disk that all machines share."),
+    ):
+        ranks.agree(what, value, cure)
+
+
+def computing(state: RunState, training: Training, device: str) -> Compute:
+    """What the run computes with: what it began with, because other arithmetic and threads give other bits.
+
+    Another `device` may be asked for. Raises InputError for one that is not there.
+    """
+    wanted = state.device if device == "auto" and state.device else device
+    threads, precision = state.threads or training.threads, state.precision or training.precision
+    try:
+        compute = Compute.chosen(threads, precision, wanted, deterministic=training.deterministic)
+    except InputError as error:
+        cure = f"The run began on {state.device}: with --device it goes on elsewhere, the same but for rounding."
+        raise error.at(error.where, cure if wanted != device else error.cure) from None
+    state.threads, state.precision, state.tf32 = compute.threads, compute.precision, compute.tf32
+    state.device, state.gpu, state.processes = compute.device.type, compute.gpu, ranks.world()
+    return compute
