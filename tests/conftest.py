@@ -19,6 +19,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.fixture
+def fake_gpu(monkeypatch):
+    """A GPU that is not there but answers to `--device cuda`; what is computed while it is entered may lie on it."""
+    import torch
+
+    from crosscade.framework.support import device
+    from crosscade.framework.testing import FakeGpu
+
+    monkeypatch.setattr(device, "available", lambda: ["cpu", "cuda:0"])
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda _: torch.get_rng_state())
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *_: None)
+    return FakeGpu()
+
+
 @pytest.fixture(scope="module")
 def browser():
     """The system's Chromium, or the one that CROSSCADE_CHROMIUM names."""

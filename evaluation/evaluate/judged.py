@@ -29,7 +29,7 @@ from ...framework.data.styles import Styles
 from ...framework.metrics.evaluate import Progress, evaluation_images
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.support.atomic import sha256
-from ...framework.support.device import full_float32
+from ...framework.support.device import device_of, full_float32
 from ..opening import strip_of
 from ..reports.table import Table
 
@@ -131,7 +131,7 @@ def judge(
         progress("loading the test images")
     judged = []
     image = ImageOptions(size=first.size, load=first.load)
-    for direction, real in evaluation_images(dataset, image, device).items():
+    for direction, real in evaluation_images(dataset, image, str(device_of(device))).items():
         if direction not in first.directions:
             continue
         if progress:

@@ -26,6 +26,7 @@ from ...framework import (
 )
 from ...framework.features import health
 from ...framework.metrics.evaluate import evaluation_images
+from ...framework.support.device import device_of
 from ..evaluate.judged import compare
 from ..metrics.image_statistics import POOLED, distances
 from ..metrics.jackknife import HOW, SPREAD
@@ -95,7 +96,7 @@ def score(
     if not trials:
         raise RunError("the comparison", found="no finished run", expected="one at least", cure="See the runs' logs.")
     first = load(trials[0].run, catalogue)
-    real = evaluation_images(dataset, first.recipe.image, device)
+    real = evaluation_images(dataset, first.recipe.image, str(device_of(device)))
     sources: dict[str, Images] = {direction: images.test for direction, images in real.items()}
     methods: Methods = {}
     for trial in trials:

@@ -22,7 +22,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from ...framework.support import atomic
-from ...framework.support.device import CPU, choose, device_of, full_float32
+from ...framework.support.device import CPU, choose, full_float32
 from ...framework.support.fetch import cache_dir
 from .random_views import View
 
@@ -170,10 +170,9 @@ def attempts(
 
     `ends` are the network's channels and outputs, `data` is all that a judge is determined by beside its `training`.
     """
+    place = torch.device(device)
     for learning in (training, evolve(training, images_seen=LONGER * training.images_seen)):
-        place = device_of(device)
-        elsewhere = [place.type] if place != CPU else []  # where it learns to other weights
-        key = fingerprint(VERSION, learning, fast_bfloat16(place), size, *data, *elsewhere)
+        key = fingerprint(VERSION, learning, fast_bfloat16(place), size, *data)
         make = partial(JudgeNet, *ends, size, learning.width)
         yield Judge(*cached(kind, key, make, partial(train, learning), place), learning.images_seen)
 
@@ -189,7 +188,8 @@ def cached(
 
     A file that does not match its recorded hash is not used: the judge is trained again.
     """
-    path = cache_dir() / "judges" / f"{kind}-{key[:32]}.safetensors"
+    elsewhere = "" if device == CPU else f"-{device.type}"  # from the same start it learns the same but for rounding
+    path = cache_dir() / "judges" / f"{kind}-{key[:32]}{elsewhere}.safetensors"
     with torch.random.fork_rng(
         [device] if device.type == "cuda" else []
     ):  # initial weights and dropout draw from the caller's global stream
@@ -199,7 +199,7 @@ def cached(
         if facts is not None:
             return net, facts
         facts = train(net)
-    data = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
+    data = save({name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()})
     atomic.write_bytes(path, data)
     atomic.write_json(path.with_suffix(".json"), {"sha256": hashlib.sha256(data).hexdigest(), "facts": facts})
     return net, facts

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ...framework import Catalogue, CrosscadeError, Encoder, EvaluationSet, Images, to_tensor
 from ...framework.bundle.bundle import weights_hash
-from ...framework.support.device import device_of, full_float32
+from ...framework.support.device import full_float32
 from ...framework.support.fetch import cache_dir
 
 POOL_SIZE = 112
@@ -125,7 +125,7 @@ class Pooled(Extractor):
 
     def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, D)."""
-        x = resized(images, POOL_SIZE).to(device_of(samples.device))
+        x = resized(images, POOL_SIZE).to(samples.device)
         return self.network(samples).pooled(x, POOL_SIZE)
 
 
@@ -160,7 +160,7 @@ class Moments(Extractor):
 
     def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2 * sum of C)."""
-        maps = self.network(samples)(resized(images, self.pool).to(device_of(samples.device)), self.levels)
+        maps = self.network(samples)(resized(images, self.pool).to(samples.device), self.levels)
         parts = [part for i in self.levels for part in (maps[i].mean((2, 3)), maps[i].std((2, 3), correction=0))]
         return torch.cat(parts, 1)
 
@@ -172,7 +172,7 @@ def encoder_of(name: str, samples: EvaluationSet) -> Encoder:
         try:
             catalogue = samples.common.once("catalogue", Catalogue.discover)
             encoder: Encoder = catalogue.build("encoder", name)
-            return encoder.to(device_of(samples.device)).to(memory_format=torch.channels_last).eval()
+            return encoder.to(samples.device).to(memory_format=torch.channels_last).eval()
         except CrosscadeError as error:
             return error
 

@@ -21,7 +21,6 @@ from torch.nn import functional as F
 
 from ...framework import EvaluationSet, Images, InputError, MetricOffer, hookimpl, option, to_tensor
 from ...framework.bundle.bundle import fill
-from ...framework.support.device import device_of
 from ...framework.support.weights import checked, load_state
 from .extractors import Extractor
 from .frechet import DISTANCE, Frechet, FrechetOptions
@@ -64,7 +63,7 @@ class Inception(Extractor):
 
     def network(self, samples: EvaluationSet) -> nn.Module:
         """The network, read once an evaluation. Raises InputError where there is no file, or another one."""
-        return samples.common.once(("inception", self.options), lambda: self._read().to(device_of(samples.device)))
+        return samples.common.once(("inception", self.options), lambda: self._read().to(samples.device))
 
     def _read(self) -> nn.Module:
         where = "the weights of Inception"
@@ -80,7 +79,7 @@ class Inception(Extractor):
 
     def batch(self, images: Images, samples: EvaluationSet) -> Tensor:
         """uint8 (B, H, W, 3) -> (B, 2048)."""
-        x = to_tensor(images, device_of(samples.device))
+        x = to_tensor(images, samples.device)
         x = F.interpolate(x, (SIZE, SIZE), mode="bilinear", align_corners=False)
         features: Tensor = self.network(samples)(x.contiguous(memory_format=torch.channels_last))
         return features

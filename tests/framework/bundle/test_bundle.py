@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from crosscade.framework import InputError, Translation, to_images
+from crosscade.framework import DIRECTIONS, InputError, Translation, to_images
 from crosscade.framework.bundle import bundle
 from crosscade.framework.features.store import Store
 from crosscade.framework.support import atomic, tensor_files
@@ -93,6 +93,16 @@ def test_pictures_of_any_size_come_out_square(loaded):
     translation = Translation(loaded)
     assert translation.fit(wide).shape == (64, 64, 3)
     assert translation.images([wide, wide[:, :30]]).shape == (2, 64, 64, 3)
+
+
+def test_a_gpu_translates_alike_and_the_bundle_stays_where_it_is(loaded, pictures, fake_gpu):
+    expected = [Translation(loaded, device="cpu").strip(list(pictures), way) for way in DIRECTIONS]
+    with fake_gpu as gpu:
+        translation = Translation(loaded, device="cuda")
+        found = [translation.strip(list(pictures), way) for way in DIRECTIONS]
+        assert {p.device for p in translation.cascade("b2a").parameters()} == {gpu.device}
+    np.testing.assert_array_equal(found, expected)
+    assert {p.device.type for p in (*loaded.encoder.parameters(), *loaded.cascade().parameters())} == {"cpu"}
 
 
 def test_the_manifest_says_what_it_is(whole, loaded):

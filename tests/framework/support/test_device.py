@@ -51,6 +51,20 @@ def test_threads_that_wait_for_a_busy_core_are_not_used(monkeypatch):
         torch.set_num_threads(before)
 
 
+def test_inference_has_all_bits_of_float32_and_training_its_own_again():
+    settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    before = [each.fp32_precision for each in settings]
+    try:
+        for each in settings:
+            each.fp32_precision = "tf32"
+        with device.full_float32():
+            assert [each.fp32_precision for each in settings] == ["ieee", "ieee"]
+        assert [each.fp32_precision for each in settings] == ["tf32", "tf32"]
+    finally:
+        for each, precision in zip(settings, before):
+            each.fp32_precision = precision
+
+
 def test_in_words():
     assert [str(Compute(CPU, threads, "bfloat16")) for threads in (1, 2)] == [
         "1 thread, bfloat16",

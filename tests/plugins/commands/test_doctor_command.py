@@ -13,6 +13,7 @@ from crosscade.framework import RunError
 from crosscade.plugins.commands.doctor.command import show
 from crosscade.plugins.commands.doctor.finding import OK, PROBLEM, WARNING, Line
 from tests.framework.tiny import TABLE
+from tests.framework.training.test_ranks import begin, wait
 from tests.plugins.commands.test_doctor_look import scene
 
 SCREEN = 30
@@ -54,6 +55,16 @@ def test_a_folder_with_everything_wrong_is_still_one_screen(doctor, tmp_path):
     assert max(map(len, screen)) <= 110
     for what in ("set aside", "sizes", "train | test", "near-constant"):
         assert any(line.startswith("warning") and what in line for line in screen), what
+
+
+@pytest.mark.timeout(300)
+def test_processes_measure_together_and_the_first_one_speaks(tmp_path, capfd):
+    (tmp_path / "tiny.json").write_text(json.dumps(TABLE))
+    said = wait(begin(2, "crosscade.framework.cli", "doctor", "--recipe", tmp_path / "tiny.json", "--out", tmp_path))
+    screen = capfd.readouterr().out
+    assert screen.count("Training would work") == 1
+    assert "(1 thread, float32, 2 processes)" in " ".join(screen.split())
+    assert said[1] == ""
 
 
 def test_a_recipe_that_does_not_fit_decides(doctor):

@@ -119,6 +119,18 @@ def test_a_bundle_gives_many_translations_and_takes_an_examples_style(trained):
     np.testing.assert_array_equal(one[1:], translation.images([example], torch.full((3,), -2.0)))
 
 
+def test_a_gpu_is_given_the_styles_that_a_cpu_is_given(trained, fake_gpu):
+    _, run = trained
+    loaded, photo = bundle.load(run), np.random.default_rng(0).integers(0, 255, (40, 48, 3)).astype(np.uint8)
+    here = Translation(loaded, device="cpu")
+    with fake_gpu:
+        there = Translation(loaded, device="cuda")
+        np.testing.assert_array_equal(there.translate([photo] * 3, seed=1), here.translate([photo] * 3, seed=1))
+        style = there.style_of(photo)
+        np.testing.assert_array_equal(there.translate(photo, style=style), here.translate(photo, style=style))
+    assert torch.equal(style, here.style_of(photo))
+
+
 def test_a_bundle_and_its_export_give_the_same_pictures_at_a_seed(trained, tmp_path):
     _, run = trained
     loaded = bundle.load(run)
