@@ -99,6 +99,11 @@ class Training:
         1.5, "features are clamped at this many standard deviations (paper: 1; gaps row 2)", validators.gt(0)
     )
     checkpoint_seconds: float = option(60.0, "at most this long between checkpoints", validators.gt(0))
+    compile: str = option(
+        "off",
+        "torch.compile of the networks that learn: off | default | graphs (by CUDA graphs); the same but for rounding",
+        validators.in_(("off", "default", "graphs")),
+    )
     deterministic: bool = option(
         False,
         "the same bits every time on a GPU of one kind too, which is slower (on a CPU they always are); all built-in "

@@ -141,6 +141,8 @@ def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autoc
     stage, schedule, step = state.stage, state.stage.schedule, state.step
     done = step / schedule.steps
     seed_step(seed, stage.index, step)
+    if stage.graphs:
+        torch.compiler.cudagraph_mark_step_begin()  # the last step's results may be written over
     set_rates(state, done)
     values: dict[str, Tensor] = {}
 

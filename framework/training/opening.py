@@ -52,11 +52,7 @@ def same_everywhere(setup: Setup, dataset: Dataset, folder: RunFolder) -> None:
     versions = {"torch": torch.__version__, **bundle.versions(setup.recipe, setup.catalogue)}
     written = atomic.sha256(folder.recipe)[:12] if folder.recipe.exists() else "no such file"
     for what, value, cure in (
-        (
-            "versions",
-            {"torch": torch.__version__, **bundle.versions(setup.recipe, setup.catalogue)},
-            "Install the same everywhere.",
-        ),
+        ("versions", versions, "Install the same everywhere."),
         ("encoder's weights", bundle.weights_hash(setup.encoder)[:12], "Install the same weights everywhere."),
         ("images", f"{images.a} and {images.b}", "Give a folder that every machine sees."),
         (f"{folder.recipe}", written, "Give --out on a disk that all machines share."),

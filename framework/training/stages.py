@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from attrs import define, field
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..bundle.networks import Networks, inverters, translators
@@ -42,6 +43,8 @@ class Stage:
     view: Callable[[TrainingData, Rows], View]
     rates: Mapping[int, float] = field(factory=dict)
     """Of translators that learn slower or faster than the schedule's rate, by level."""
+    graphs: bool = False
+    """Whether its networks are replayed as CUDA graphs."""
 
     @property
     def name(self) -> str:
@@ -84,6 +87,7 @@ def build_stage(setup: Setup, index: int, before: Networks | None = None) -> Sta
         stage = _translate(setup, index, place, recipe)
     else:
         stage = _refine(setup, index, place, recipe, before or Networks())
+    stage.graphs = setup.recipe.training.compile == "graphs"
     if ranks.world() > 1:
         _refuse_shares(stage, recipe)
     return stage
@@ -163,8 +167,13 @@ def _encode_levels(losses: list[tuple[LossUse, Loss[Any]]]) -> tuple[int, ...]:
 
 
 def _placed(networks: Networks, setup: Setup) -> Networks:
-    """The same, moved to the device."""
+    """The same, moved to the device and compiled if that is wanted."""
     networks.modules.to(device=setup.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    how = setup.recipe.training.compile
+    if how != "off":
+        pairs = [*networks.translators.values(), *map(nn.ModuleList, networks.inverters.values())]
+        for network in (child for pair in pairs for child in pair.children() if parameters_of(child)):
+            network.compile(mode="reduce-overhead" if how == "graphs" else None, dynamic=False)
     return networks
 
 

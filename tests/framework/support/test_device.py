@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from crosscade.framework import InputError
 from crosscade.framework.support import device
 from crosscade.framework.support.device import Compute
 
@@ -70,3 +71,38 @@ def test_in_words():
         "1 thread, bfloat16",
         "2 threads, bfloat16",
     ]
+
+
+def test_a_device_that_is_not_there_names_those_that_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert str(device.device_of("cuda:1")) == "cuda:1"
+    with pytest.raises(InputError, match=r"--device cuda:7: found no such device.*; expected cpu or cuda:0 or cuda:1"):
+        device.device_of("cuda:7")
+    monkeypatch.setenv("LOCAL_RANK", "1")  # of several processes each has its own
+    assert [str(device.device_of(name)) for name in ("auto", "cuda", "cuda:0", "cpu")] == [
+        "cuda:1", "cuda:1", "cuda:0", "cpu",
+    ]  # fmt: skip
+
+
+def test_without_a_gpu_auto_is_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device.device_of() == CPU
+    with pytest.raises(InputError, match=r"--device cuda: found no such device here; expected cpu\. "):
+        device.device_of("cuda")
+
+
+def test_a_gpu_that_only_emulates_bfloat16_computes_in_float32(monkeypatch):
+    gpu = torch.device("cuda:0")
+    for native in (True, False):
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation=True, n=native: including_emulation or n
+        )
+        assert device.choose("auto", gpu) == ("bfloat16" if native else "float32")
+
+
+def test_tf32_only_beside_bfloat16():
+    gpu = torch.device("cuda:0")
+    assert [Compute(gpu, 1, precision).tf32 for precision in ("float32", "bfloat16")] == [False, True]
+    assert not Compute(CPU, 1, "bfloat16").tf32

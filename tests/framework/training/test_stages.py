@@ -8,6 +8,7 @@ from attrs import evolve
 
 from crosscade.framework import Catalogue, InputError, Pair
 from crosscade.framework.bundle.networks import Networks
+from crosscade.framework.support import ranks
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.loop import TrainState
 from crosscade.framework.training.setup import Setup
@@ -85,3 +86,60 @@ def test_a_loss_that_needs_what_is_called_otherwise_now_is_told_so(tiny, monkeyp
     monkeypatch.setattr(Cycle, "needs", frozenset({"same", "features"}))
     with pytest.raises(InputError, match=r"found it needs same, which .*\. `same` is called `identity` now\.$"):
         build_stage(tiny, 1)
+
+
+def test_networks_are_compiled_where_that_is_wanted_and_what_is_kept_is_called_as_ever(tiny, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **how: compiled.append((type(self).__name__, how)))
+    plain = build_stage(tiny, 2)
+    assert (compiled, plain.graphs) == ([], False)
+    stage = build_stage(changed(tiny, "training.compile=graphs"), 2)
+    assert compiled == [("Adain", {"mode": "reduce-overhead", "dynamic": False})] * 2
+    assert stage.graphs
+    assert equal(weights(stage), weights(plain))
+
+
+class Stranger(torch.nn.Module):
+    """A critic with the library's batch norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(3)
+
+
+@pytest.mark.parametrize(
+    ("world", "settings", "complaint"),
+    [
+        (3, (), "invert level 4, 3 processes: found a schedule.batch of 2; expected at least a row for each"),
+        (
+            3,
+            ("invert[0].schedule.batch=4",),
+            "level 4, 3 processes, loss 'lsgan': a batch norm: found batches of 4",
+        ),
+        (2, ("invert[0].schedule.batch=3", "invert[0].losses[lsgan].norm=instance"), ""),
+    ],
+)
+def test_shares_that_would_teach_something_else_are_refused(tiny, world, settings, complaint):
+    setup = changed(tiny, *settings)
+    with ranks.acting(ranks.Group(1, world)):
+        if complaint:
+            with pytest.raises(InputError, match=complaint):
+                build_stage(setup, 0)
+        else:
+            build_stage(setup, 0)
+
+
+def test_half_of_the_rows_must_be_shared_out_evenly_too(tiny):
+    setup = changed(tiny, "refine.schedule.batch=4", "refine.reconstruct=0.25")
+    with ranks.acting(ranks.Group(0, 2)), pytest.raises(InputError, match=r"refine, 2 processes: found 1 of 4 rows"):
+        build_stage(setup, 3, Networks())
+
+
+def test_a_strangers_batch_norm_would_see_a_share_only(tiny, monkeypatch):
+    monkeypatch.setattr(Cycle, "named_modules", lambda self: Stranger().named_modules())
+    with ranks.acting(ranks.Group(0, 2)), pytest.raises(InputError) as refused:
+        build_stage(tiny, 1)
+    assert "translate level 5, 2 processes, loss 'cycle': 'norm': found BatchNorm2d, whose statistics" in str(
+        refused.value
+    )
+    assert "`over_all`" in str(refused.value)
