@@ -1,4 +1,4 @@
-.PHONY: install lint test test-slow test-network test-gpu bench bench-training gpu-check demo docs
+.PHONY: install lint test test-slow test-network test-gpu bench bench-training bench-processes gpu-check demo docs
 
 install:
 	pip install -e '.[dev]'
@@ -29,6 +29,9 @@ bench:
 
 bench-training:
 	python -m pytest -m benchmark tests/benchmarks/test_training_step.py
+
+bench-processes:
+	python -m tests.benchmarks.processes
 
 gpu-check:
 	python -m tests.gpu.check

@@ -78,7 +78,8 @@ def train(
         same_everywhere(setup, dataset, folder)
         ranks.on_first(partial(stack.enter_context, atomic.alone(folder.path)))
         with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
-            data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, bar.advance)
+            share = lambda done: bar.advance(done * ranks.world())  # noqa: E731 (the others do as much meanwhile)
+            data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, share)
         run = Run(folder, state, setup, data, report)
         run.refuse_other_data()
         if not state.ready:
