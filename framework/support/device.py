@@ -85,11 +85,11 @@ def device_of(name: str = "auto") -> torch.device:
     Raises InputError, with what there is, for one that is not there. MPS must be asked for: it has not been tested.
     """
     there, own = available(), f"cuda:{ranks.local()}"
-    if name == "auto":
-        return torch.device(own if torch.cuda.is_available() else "cpu")
-    full = own if name == "cuda" else name
+    if name == "auto" and not torch.cuda.is_available():
+        return CPU
+    full = own if name in ("auto", "cuda") else name
     if full not in there:
-        cure = "Use one of these, or auto."
+        cure = "Use one of these, or auto." if ranks.world() == 1 else "Start a process for each GPU, or --device cpu."
         if full.startswith("cuda") and not torch.backends.cuda.is_built():
             cure = "This PyTorch is built without CUDA: install one with it, or use auto."
         raise InputError(f"--device {name}", found="no such device here", expected=" or ".join(there), cure=cure)
