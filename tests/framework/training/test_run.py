@@ -14,6 +14,7 @@ import torch
 
 from crosscade.framework import InputError, RunError, train
 from crosscade.framework.training import checkpoint
+from crosscade.framework.training import run as run_module
 from crosscade.framework.training.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
 from tests.framework.tiny import former, tiny_run
@@ -130,6 +131,32 @@ def test_a_non_finite_loss_stops_the_run_before_anything_is_saved(tmp_path):
     saved = checkpoint.load(tmp_path / "run")
     if saved:
         assert all(torch.isfinite(t).all() for t in saved[0].values() if t.is_floating_point())
+
+
+def test_a_device_without_memory_is_named_with_the_stage_and_what_to_lower(tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nStack")
+
+    monkeypatch.setattr(run_module, "train_stage", full)
+    with pytest.raises(RunError) as refused:
+        tiny_run(tmp_path / "run")
+    assert str(refused.value).startswith(
+        "invert level 4, step 0: cpu: found not enough memory (CUDA out of memory. Tried"
+    )
+    assert "Lower the stage's schedule.batch or image.size" in str(refused.value)
+
+
+def test_a_run_goes_on_on_the_device_that_it_began_with_or_says_that_it_is_not_there(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    state = json.loads((run / "run.json").read_text())
+    assert (state["device"], state["gpu"], state["tf32"], state["processes"]) == ("cpu", "", False, 1)
+    (run / "run.json").write_text(json.dumps(state | {"device": "cuda"}))
+    with pytest.raises(
+        InputError, match=r"--device cuda: found no such device here.*with --device it goes on elsewhere"
+    ):
+        tiny_run(run, resume=True)
+    tiny_run(run, resume=True, device="cpu")
 
 
 def test_other_data_than_the_run_began_with_is_refused(whole, tmp_path):
