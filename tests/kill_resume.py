@@ -99,7 +99,7 @@ def wait_and_kill(
 
 def digests(run: Path) -> dict[str, str]:
     """Every stage's final state and every file of the bundles."""
-    from crosscade.framework.training.events import Events
+    from crosscade.framework.support.events import Events
 
     made = {e["title"]: e["state_sha256"] for e in Events(run / "events.jsonl").read() if e["event"] == "stage"}
     for name in ("bundle", "without-refine"):

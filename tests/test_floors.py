@@ -28,7 +28,7 @@ FREE_FOLDERS = [
 NEED_TORCH = {f"framework.support.{name}" for name in ("device", "ranks", "tensor_files", "tensors", "weights")}
 TORCH_FREE = [
     "framework", "framework.catalogue", "framework.cli", "framework.errors", "framework.hookspecs",
-    "framework.spec", "framework.translator", "framework.metrics.metric", "framework.training.events",
+    "framework.spec", "framework.translator", "framework.metrics.metric", "framework.support.events",
     "exporters.onnx.command", "plugins.commands.doctor.command", "evaluation.app.command", "evaluation.opening",
     "evaluation.experiments.ablate", "evaluation.experiments.compare", "evaluation.reports.table",
     *(name for folder in FREE_FOLDERS for path in sorted((ROOT / folder).glob("*.py"))

@@ -52,12 +52,15 @@ class Networks:
             named |= {f"inverter{i}_{side}": net for side, net in zip("ab", pair)}
         return nn.ModuleDict(named)
 
-    def files(self, direction: Direction) -> dict[str, nn.Module]:
-        """What a bundle holds of a direction, by its files: `a2b/level<i>`, `a2b/inverter<i>`, `a2b/inverter`."""
+    def parts(self, direction: Direction) -> dict[str, nn.Module]:
+        """Each level's networks of a direction: `a2b/level<i>`, `a2b/inverter<i>`."""
         named = {f"level{i}": direction.target(pair.into) for i, pair in self.translators.items()}
         named |= {f"inverter{i}": direction.target(pair) for i, pair in self.inverters.items()}
-        named["inverter"] = direction.target(self.final)
         return {f"{direction}/{name}": net for name, net in named.items()}
+
+    def files(self, direction: Direction) -> dict[str, nn.Module]:
+        """What a bundle holds of a direction, by its files: its parts and `a2b/inverter`."""
+        return {**self.parts(direction), f"{direction}/inverter": direction.target(self.final)}
 
     def cascade(self, direction: Direction, encoder: Encoder, normalise: Pair[Normalise]) -> Cascade:
         """A direction's cascade, in eval mode."""

@@ -67,7 +67,7 @@ def read(
             raise InputError(
                 "--a and --b", found="one of them, or --data as well", expected="both folders, or --data alone"
             )
-        settings = ["data.use=folder", *_texts(a, b), *settings]
+        settings = ["data.use=folder", "data.root=none", *_texts(a, b), *settings]
     elif data:
         settings = [*data_settings(data), *settings]
     return override(_table(name, catalogue), settings)

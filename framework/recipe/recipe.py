@@ -187,12 +187,14 @@ class Recipe:
         """The level whose translation a translated level is conditioned on; None for the deepest."""
         return min((stage.level for stage in self.translate if stage.level > level), default=None)
 
-    def scaled(self, factor: float) -> Recipe:
-        """With `factor` times the images in every stage that learns, but no fewer than a batch."""
+    def scaled(self, factor: float, only: AnyStage | None = None) -> Recipe:
+        """With `factor` times the images in every stage that learns, or in one, but no fewer than a batch."""
 
         def scaled(stage: Any) -> Any:
+            if not stage.losses or only not in (None, stage):
+                return stage
             images = max(stage.schedule.batch, round(stage.schedule.images * factor))
-            return evolve(stage, schedule=evolve(stage.schedule, images=images)) if stage.losses else stage
+            return evolve(stage, schedule=evolve(stage.schedule, images=images))
 
         return evolve(
             self,

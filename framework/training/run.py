@@ -34,6 +34,7 @@ from .run_state import RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
 from .stages import Stage, build_stage, rehearse
+from .start import Earlier, begin_with, kept
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
 
@@ -50,19 +51,22 @@ def train(
     report: Reporter | None = None,
     command: str = "",
     device: str = "auto",
+    start: str | Path = "",
 ) -> Path:
     """Trains `recipe` (None: the one that is resumed) into folder `out` and returns the bundle's folder.
 
     `minutes` scales every stage's images so that training takes about that long on this machine (measured first).
     `resume` goes on with the run in `out`, bit for bit as if it had not stopped, or begins where there is none yet;
-    `force` clears the folder. `device` is what `support.device.device_of` takes; `auto` is a resumed run's own.
-    Processes that torchrun has started train together: see `support.ranks`.
+    `force` clears the folder. A finished run that is resumed with more minutes than it had learns on: its last stage,
+    for the rest of them. `start` is a bundle or a finished run whose networks (and critics, of a run) the new ones
+    begin with, as far as they fit: `taken` in `run.json` says which do. `device` is what `support.device.device_of`
+    takes; `auto` is a resumed run's own. Processes that torchrun has started train together: see `support.ranks`.
     """
     with ranks.together(device), ExitStack() as stack:
         folder, catalogue = RunFolder(out), catalogue or Catalogue.discover()
         report = (report or Reporter()) if ranks.first() else Reporter(stack.enter_context(_silent()))
         resume = ranks.on_first(lambda: resume and not folder.new)
-        asked = partial(opened, folder, catalogue, recipe, minutes, command, resume=resume, force=force)
+        asked = partial(opened, folder, catalogue, recipe, minutes, command, str(start), resume=resume, force=force)
         state, recipe = ranks.on_first(asked)
         compute = computing(state, recipe.training, device)
         dataset = dataset or catalogue.build("dataset", recipe.data)
@@ -73,7 +77,12 @@ def train(
         setup = Setup.of(recipe, catalogue, compute)
         if not resume:
             # whatever cannot work is refused before the folder is cleared and before hours are spent
-            rehearse(setup)
+            earlier = Earlier.opened(Path(state.start), setup) if state.start else None
+            for stage in rehearse(setup):
+                if earlier:
+                    earlier.give(stage)
+            if earlier:
+                state.taken = earlier.told(recipe)
             ranks.on_first(partial(begin, folder, state, recipe, dataset, force))
         same_everywhere(setup, dataset, folder)
         ranks.on_first(partial(stack.enter_context, atomic.alone(folder.path)))
@@ -81,6 +90,8 @@ def train(
             share = lambda done: bar.advance(done * ranks.world())  # noqa: E731 (the others do as much meanwhile)
             data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, share)
         run = Run(folder, state, setup, data, report)
+        for line in state.taken:
+            report.say(line)
         run.refuse_other_data()
         if not state.ready:
             run.settle(warnings)
@@ -122,17 +133,40 @@ class Run:
 
     def settle(self, warnings: list[str]) -> None:
         """Fixes the recipe, with as many images as fit into the minutes asked for, if any were."""
-        state = self.state
+        state, recipe = self.state, self.setup.recipe
+        last = recipe.learning[-1] if state.spent else None
+        if last:
+            ranks.on_first(partial(self._forget, build_stage(self.setup, recipe.trained.index(last))))
+        elif state.start:
+            ranks.on_first(self._take_over)
         if state.minutes:
-            budget = TimeBudget.measured(self.setup, self.data, self.report, state.minutes)
-            self.setup = evolve(self.setup, recipe=budget.scaled_to(self.setup.recipe, state.minutes))
+            minutes = state.minutes - state.spent
+            budget = TimeBudget.measured(self.setup, self.data, self.report, minutes, last)
+            self.setup = evolve(self.setup, recipe=budget.scaled_to(recipe, minutes, last))
             state.seconds = budget.seconds(self.setup.recipe)
-            self.report.say(f"training will take about {state.minutes:g} minutes here ({self.setup.compute})")
+            self.report.say(f"training will take about {minutes:g} minutes here ({self.setup.compute})")
         state.ready = True
         state.warn(*warnings)
         if ranks.first():
             atomic.write_json(self.folder.recipe, self.setup.recipe.plain())
             state.write(self.folder)
+
+    def _take_over(self) -> None:
+        """Keeps what the stages are to begin with: to resume needs the earlier run no more."""
+        earlier = Earlier.opened(Path(self.state.start), self.setup)
+        stages = (build_stage(self.setup, index) for index in range(len(self.setup.recipe.trained)))
+        tensor_files.write(self.folder.start, {k: v for stage in stages for k, v in earlier.give(stage).items()})
+
+    def _forget(self, stage: Stage) -> None:
+        """Makes a trained stage one that is not, and that begins with what it had learnt."""
+        weights = self.folder.weights(stage.name)
+        if weights.exists():  # else a kill came after this
+            tensor_files.write(self.folder.start, kept(stage, self.folder))
+            weights.unlink()
+        if stage.kind == "translate":
+            self.state.health = [health for health in self.state.health if health.level != stage.level]
+            for store in (s for s in (*self.data.train, *self.data.test) if s.has(f"translated{stage.level}")):
+                store.drop(f"translated{stage.level}")
 
     def train_stages(self) -> tuple[Networks, Networks]:
         """Trains what is not trained yet, in order; the networks, and those before refinement."""
@@ -153,6 +187,8 @@ class Run:
         if ranks.on_first(weights.exists):
             self.report.skip(stage.index, stage.schedule.steps)
         else:
+            if stage.learns and ranks.on_first(self.folder.start.exists):
+                begin_with(stage, tensor_files.read(self.folder.start))
             self._calibrate(stage)
             if stage.learns:
                 self._learn(stage, finished)
@@ -202,6 +238,9 @@ class Run:
 
     def _keep(self, stage: Stage, state: TrainState) -> None:
         """What the stage has learnt, in place of its checkpoint."""
+        critics = {f"{name}.{k}": v for name, net in stage.critics.items() for k, v in net.named_parameters()}
+        if critics:  # first: a stage with weights is trained
+            tensor_files.write(self.folder.critics(stage.name), critics)
         tensor_files.write(self.folder.weights(stage.name), state.average.modules.state_dict())
         checkpoint.clear(self.folder.path)
 
@@ -237,6 +276,8 @@ class Run:
         """The bundle and, where there is a refinement, the one without it to compare with; then the run is done."""
         state, setup, domains = self.state, self.setup, dataset.domains.map(lambda d: d.name)
         facts = {key: getattr(state, key) for key in ("command", "precision", "threads", "device", "data", "warnings")}
+        if state.start:
+            facts |= {"start": state.start, "taken": state.taken}
         parts = (setup.recipe, setup.catalogue, domains, setup.encoder, self.data.normalise)
         if setup.recipe.refine:
             bundle.write(self.folder.without_refine, *parts, unrefined, facts)

@@ -20,7 +20,7 @@ from ..recipe.recipe import Recipe
 from ..recipe.resolve import renamed, resolve
 from ..spec import Direction
 from ..support import atomic
-from .events import Events
+from ..support.events import Events
 
 FORMAT = "crosscade.run/1"
 FREE = ("$.training.checkpoint_seconds", "$.training.samples_seconds", "$.training.threads")
@@ -44,6 +44,8 @@ class RunFolder:
     """Images and features, a folder a domain and split."""
     stages: Path = _below("stages")
     """What finished stages have learnt."""
+    start: Path = _below("start.safetensors")
+    """What networks and critics begin with that others have learnt."""
     samples: Path = _below("samples")
     """Pictures drawn on the way."""
     bundle: Path = _below("bundle")
@@ -71,6 +73,10 @@ class RunFolder:
     def weights(self, stage: str) -> Path:
         """A finished stage's networks, by its name."""
         return self.stages / f"{stage}.safetensors"
+
+    def critics(self, stage: str) -> Path:
+        """A finished stage's critics, where it had some."""
+        return self.stages / f"{stage}.critics.safetensors"
 
     def read_recipe(self) -> dict[str, Any]:
         """The resolved recipe as plain values."""
@@ -125,11 +131,17 @@ class RunState:
     """Of every level that has been translated, a direction each."""
     warnings: list[str] = field(factory=list)
     done: bool = False
+    start: str = ""
+    """The bundle or run that this one starts from."""
+    taken: list[str] = field(factory=list)
+    """What was taken over of it, and what could not be: a line each."""
+    spent: float = 0.0
+    """Minutes that it was finished with before it was given more."""
 
     @classmethod
-    def new(cls, recipe: Recipe, minutes: float | None, command: str) -> RunState:
+    def new(cls, recipe: Recipe, minutes: float | None, command: str, start: str = "") -> RunState:
         """Of a run that begins."""
-        return cls(command, minutes, recipe.plain(), machine())
+        return cls(command, minutes, recipe.plain(), machine(), start=start)
 
     @classmethod
     def read(cls, folder: RunFolder) -> RunState:
@@ -168,11 +180,12 @@ def machine() -> str:
 
 
 def resumed(
-    folder: RunFolder, catalogue: Catalogue, recipe: Recipe | None, minutes: float | None
+    folder: RunFolder, catalogue: Catalogue, recipe: Recipe | None, minutes: float | None, start: str = ""
 ) -> tuple[RunState, Recipe]:
     """The state and the resolved recipe of a run that goes on; what a cut-off write left there is removed.
 
-    Raises InputError when there is none, or when `recipe` or `minutes` are given and differ from what it began with.
+    A finished one that is given more `minutes` is to learn on. Raises InputError when there is none, or when `recipe`,
+    `minutes` or `start` are given and differ from what it began with.
     """
     if not folder.begun:
         raise InputError(
@@ -184,20 +197,28 @@ def resumed(
     state = RunState.read(folder)
     if state.ready and not folder.recipe.exists():
         raise InputError(str(folder.recipe), found="no such file", expected="the recipe of the run that was begun")
-    asked = {"recipe": state.asked, "minutes": state.minutes}
-    now = {"recipe": recipe.plain() if recipe else state.asked, "minutes": minutes or state.minutes}
+    if state.done and minutes and state.minutes and minutes > state.minutes:
+        state.spent, state.minutes, state.done, state.ready = state.minutes, minutes, False, False
+    asked = {"recipe": state.asked, "minutes": state.minutes, "start": state.start}
+    now = {
+        "recipe": recipe.plain() if recipe else state.asked,
+        "minutes": minutes or state.minutes,
+        "start": start or state.start,
+    }
     for key, was, wanted in _differences(asked, now, ""):
-        path = "$" + key.removeprefix(".recipe") if key.startswith(".recipe") else "--minutes"
+        path = "$" + key.removeprefix(".recipe") if key.startswith(".recipe") else f"--{key[1:]}"
         if path not in FREE:
+            cure = "Leave it out, or begin a new run."
+            if path == "--minutes":
+                cure = "Leave it out (a finished run that had minutes learns on when it is given more), or begin a new "
+                cure += f"run from it: --start {folder.path} --out elsewhere."
             raise InputError(
-                f"--resume: {path}",
-                found=f"{wanted!r}",
-                expected=f"{was!r}, which the run began with",
-                cure="Leave it out, or begin a new run.",
+                f"--resume: {path}", found=f"{wanted!r}", expected=f"{was!r}, which the run began with", cure=cure
             )
     atomic.clear_parts(folder.path)
     # a kill may have come between the first writing of the two files
-    return state, resolve(folder.read_recipe() if state.ready else dict(state.asked), catalogue)
+    settled = state.ready or state.spent
+    return state, resolve(folder.read_recipe() if settled else dict(state.asked), catalogue)
 
 
 def _differences(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

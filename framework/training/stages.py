@@ -5,7 +5,7 @@ i level; a stage's `networks` are what it trains. Stages are built without data;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ class Stage:
     losses: list[tuple[LossUse, Loss[Any]]]
     schedule: Schedule
     view: Callable[[TrainingData, Rows], View]
+    component: str = ""
+    """The translator's or inverter's name."""
     rates: Mapping[int, float] = field(factory=dict)
     """Of translators that learn slower or faster than the schedule's rate, by level."""
     graphs: bool = False
@@ -71,6 +73,17 @@ class Stage:
         return bool(parameters_of(self.networks.modules))
 
     @property
+    def critics(self) -> dict[str, nn.Module]:
+        """Every critic by its loss and domain: `wgan-gp.a`, `hinge#2.b`."""
+        named: dict[str, nn.Module] = {}
+        for k, (use, loss) in enumerate(self.losses):
+            if isinstance(loss, AdversarialLoss):
+                again = sum(1 for before, _ in self.losses[:k] if before.use == use.use)
+                label = use.use + (f"#{again + 1}" if again else "")
+                named |= {f"{label}.{side}": critic for side, critic in zip("ab", loss.critics)}
+        return named
+
+    @property
     def adversaries(self) -> list[AdversarialLoss[Any]]:
         """The losses that own critics."""
         return [loss for _, loss in self.losses if isinstance(loss, AdversarialLoss)]
@@ -93,8 +106,8 @@ def build_stage(setup: Setup, index: int, before: Networks | None = None) -> Sta
     return stage
 
 
-def rehearse(setup: Setup) -> None:
-    """Builds every stage once: a component that does not fit, or a loss that needs what is not given, is refused."""
+def rehearse(setup: Setup) -> Iterator[Stage]:
+    """Every stage, built once: a component that does not fit, or a loss that needs what is not given, is refused."""
     for index in range(len(setup.recipe.trained)):
         stage = build_stage(setup, index)
         if stage.learns and not stage.active(0.0):
@@ -103,6 +116,7 @@ def rehearse(setup: Setup) -> None:
                 found="none that counts from the start",
                 expected="at least one with weight > 0 and start = 0",
             )
+        yield stage
 
 
 def _refuse_shares(stage: Stage, recipe: AnyStage) -> None:
@@ -192,7 +206,7 @@ def _invert(setup: Setup, index: int, place: str, recipe: InvertStage) -> Stage:
             encode_levels=encode,
         )
 
-    return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view)
+    return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view, recipe.inverter.use)
 
 
 def _translate(setup: Setup, index: int, place: str, recipe: TranslateStage) -> Stage:
@@ -210,7 +224,7 @@ def _translate(setup: Setup, index: int, place: str, recipe: TranslateStage) -> 
             translated=NONE if deeper is None else data.translated(deeper, rows),
         )
 
-    return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view)
+    return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view, recipe.translator.use)
 
 
 def _refine(setup: Setup, index: int, place: str, recipe: RefineStage, before: Networks) -> Stage:
@@ -243,7 +257,7 @@ def _refine(setup: Setup, index: int, place: str, recipe: RefineStage, before: N
         )
 
     rates = dict.fromkeys(learning[:-1], recipe.deeper_rate)
-    return Stage(index, recipe.kind, shallowest, networks, losses, recipe.schedule, view, rates)
+    return Stage(index, recipe.kind, shallowest, networks, losses, recipe.schedule, view, rates=rates)
 
 
 def _consistent_levels(losses: list[tuple[LossUse, Loss[Any]]], deeper: list[int]) -> list[int]:

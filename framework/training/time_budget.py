@@ -7,7 +7,7 @@ from statistics import fmean, median
 from attrs import evolve, frozen
 
 from ..features.training_data import TrainingData, Untranslated
-from ..recipe.recipe import Recipe
+from ..recipe.recipe import AnyStage, Recipe
 from ..support import ranks
 from ..support.progress import Reporter
 from .loop import TrainState, train_step
@@ -28,20 +28,28 @@ class TimeBudget:
     spans: tuple[tuple[tuple[float, float], ...], ...]  # a stage: ((share of the stage, seconds a step), …)
 
     @classmethod
-    def measured(cls, setup: Setup, data: TrainingData, report: Reporter, minutes: float = 0.0) -> TimeBudget:
+    def measured(
+        cls,
+        setup: Setup,
+        data: TrainingData,
+        report: Reporter,
+        minutes: float = 0.0,
+        only: AnyStage | None = None,
+    ) -> TimeBudget:
         """Times real steps of every stage, with fresh networks and real features in place of translations.
 
-        The more `minutes` the run is to take, the longer: a few steps may be a tenth off.
+        The more `minutes` the run is to take, the longer: a few steps may be a tenth off. Of one stage `only`, where
+        the others are trained already.
         """
         stages = len(setup.recipe.trained)
-        least = minutes * 60 * TIMED_SHARE / stages
+        least = minutes * 60 * TIMED_SHARE / (1 if only else stages)
         untranslated = Untranslated(data.train, data.test, data.normalise, data.device)
         measured: list[tuple[tuple[float, float], ...]] = []
         with report.stage("measure this machine", stages) as bar:
             for index in range(stages):
                 stage = build_stage(setup, index)
                 bar.advance()
-                if not stage.learns:
+                if not stage.learns or only not in (None, setup.recipe.trained[index]):
                     measured.append(((1.0, 0.0),))
                     continue
                 starts = sorted({0.0, *(use.start for use, _ in stage.losses if use.start < 1)})
@@ -58,10 +66,10 @@ class TimeBudget:
         costs = [sum(share * cost for share, cost in spans) for spans in self.spans]
         return [cost * stage.schedule.steps * MARGIN for cost, stage in zip(costs, recipe.trained)]
 
-    def scaled_to(self, recipe: Recipe, minutes: float) -> Recipe:
-        """`recipe` with the images of every stage that learns scaled so that the whole takes about `minutes`."""
+    def scaled_to(self, recipe: Recipe, minutes: float, only: AnyStage | None = None) -> Recipe:
+        """`recipe` with the images of what was measured scaled so that it takes about `minutes`."""
         whole = sum(self.seconds(recipe))
-        return recipe.scaled(minutes * 60 / whole if whole else 1.0)
+        return recipe.scaled(minutes * 60 / whole if whole else 1.0, only)
 
 
 def _seconds(stage: Stage, done: float, setup: Setup, data: TrainingData, least: float) -> float:

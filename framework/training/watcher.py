@@ -11,9 +11,9 @@ import torch
 from ..errors import RunError
 from ..recipe.recipe import Training
 from ..support import ranks
+from ..support.events import Events
 from ..support.progress import Bar
 from . import checkpoint
-from .events import Events
 from .loop import TrainState
 
 EVENTS_A_STAGE = 100

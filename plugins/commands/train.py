@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
@@ -21,7 +22,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="scale the recipe to about this many minutes of training here: of the clock, or of one thread's own time",
     )
     device_argument(parser)
-    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN, or begin where there is none")
+    parser.add_argument(
+        "--start",
+        metavar="EARLIER",
+        default="",
+        help="begin with the networks of this bundle or finished run (and a run's critics) as far as they fit; without "
+        "--recipe with its recipe, too",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in RUN, or begin where there is none; given more --minutes, a finished one learns on",
+    )
     parser.add_argument("--force", action="store_true", help="clear RUN first")
 
 
@@ -30,6 +42,8 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
     from ...framework import train
 
+    if arguments.start and not arguments.recipe:
+        arguments.recipe = _recipe_of(Path(arguments.start))
     named = arguments.recipe or arguments.set or arguments.data or arguments.a or arguments.b
     if not arguments.recipe and (named or not arguments.resume):
         raise InputError("--recipe", found="none", expected="a recipe", cure="See `crosscade plugins recipe`.")
@@ -43,10 +57,17 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         minutes=arguments.minutes,
         command="crosscade " + shlex.join(sys.argv[1:]),
         device=arguments.device,
+        start=arguments.start,
     )
     if os.environ.get("RANK", "0") == "0":
         print(bundle)
     return 0
+
+
+def _recipe_of(start: Path) -> str:
+    """The recipe's file of a bundle or a run."""
+    paths = (start / "recipe.json", start / "bundle" / "recipe.json")
+    return str(next((path for path in paths if path.is_file()), ""))
 
 
 @hookimpl

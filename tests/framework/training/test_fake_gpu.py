@@ -5,9 +5,9 @@ import signal
 import pytest
 import torch
 
+from crosscade.framework.support.events import Events
 from crosscade.framework.testing import FakeGpuError
 from crosscade.framework.training import loop
-from crosscade.framework.training.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
 from crosscade.plugins.losses.reconstruction import ImageReconstruction
 from tests.framework.on_fake_gpu import train_on_fake_gpu, without_the_first

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from crosscade.framework import InputError, RunError, train
+from crosscade.framework.support.events import Events
 from crosscade.framework.training import checkpoint
 from crosscade.framework.training import run as run_module
-from crosscade.framework.training.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
 from tests.framework.tiny import former, tiny_run
 

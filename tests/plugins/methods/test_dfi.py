@@ -3,9 +3,9 @@ import torch
 from safetensors.torch import load_file
 
 from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
+from crosscade.framework.support.events import Events
 from crosscade.framework.testing.checks import check_translator
 from crosscade.framework.testing.tools import require_exports, uniform
-from crosscade.framework.training.events import Events
 from crosscade.plugins.methods import dfi
 from crosscade.plugins.methods.dfi import Dfi, DfiOptions, Shift
 from tests.plugins.methods.baselines import run, small, translated

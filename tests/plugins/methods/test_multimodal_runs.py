@@ -12,8 +12,8 @@ from crosscade.exporters.onnx.exporter import OnnxExporter, OnnxOptions
 from crosscade.framework import Catalogue, InputError, Reporter, Translation, read, resolve, train
 from crosscade.framework.bundle import bundle
 from crosscade.framework.recipe.read import override
+from crosscade.framework.support.events import Events
 from crosscade.framework.training import checkpoint
-from crosscade.framework.training.events import Events
 from tests.cli_tools import picture
 
 RECIPES = {

@@ -8,7 +8,7 @@ import signal
 import pytest
 import torch
 
-from crosscade.framework.training.events import Events
+from crosscade.framework.support.events import Events
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
 from tests.plugins.methods.baselines import run, small, translated
 

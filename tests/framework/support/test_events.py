@@ -1,6 +1,6 @@
 """The log of a run survives being cut off anywhere."""
 
-from crosscade.framework.training.events import Events
+from crosscade.framework.support.events import Events
 
 
 def test_a_line_cut_short_is_left_out_and_swallows_nothing(tmp_path):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..support.atomic import disk_error, write_bytes
+from .atomic import disk_error, write_bytes
 
 
 class Events:

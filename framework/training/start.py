@@ -1,0 +1,144 @@
+"""What a run takes over from an earlier one: its networks, by level, and its critics where the run itself is at hand.
+
+`start.safetensors` in the new run's folder keeps it, so that to resume needs nothing else. Its tensors are named
+`<stage>/modules.<name>` and `<stage>/<loss>.<domain>.<name>`; a stage begins with those that are its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import define, field
+from torch import Tensor
+
+from ..bundle import bundle
+from ..bundle.bundle import Bundle
+from ..errors import InputError
+from ..recipe.recipe import Recipe, TranslateStage
+from ..spec import DIRECTIONS
+from ..support import tensor_files
+from ..support.tensor_files import Tensors
+from .run_state import RunFolder
+from .setup import Setup
+from .stages import Stage
+
+NAMED = 3
+"""So many of the tensors that a network cannot take over are named."""
+
+
+@define
+class Earlier:
+    """A bundle, or a finished run, that another run starts from, and what was asked of it."""
+
+    path: Path
+    bundle: Bundle
+    run: RunFolder | None
+    whole: list[str] = field(factory=list)
+    others: list[str] = field(factory=list)
+
+    @classmethod
+    def opened(cls, path: Path, setup: Setup) -> Earlier:
+        """InputError when there is none at `path`, or when its networks read the features of another encoder."""
+        there, run = bundle.load(path, setup.catalogue), RunFolder(path)
+        theirs, ours = there.recipe.encoder.use, setup.recipe.encoder.use
+        if bundle.weights_hash(there.encoder) != bundle.weights_hash(setup.encoder):
+            raise InputError(
+                f"--start {path}",
+                found=f"networks that read the encoder '{theirs}'",
+                expected=f"'{ours}', as in the recipe" if theirs != ours else "the same weights of it",
+                cure="Choose the same encoder.",
+            )
+        return cls(path, there, run if run.begun else None)
+
+    def give(self, stage: Stage) -> Tensors:
+        """What `stage` can begin with. A refinement's networks are this run's own: it takes over critics alone."""
+        given: Tensors = {}
+        if not stage.learns:
+            return given
+        if stage.kind != "refine":
+            known, reason = self._networks(stage), self._unlike(stage)
+            for name, net in stage.networks.modules.items():
+                own = {f"modules.{name}.{key}": value for key, value in net.state_dict().items()}
+                label = re.sub(r"(\d+)(_([ab]))?$", lambda m: f" {m[1]}" + (f" {m[3]}" if m[3] else ""), name)
+                given |= self._fitting(label, own, known, reason)
+        if stage.critics:
+            file = self._stage_file(stage, ".critics")
+            known, reason = tensor_files.read(file) if file else {}, "" if file else "none is kept there"
+            for name, critic in stage.critics.items():
+                own = {f"{name}.{key}": value.detach() for key, value in critic.named_parameters()}
+                given |= self._fitting(f"critic {name} of {stage.title}", own, known, reason)
+        return {f"{stage.name}/{name}": tensor for name, tensor in given.items()}
+
+    def told(self, recipe: Recipe) -> list[str]:
+        """What was taken over and what could not be, a line each. InputError when nothing was."""
+        if not self.whole and not any(line.startswith("in part") for line in self.others):
+            raise InputError(f"--start {self.path}", found="nothing that fits this recipe", cure="Begin without it.")
+        lines = [f"taken over from {self.path}: {', '.join(self.whole) or 'nothing whole'}", *self.others]
+        for kind in ("translate", "invert"):
+            here = {stage.level for stage in getattr(recipe, kind)}
+            levels = [str(s.level) for s in getattr(self.bundle.recipe, kind) if s.level not in here]
+            if levels:
+                lines.append(f"not taken over: {kind} level {', '.join(levels)}: this recipe has none")
+        return lines
+
+    def _stage_file(self, stage: Stage, suffix: str = "") -> Path | None:
+        """What the earlier run kept of the stage of the same kind and level, where it is at hand."""
+        kind = stage.name.partition("-")[2]
+        return next(self.run.stages.glob(f"*-{kind}{suffix}.safetensors"), None) if self.run else None
+
+    def _networks(self, stage: Stage) -> Tensors:
+        """The earlier networks of a stage's level, by the names of its own; of the image's inverters, the refined."""
+        file, held = self._stage_file(stage), self.bundle.manifest["files"]
+        known = {f"modules.{name}": tensor for name, tensor in (tensor_files.read(file) if file else {}).items()}
+        image = min(s.level for s in self.bundle.recipe.translate)
+        for direction in DIRECTIONS:
+            for part, net in stage.networks.parts(direction).items():
+                name = f"{direction}/inverter" if part == f"{direction}/inverter{image}" else part
+                if f"{name}.safetensors" not in held:
+                    continue
+                tensors = bundle.read_checked(self.bundle.folder, f"{name}.safetensors", self.bundle.manifest)
+                for path, module in stage.networks.modules.named_modules(remove_duplicate=False):
+                    if module is net:
+                        known |= {f"modules.{path}.{key}": tensor for key, tensor in tensors.items()}
+        return known
+
+    def _unlike(self, stage: Stage) -> str:
+        """Why nothing of a level can be taken over, where that is so."""
+        theirs = next((s for s in getattr(self.bundle.recipe, stage.kind) if s.level == stage.level), None)
+        if theirs is None:
+            return "there is none"
+        use = theirs.translator.use if isinstance(theirs, TranslateStage) else theirs.inverter.use
+        return "" if use == stage.component else f"it is '{use}', here '{stage.component}'"
+
+    def _fitting(self, label: str, own: Mapping[str, Tensor], known: Mapping[str, Tensor], reason: str) -> Tensors:
+        """The tensors of `known` that have the names and shapes of `own`; remembers what to tell of them."""
+        fitting = {} if reason else {n: known[n] for n in own if n in known and known[n].shape == own[n].shape}
+        lacking = [n for n in own if n not in fitting]
+        if not lacking:
+            self.whole.append(label)
+        elif not fitting:
+            self.others.append(f"not taken over: {label}: {reason or 'it has other names and shapes'}")
+        else:
+            names = ", ".join(f"{n.split('.', 2)[2]} {tuple(own[n].shape)}" for n in lacking[:NAMED])
+            more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
+            share = f"{len(fitting)} of {len(own)} tensors"
+            self.others.append(f"in part taken over: {label}: {share}, not {names}{more}, which are of other shapes")
+        return fitting
+
+
+def kept(stage: Stage, folder: RunFolder) -> Tensors:
+    """What a trained stage has learnt, for itself to begin with once more."""
+    tensors = {f"modules.{name}": tensor for name, tensor in tensor_files.read(folder.weights(stage.name)).items()}
+    if folder.critics(stage.name).exists():
+        tensors |= tensor_files.read(folder.critics(stage.name))
+    return {f"{stage.name}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def begin_with(stage: Stage, start: Tensors) -> None:
+    """Puts what is a stage's own into its networks and critics."""
+    for prefix, module in {"modules": stage.networks.modules, **stage.critics}.items():
+        path = f"{stage.name}/{prefix}."
+        own = {name.removeprefix(path): tensor for name, tensor in start.items() if name.startswith(path)}
+        module.load_state_dict(own, strict=False)

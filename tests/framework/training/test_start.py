@@ -1,0 +1,160 @@
+"""A run that starts from an earlier one says what it takes over; a finished one given more minutes learns on."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from crosscade.framework import Catalogue, InputError, RunError, load
+from crosscade.framework.support import tensor_files
+from crosscade.framework.support.device import Compute
+from crosscade.framework.training import checkpoint
+from crosscade.framework.training.run_state import RunFolder, RunState
+from crosscade.framework.training.setup import Setup
+from crosscade.framework.training.start import Earlier
+from tests.framework.tiny import tiny_recipe, tiny_run
+
+STAGES = ("0-invert-level4", "1-translate-level5", "2-translate-level4", "3-refine")
+
+
+def taken(run):
+    return RunState.read(RunFolder(run)).taken
+
+
+def files(run):
+    return json.loads((run / "bundle" / "bundle.json").read_text())["files"]
+
+
+@pytest.fixture(scope="module")
+def started(whole, tmp_path_factory):
+    """A run on other images, begun with what another has learnt."""
+    run = tmp_path_factory.mktemp("started") / "run"
+    tiny_run(run, "data.b=elephant", start=whole)
+    return run
+
+
+def test_networks_and_critics_begin_where_the_earlier_run_ended(whole, started):
+    begun, learnt = tensor_files.read(started / "start.safetensors"), whole / "stages"
+    deepest = tensor_files.read(learnt / f"{STAGES[1]}.safetensors")
+    assert all(torch.equal(begun[f"{STAGES[1]}/modules.{name}"], value) for name, value in deepest.items())
+    refined = tensor_files.read(whole / "bundle" / "a2b" / "inverter.safetensors")
+    assert all(torch.equal(begun[f"{STAGES[0]}/modules.inverter4_b.{name}"], v) for name, v in refined.items())
+    critics = tensor_files.read(learnt / f"{STAGES[3]}.critics.safetensors")
+    assert all(torch.equal(begun[f"{STAGES[3]}/{name}"], value) for name, value in critics.items())
+
+
+def test_what_was_taken_over_is_said_and_kept(whole, started):
+    assert taken(started) == [
+        f"taken over from {whole}: inverter 4 a, inverter 4 b, critic lsgan.a of invert level 4, "
+        "critic lsgan.b of invert level 4, translators 5, critic wgan-gp.a of translate level 5, "
+        "critic wgan-gp.b of translate level 5, translators 4, critic hinge.a of refine, critic hinge.b of refine"
+    ]
+    facts = json.loads((started / "bundle" / "bundle.json").read_text())
+    assert (facts["start"], facts["taken"]) == (str(whole), taken(started))
+    assert load(started).domains.b == "elephant"
+
+
+def test_it_learns_from_there(whole, tmp_path):
+    """The first step's losses are those of trained networks, not of new ones."""
+
+    def first(run):
+        events = map(json.loads, (run / "events.jsonl").read_text().splitlines())
+        return next(e["values"]["image-reconstruction"] for e in events if e["event"] == "step")
+
+    tiny_run(tmp_path / "run", start=whole)
+    assert first(tmp_path / "run") < first(whole)
+
+
+def test_it_resumes_to_the_same_bits_without_the_earlier_run(whole, started, tmp_path, monkeypatch):
+    shutil.copytree(whole, tmp_path / "earlier")
+    tiny_run(tmp_path / "straight", "data.b=elephant", start=tmp_path / "earlier")
+    save = checkpoint.save
+
+    def dying(folder, tensors, meta):
+        save(folder, tensors, meta)
+        if meta["stage"] == 1:
+            raise RunError("killed")
+
+    monkeypatch.setattr(checkpoint, "save", dying)
+    settings = ("data.b=elephant", "training.checkpoint_seconds=1e-9")
+    with pytest.raises(RunError, match="killed"):
+        tiny_run(tmp_path / "run", *settings, start=tmp_path / "earlier")
+    monkeypatch.setattr(checkpoint, "save", save)
+    shutil.rmtree(tmp_path / "earlier")
+    tiny_run(tmp_path / "run", *settings, start=tmp_path / "earlier", resume=True)
+    networks = {name: digest for name, digest in files(started).items() if name != "recipe.json"}
+    assert networks.items() <= files(tmp_path / "straight").items()
+    assert networks.items() <= files(tmp_path / "run").items()
+
+
+def test_a_bundle_alone_gives_no_critics(whole, tmp_path):
+    shutil.copytree(whole / "bundle", tmp_path / "bundle")
+    tiny_run(tmp_path / "run", start=tmp_path / "bundle")
+    first, *others = taken(tmp_path / "run")
+    assert first.endswith("inverter 4 a, inverter 4 b, translators 5, translators 4")
+    assert "not taken over: critic hinge.a of refine: none is kept there" in others
+    assert len(others) == 6
+
+
+def test_other_sizes_components_and_levels_are_named(whole, tmp_path):
+    tiny_run(
+        tmp_path / "run",
+        "image.size=128",
+        "translate[0].translator.use=cyclegan-resnet",
+        "translate[1].translator.style_width=16",
+        "invert[0].inverter.width=16",
+        start=whole,
+    )
+    told = "\n".join(taken(tmp_path / "run"))
+    assert "not taken over: translators 5: it is 'deepest', here 'cyclegan-resnet'" in told
+    assert "in part taken over: translators 4: " in told
+    assert "in part taken over: critic wgan-gp.a of translate level 5: " in told
+
+
+def test_what_cannot_be_started_from_is_refused_before_anything_is_written(whole, tmp_path):
+    with pytest.raises(InputError, match=r"nowhere: found no bundle\.json; expected a bundle folder or a finished run"):
+        tiny_run(tmp_path / "run", start=tmp_path / "nowhere")
+    assert not (tmp_path / "run").exists()
+    setup = Setup.of(tiny_recipe(), Catalogue.discover(), Compute.as_it_is("cpu"))
+    with torch.no_grad():
+        next(setup.encoder.parameters()).add_(1)
+    with pytest.raises(
+        InputError, match=r"--start .* read the encoder 'efficientnet-lite0'; expected the same weights"
+    ):
+        Earlier.opened(whole, setup)
+    shutil.copytree(whole, tmp_path / "itself")
+    with pytest.raises(InputError, match="a folder that holds"):
+        tiny_run(tmp_path / "itself", start=tmp_path / "itself", force=True)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """A finished run that had some minutes."""
+    run = tmp_path_factory.mktemp("short") / "run"
+    tiny_run(run, minutes=0.02)
+    return run
+
+
+def test_a_finished_run_given_more_minutes_learns_on_in_its_last_stage(short, tmp_path):
+    shutil.copytree(short, tmp_path / "run")
+    tiny_run(tmp_path / "run", minutes=0.04, resume=True)
+    state = RunState.read(RunFolder(tmp_path / "run"))
+    assert (state.done, state.spent, state.minutes) == (True, 0.02, 0.04)
+    before, after = files(short), files(tmp_path / "run")
+    assert before["a2b/inverter4.safetensors"] == after["a2b/inverter4.safetensors"]
+    assert before["a2b/inverter.safetensors"] != after["a2b/inverter.safetensors"]
+    begun = tensor_files.read(tmp_path / "run" / "start.safetensors")
+    refined = tensor_files.read(short / "bundle" / "b2a" / "inverter.safetensors")
+    assert all(torch.equal(begun[f"{STAGES[3]}/modules.inverter4_a.{name}"], v) for name, v in refined.items())
+    tiny_run(tmp_path / "run", minutes=0.04, resume=True)  # the same words again: it is finished
+    assert files(tmp_path / "run") == after
+
+
+def test_fewer_minutes_or_none_before_are_refused(short, whole):
+    with pytest.raises(InputError, match=r"--resume: --minutes: found 0\.01; expected 0\.02.* --start"):
+        tiny_run(short, minutes=0.01, resume=True)
+    with pytest.raises(InputError, match=r"--resume: --minutes: found 3; expected None.* --start"):
+        tiny_run(whole, minutes=3, resume=True)
+    with pytest.raises(InputError, match=r"--resume: --start: found .*; expected '', which the run began with"):
+        tiny_run(whole, start=short, resume=True)
