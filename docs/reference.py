@@ -99,6 +99,7 @@ TITLES = {
     "dataset": "Datasets",
     "metric": "Metrics",
     "exporter": "Exporters",
+    "watcher": "Watchers",
 }
 
 

@@ -38,6 +38,7 @@ from .hookspecs import NoOptions as NoOptions
 from .hookspecs import Offer as Offer
 from .hookspecs import RecipeOffer as RecipeOffer
 from .hookspecs import TranslatorOffer as TranslatorOffer
+from .hookspecs import WatcherOffer as WatcherOffer
 from .hookspecs import betas_option as betas_option
 from .hookspecs import hookimpl as hookimpl
 from .hookspecs import option as option
@@ -56,6 +57,7 @@ from .spec import ImageSpec as ImageSpec
 from .spec import LevelSpec as LevelSpec
 from .spec import Pair as Pair
 from .spec import PyramidSpec as PyramidSpec
+from .support.events import Watcher as Watcher
 from .support.progress import Reporter as Reporter
 from .support.ranks import batch_deviation as batch_deviation
 from .support.ranks import gathered as gathered

@@ -49,6 +49,7 @@ BUILT_IN = (
     "crosscade.plugins.datasets.animals",
     "crosscade.plugins.datasets.folder",
     "crosscade.plugins.recipes.packaged",
+    "crosscade.plugins.watchers.tensorboard",
     "crosscade.plugins.commands.plugins",
     "crosscade.plugins.commands.data",
     "crosscade.plugins.commands.doctor.command",

@@ -127,6 +127,16 @@ class ExporterOffer(Offer):
 
 
 @frozen(kw_only=True)
+class WatcherOffer(Offer):
+    """What follows a training while it runs, where it is named.
+
+    `build(options, *, run: Path) -> Watcher`, for `crosscade train --watch NAME`; `run` is the run's folder.
+    """
+
+    kind = "watcher"
+
+
+@frozen(kw_only=True)
 class RecipeOffer(Offer):
     """Named recipes.
 

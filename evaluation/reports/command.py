@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.read import device_argument
+from ...framework.training.run_state import RunFolder, RunState
+
+WATCH_SECONDS = 5
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="folder of a run that was begun")
     parser.add_argument("--out", metavar="FILE", help="the page (default: RUN/index.html)")
+    parser.add_argument(
+        "--watch", action="store_true", help="write the page again whenever something has happened, until the run ends"
+    )
     device_argument(parser)
 
 
@@ -20,6 +27,23 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     run = Path(arguments.folder)
     if not (run / "run.json").exists():
         raise _no_run(run)
+    page = _write(arguments, catalogue, run)
+    print(f"{page}: open it in a browser.", flush=True)
+    while arguments.watch and not RunState.read(RunFolder(run)).done:
+        before = _changed(run)
+        while _changed(run) == before:
+            time.sleep(WATCH_SECONDS)
+        _write(arguments, catalogue, run)
+    return 0
+
+
+def _changed(run: Path) -> tuple[float, ...]:
+    """When a run's state and its events were last written."""
+    folder = RunFolder(run)
+    return tuple(file.stat().st_mtime for file in (folder.state, folder.events.path) if file.exists())
+
+
+def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path) -> Path:
     from attrs import evolve
 
     from ...framework import Reporter, load
@@ -41,8 +65,9 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         data = evolve(data, figures=samples(run))
     if (run / "scores.json").exists():
         data = evolve(data, tables=read_tables(run / "scores.json"))
-    print(f"{write(data, Path(arguments.out or run / 'index.html'))}: open it in a browser.")
-    return 0
+    if arguments.watch:
+        data = evolve(data, refresh=0 if RunState.read(RunFolder(run)).done else WATCH_SECONDS)
+    return write(data, Path(arguments.out or run / "index.html"))
 
 
 def _no_run(folder: Path) -> InputError:

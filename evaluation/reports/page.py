@@ -81,6 +81,8 @@ class ReportData:
     """Lines about how the numbers were made, beside each table's own."""
     warnings: tuple[str, ...] = Factory(tuple)
     """Health warnings of training; the tables' own are added."""
+    refresh: int = 0
+    """Seconds after which a browser reads it again, of a page that is still being written."""
 
 
 def render(data: ReportData) -> str:

@@ -1,25 +1,40 @@
-"""What happened in a run, one JSON object a line (`events.jsonl`). Torch-free."""
+"""What happens in a run, one JSON object a line (`events.jsonl`), and those who are told meanwhile. Torch-free."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .atomic import disk_error, write_bytes
 
 
-class Events:
-    """Appends events to a file; `rewind` drops what a resumed run will do again."""
+class Watcher:
+    """Follows a training. What it raises costs only itself: it is told of nothing more, and the run goes on."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def event(self, event: Mapping[str, Any]) -> None:
+        """One of a run's events, as docs/events.md has them; `event["event"]` says which."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """The training has ended, in whatever way."""
+
+
+class Events:
+    """Appends events to a file and tells `watchers`; `rewind` drops what a resumed run will do again."""
+
+    def __init__(self, path: Path, watchers: Sequence[Watcher] = (), warn: Callable[[str], object] = print) -> None:
+        self.path, self._watchers, self._warn = path, list(watchers), warn
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, event: str, **fields: Any) -> None:
         """One line: `event` and its fields."""
-        line = json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n"
+        happened = {"event": event, **fields}
+        line = json.dumps(happened, ensure_ascii=False) + "\n"
         try:
             with self.path.open("ab+") as handle:
                 if handle.tell():
@@ -29,6 +44,24 @@ class Events:
                 handle.write(line.encode())
         except OSError as error:
             raise disk_error(self.path, error) from error
+        for watcher in list(self._watchers):
+            self._guarded(watcher, partial(watcher.event, happened))
+
+    @contextmanager
+    def open(self) -> Iterator[Events]:
+        """While the training lasts: then the watchers are told that it has ended."""
+        try:
+            yield self
+        finally:
+            for watcher in list(self._watchers):
+                self._guarded(watcher, watcher.close)
+
+    def _guarded(self, watcher: Watcher, tell: Callable[[], object]) -> None:
+        try:
+            tell()
+        except Exception as error:  # a stranger's code: whatever it raises must not end hours of training
+            self._watchers.remove(watcher)
+            self._warn(f"{type(watcher).__name__} watches no more ({type(error).__name__}: {error})")
 
     def read(self) -> list[dict[str, Any]]:
         """All whole lines so far; a line cut short by a kill is left out."""

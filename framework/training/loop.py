@@ -31,7 +31,7 @@ READ_SECONDS, READ_STEPS = 1.0, 50
 """How long a GPU is left to itself before the numbers of its steps are read, which waits for it: at most."""
 
 
-class Watcher(Protocol):
+class StageWatcher(Protocol):
     """What the run wants to know while a stage trains."""
 
     @property
@@ -97,7 +97,7 @@ class TrainState:
 Autocast = Callable[[], AbstractContextManager[None]]
 
 
-def train_stage(state: TrainState, data: TrainingData, seed: int, autocast: Autocast, watcher: Watcher) -> None:
+def train_stage(state: TrainState, data: TrainingData, seed: int, autocast: Autocast, watcher: StageWatcher) -> None:
     """Trains a stage from where it is to its end."""
     state.stage.networks.modules.train()
     unread: dict[int, Mapping[str, Tensor]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -11,8 +12,10 @@ from ..catalogue import Catalogue
 from ..data.dataset import Dataset
 from ..errors import InputError
 from ..recipe.recipe import Recipe, Training
+from ..recipe.resolve import component
 from ..support import atomic, ranks
 from ..support.device import Compute
+from ..support.events import Watcher
 from .run_state import RunFolder, RunState, resumed
 from .setup import Setup
 
@@ -79,3 +82,14 @@ def computing(state: RunState, training: Training, device: str) -> Compute:
     state.threads, state.precision, state.tf32 = compute.threads, compute.precision, compute.tf32
     state.device, state.gpu, state.processes = compute.device.type, compute.gpu, ranks.world()
     return compute
+
+
+def watchers(names: Iterable[str], run: Path, catalogue: Catalogue) -> list[Watcher]:
+    """Those that `NAME` or `NAME:key=value,…` name, for the run in that folder. InputError for what there is not."""
+    built = []
+    for text in names:
+        name, _, settings = text.partition(":")
+        options = dict(setting.partition("=")[::2] for setting in settings.split(",") if setting)
+        chosen = component({"use": name, **options}, "watcher", f"--watch {text}", catalogue)
+        built.append(catalogue.build("watcher", chosen, run=run))
+    return built

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,12 +24,13 @@ from ..features.training_data import TrainingData
 from ..recipe.recipe import Recipe
 from ..spec import DIRECTIONS
 from ..support import atomic, ranks, tensor_files
+from ..support.events import Events
 from ..support.interrupts import counted_interrupts
 from ..support.progress import Reporter
 from . import checkpoint
 from .after_stage import check_final, check_inverters, check_translations, translate_stores
 from .loop import TrainState, train_stage
-from .opening import begin, computing, opened, same_everywhere
+from .opening import begin, computing, opened, same_everywhere, watchers
 from .run_state import RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
@@ -52,6 +53,7 @@ def train(
     command: str = "",
     device: str = "auto",
     start: str | Path = "",
+    watch: Sequence[str] = (),
 ) -> Path:
     """Trains `recipe` (None: the one that is resumed) into folder `out` and returns the bundle's folder.
 
@@ -61,6 +63,7 @@ def train(
     for the rest of them. `start` is a bundle or a finished run whose networks (and critics, of a run) the new ones
     begin with, as far as they fit: `taken` in `run.json` says which do. `device` is what `support.device.device_of`
     takes; `auto` is a resumed run's own. Processes that torchrun has started train together: see `support.ranks`.
+    `watch` names what follows the training.
     """
     with ranks.together(device), ExitStack() as stack:
         folder, catalogue = RunFolder(out), catalogue or Catalogue.discover()
@@ -89,7 +92,9 @@ def train(
         with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
             share = lambda done: bar.advance(done * ranks.world())  # noqa: E731 (the others do as much meanwhile)
             data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, share)
-        run = Run(folder, state, setup, data, report)
+        following = watchers(watch, folder.path, catalogue) if ranks.first() else ()
+        events = stack.enter_context(Events(folder.events.path, following, report.warn).open())
+        run = Run(folder, state, setup, data, report, events)
         for line in state.taken:
             report.say(line)
         run.refuse_other_data()
@@ -118,6 +123,7 @@ class Run:
     setup: Setup
     data: TrainingData
     report: Reporter
+    events: Events
 
     def refuse_other_data(self) -> None:
         """Remembers the training images' hashes; InputError when a resumed run began with others."""
@@ -216,7 +222,7 @@ class Run:
         if saved and saved[1]["stage"] == stage.index:
             state.restore(*saved)
         if ranks.first():
-            folder.events.rewind(stage.index, state.step)
+            self.events.rewind(stage.index, state.step)
         sampler = Sampler(self.setup, self.data, finished, folder.samples)
         # torchrun hands a Ctrl-C on that the terminal has given to all already
         patience = 1 if ranks.world() == 1 else None
@@ -224,7 +230,7 @@ class Run:
             self.report.training(stage.index, stage.title, stage.schedule.steps, state.step) as bar,
             counted_interrupts(patience) as interrupts,
         ):
-            watcher = RunWatcher(folder.path, folder.events, bar, training, sampler, interrupts)
+            watcher = RunWatcher(folder.path, self.events, bar, training, sampler, interrupts)
             try:
                 train_stage(state, self.data, training.seed, self.setup.compute.autocast, watcher)
             except torch.OutOfMemoryError as error:
@@ -250,7 +256,7 @@ class Run:
             return
         for health in check_translations(stage, self.data):
             if ranks.first():
-                self.folder.events.add("health", stage=stage.index, step=stage.schedule.steps, **asdict(health))
+                self.events.add("health", stage=stage.index, step=stage.schedule.steps, **asdict(health))
             self.state.health.append(health)
             self.state.warn(*health.warnings)
         if ranks.first():

@@ -32,15 +32,17 @@ class Sampler:
     folder: Path
 
     @torch.inference_mode()
-    def __call__(self, state: TrainState) -> None:
-        """A strip of the weights' moving average as it is now."""
+    def __call__(self, state: TrainState) -> Path:
+        """A strip of the weights' moving average as it is now; its file."""
         rows: list[list[NDArray[np.uint8]]] = []
         for direction in DIRECTIONS:
             source = direction.source(self.data.test)
             with self.setup.compute.autocast():
                 previews = [to_images(v) for v in self._previews(state, source, direction)]
             rows += [list(row) for row in zip(np.asarray(source.array("images")[SHOWN]), *previews)]
-        write_png(self.folder / f"{state.stage.name}-{state.step:06d}.png", grid(rows))
+        file = self.folder / f"{state.stage.name}-{state.step:06d}.png"
+        write_png(file, grid(rows))
+        return file
 
     def _previews(self, state: TrainState, source: Store, direction: Direction) -> list[torch.Tensor]:
         stage, average = state.stage, state.average

@@ -36,7 +36,7 @@ class RunWatcher:
         events: Events,
         bar: Bar,
         training: Training,
-        sample: Callable[[TrainState], None],
+        sample: Callable[[TrainState], Path],
         interrupts: Sequence[int],
     ) -> None:
         self.out, self.events, self.bar, self.training, self.sample = out, events, bar, training, sample
@@ -70,7 +70,8 @@ class RunWatcher:
         self.bar.show(state.step, values[state.step])
         now, last = time.monotonic(), state.step == steps
         if now - self._sampled >= self.training.samples_seconds or last:
-            self.sample(state)
+            strip = self.sample(state)
+            self.events.add("sample", **about, step=state.step, file=str(strip.relative_to(self.out)))
             self._sampled = time.monotonic()
         if stop or (now - self._saved >= self.training.checkpoint_seconds and not last):
             self.save(state)

@@ -34,6 +34,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on with the run in RUN, or begin where there is none; given more --minutes, a finished one learns on",
     )
+    parser.add_argument(
+        "--watch",
+        metavar="NAME[:KEY=VALUE,…]",
+        action="append",
+        default=[],
+        help="what follows the training, like tensorboard: `crosscade plugins watcher` lists them",
+    )
     parser.add_argument("--force", action="store_true", help="clear RUN first")
 
 
@@ -58,6 +65,7 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         command="crosscade " + shlex.join(sys.argv[1:]),
         device=arguments.device,
         start=arguments.start,
+        watch=arguments.watch,
     )
     if os.environ.get("RANK", "0") == "0":
         print(bundle)

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from crosscade.evaluation.reports import command
 from crosscade.evaluation.reports.run import about
 from crosscade.evaluation.reports.table import Table
 from crosscade.framework import Catalogue, Score
@@ -43,6 +44,24 @@ def test_an_unfinished_run_shows_its_samples(crosscade, run):
     page = (run / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 4
     assert "After 4 steps: a test image a row." in page
+
+
+def test_a_page_that_is_watched_is_written_again_until_the_run_ends(crosscade, run, monkeypatch):
+    state, page, pages = json.loads((run / "run.json").read_text()), run / "index.html", []
+    (run / "run.json").write_text(json.dumps(state | {"done": False}))
+
+    def pass_time(_):
+        pages.append(page.read_text(encoding="utf-8"))
+        (run / "run.json").write_text(json.dumps(state | {"done": len(pages) > 1, "warnings": [f"turn {len(pages)}"]}))
+
+    monkeypatch.setattr(command.time, "sleep", pass_time)
+    assert crosscade("report", "run", "--watch").code == 0
+    assert len(pages) == 2
+    assert all('http-equiv="refresh"' in text for text in pages)
+    assert "turn 1" in pages[1]
+    last = page.read_text(encoding="utf-8")
+    assert "turn 2" in last
+    assert "refresh" not in last
 
 
 def test_a_run_begun_under_the_former_names_of_keys_tells_the_same(run):

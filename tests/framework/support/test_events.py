@@ -1,6 +1,17 @@
 """The log of a run survives being cut off anywhere."""
 
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from crosscade.framework import Catalogue, InputError, Watcher
 from crosscade.framework.support.events import Events
+from crosscade.framework.training.opening import watchers
+from tests.framework.tiny import tiny_run
+
+DOCS = Path(__file__).parents[3] / "docs" / "events.md"
 
 
 def test_a_line_cut_short_is_left_out_and_swallows_nothing(tmp_path):
@@ -24,3 +35,52 @@ def test_rewinding_forgets_what_will_be_done_again(tmp_path):
             events.add("step", stage=stage, step=step)
     events.rewind(1, 10)
     assert [(e["stage"], e["step"]) for e in events.read()] == [(0, 10), (0, 20), (1, 10)]
+
+
+class Noting(Watcher):
+    def __init__(self, fails_at=None):
+        self.seen, self.fails_at = [], fails_at
+
+    def event(self, event):
+        if event["step"] == self.fails_at:
+            raise OSError("the logger's disk is full")
+        self.seen.append(event["step"])
+
+    def close(self):
+        self.seen.append("closed")
+
+
+def test_watchers_are_told_of_every_event_and_one_that_fails_costs_only_itself(tmp_path):
+    good, bad, said = Noting(), Noting(fails_at=2), []
+    with Events(tmp_path / "events.jsonl", [bad, good], said.append).open() as events:
+        for step in (1, 2, 3):
+            events.add("step", stage=0, step=step)
+    assert good.seen == [1, 2, 3, "closed"]
+    assert bad.seen == [1]
+    assert said == ["Noting watches no more (OSError: the logger's disk is full)"]
+    assert len(events.read()) == 3
+
+
+def test_a_watcher_that_is_not_installed_is_refused_with_a_near_miss(tmp_path):
+    with pytest.raises(InputError, match=r"watcher 'tensorbord'.*did you mean 'tensorboard'"):
+        watchers(["tensorbord"], tmp_path, Catalogue.discover())
+    with pytest.raises(InputError, match=r"--watch tensorboard:foldr=x"):
+        watchers(["tensorboard:foldr=x"], tmp_path, Catalogue.discover())
+
+
+def test_the_watcher_of_the_docs_follows_a_run_and_the_docs_know_its_events(tmp_path):
+    page = DOCS.read_text()
+    module = ModuleType("lowest")
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], vars(module))
+    catalogue = Catalogue.discover()
+    catalogue.entries += Catalogue.of(module).entries
+    tiny_run(tmp_path / "run", catalogue=catalogue, watch=["lowest"])
+    events = Events(tmp_path / "run" / "events.jsonl").read()
+    lowest = dict(line.split(",") for line in (tmp_path / "run" / "lowest.csv").read_text().splitlines())
+    values = [e["values"]["cycle"] for e in events if "cycle" in e.get("values", {})]
+    assert float(lowest["cycle"]) == min(values)
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|(.*)\|$", page, re.MULTILINE)[1:]
+    documented = {event: set(re.findall(r"`(\w+)`", fields)) for event, fields in rows}
+    for event in events:
+        assert set(event) - {"event"} == documented[event["event"]] - {"NAME"}, event
+    assert {event["event"] for event in events} == set(documented)
