@@ -78,7 +78,7 @@ def refusals(
     for trial in (trial for trial in trials if not trial.seed):
         image = evolve(trial.recipe.image, size=trial.recipe.image.size or dataset.preferred_size)
         try:
-            rehearse(Setup.of(evolve(trial.recipe, image=image), catalogue, Compute.as_it_is("cpu")))
+            list(rehearse(Setup.of(evolve(trial.recipe, image=image), catalogue, Compute.as_it_is("cpu"))))
         except InputError as error:
             yield trial.variant, error.at(f"method '{trial.variant.name}': {error.where}")
         except CrosscadeError as error:

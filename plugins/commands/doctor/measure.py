@@ -84,7 +84,7 @@ def measure(
     try:
         setup, training = Setup.of(recipe, catalogue, Compute.as_it_is(device)), recipe.training
         lines.append(disk(*prepare.room(recipe, setup.encoder, dataset), out))
-        rehearse(setup)
+        list(rehearse(setup))
         compute = Compute.chosen(training.threads, training.precision, device, deterministic=training.deterministic)
         done = rehearsed(evolve(setup, compute=compute), dataset, out, report)
     except Exception as error:  # a component may raise anything, and that it does is what is to be told
