@@ -1,7 +1,8 @@
 """Encode once: images and normalised features of every view, on disk, memory-mapped.
 
 Features are in [-1, 1], so int8 (steps of 1/127) is nearly lossless. Arrays are (N, H, W, C); row n * K + k is view k
-of image n. One folder a domain and split; a folder with its `done.json` is whole, any other is made again.
+of image n. One folder a domain and split; a folder with its `done.json`, which has every file's hash, is whole. Any
+other is made again.
 """
 
 from __future__ import annotations
@@ -24,15 +25,17 @@ from torch import Tensor
 from ..data.dataset import ImageSet
 from ..data.images import centre_crop
 from ..encoder import Encoder
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..recipe.recipe import ImageOptions
-from ..support import atomic, ranks
+from ..support import atomic, ranks, tensor_files
 from ..support.device import CPU, Compute
 from ..support.tensors import as_steps, from_pixels, from_steps, tensor_of
 from .normalise import Normalise, Statistics, participation_ratio
 
 BATCH = 50
 CHUNK_BYTES = 64 << 20
+STATISTICS = "statistics.safetensors"
+RECORDED = {"images", "fingerprint", "files"}
 Progress = Callable[[int], None]
 
 
@@ -64,13 +67,37 @@ class Store:
         return (self.folder / "done.json").exists()
 
     @property
+    def record(self) -> dict[str, Any]:
+        """`done.json`: the images' hash, and each file's. InputError when it is damaged."""
+        return atomic.read_json(self.folder / "done.json", "what a store holds")
+
+    @property
     def content(self) -> str:
         """Hash of the images that it was made from."""
-        return str(atomic.read_json(self.folder / "done.json", "a store's fingerprint")["fingerprint"])
+        return str(self.record["fingerprint"])
+
+    def damaged(self) -> Path | None:
+        """A file that is not what was written, if there is one. A store of before the hashes is taken as it is."""
+        try:
+            record = self.record
+        except InputError:
+            return self.folder / "done.json"
+        for name, digest in record.get("files", {}).items():
+            path = self.folder / name
+            if not path.is_file() or atomic.sha256(path) != digest:
+                return path
+        return None if record.keys() <= RECORDED else self.folder / "done.json"
+
+    def vouch(self, *names: str, **facts: Any) -> None:
+        """Remembers what these files hold, and the `facts`."""
+        known = self.record if self.done else {"files": {}}
+        files = {**known.get("files", {}), **{name: atomic.sha256(self.folder / name) for name in names}}
+        atomic.write_json(self.folder / "done.json", {**known, **facts, "files": files}, sealed=True)
 
     def has(self, name: str) -> bool:
-        """Whether array `name` is there."""
-        return (self.folder / f"{name}.npy").exists()
+        """Whether array `name` is there, wholly."""
+        file = f"{name}.npy"
+        return (self.folder / file).exists() and file in self.record.get("files", {file: ""})
 
     def drop(self, name: str) -> None:
         """Array `name` is not needed any more."""
@@ -108,6 +135,8 @@ class Store:
             for rows in slices(shape[0], batch):
                 write(rows.start, as_steps(made(rows)).cpu().numpy())
         self._open.pop(name, None)
+        if self.done and ranks.first():
+            self.vouch(f"{name}.npy")
 
 
 Write = Callable[[int, NDArray[Any]], None]
@@ -225,6 +254,8 @@ def build(
         normalise = Normalise(
             {i: s.mean for i, s in used.items()}, {i: s.deviation for i, s in used.items()}, clip_sigma
         ).to(compute.device)
+        if ranks.first():  # never an empty file
+            tensor_files.write(folder / STATISTICS, {**normalise.state_dict(), "none": torch.zeros(1)})
     ratios = {}
     for i in levels:
         array, name = store.array(f"raw{i}"), f"level{i}"
@@ -233,7 +264,8 @@ def build(
         ratios[i] = participation_ratio(store.features(name, slice(0, 300)))
         store.drop(f"raw{i}")
     if ranks.first():
-        atomic.write_json(folder / "done.json", {"images": len(images), "fingerprint": fingerprint(images)})
+        kept = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".npy", ".safetensors")]
+        store.vouch(*kept, images=len(images), fingerprint=fingerprint(images))
     ranks.wait()
     return store, normalise, ratios
 

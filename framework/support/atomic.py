@@ -8,13 +8,20 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..errors import InputError, RunError
+
+SEAL = "seal"
+"""The key of a JSON file's own hash."""
+MOST_TEXT = 64 << 20
+"""Bytes of a text file that is read whole."""
+DEEPEST = 50
+"""Brackets in each other, more than any file of ours has."""
 
 fcntl: ModuleType | None
 try:
@@ -50,9 +57,15 @@ def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
     write(path, lambda part: part.write_bytes(data), sync=sync)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """`path` becomes `value` as indented JSON."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+def write_json(path: Path, value: Any, *, sealed: bool = False) -> None:
+    """`path` becomes `value` as indented JSON; `sealed` with its own hash beside it, which `read_json` checks."""
+    whole = {**value, SEAL: _seal(value)} if sealed else value
+    write_bytes(path, (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    read_again = json.loads(json.dumps(value))  # in which every key is a text
+    return hashlib.sha256(json.dumps(read_again, sort_keys=True).encode()).hexdigest()
 
 
 def sync_folder(folder: Path) -> None:
@@ -122,14 +135,52 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def read_json(path: Path, expected: str, *formats: str) -> dict[str, Any]:
-    """The object in a JSON file; InputError when it holds anything else, or a `format` that is none of `formats`."""
+def read_text(path: Path, expected: str, most: int = MOST_TEXT) -> str:
+    """The text in a regular file of at most so many bytes: what else has a name may never end."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(str(path), found=f"not JSON ({error})", expected=expected) from None
+        if not path.is_file():
+            found = "no regular file" if path.exists() else "no such file"
+            raise InputError(str(path), found=found, expected=expected)
+        if (size := path.stat().st_size) > most:
+            raise InputError(str(path), found=f"{size} bytes", expected=f"{expected}, of at most {most}")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), found=f"no UTF-8 ({error.reason} at {error.start})", expected=expected) from None
+    except OSError as error:
+        raise InputError(str(path), found=f"{error.strerror or error}", expected=expected) from None
+
+
+def parsed(text: str, parse: Callable[[str], Any] = json.loads) -> Any:
+    """What `parse` makes of a text; ValueError for what is deeper than anything of ours."""
+    try:
+        value = parse(text)
+    except RecursionError:
+        raise ValueError("brackets without end") from None
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [v for each in level for v in _inside(each) if isinstance(v, (dict, list))]
+        if not level:
+            return value
+    raise ValueError(f"more than {DEEPEST} brackets in each other")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def read_json(path: Path, expected: str, *formats: str, most: int = MOST_TEXT) -> dict[str, Any]:
+    """The object in a JSON file of at most `most` bytes. InputError when it holds anything else, when it is not what
+    its seal was made for, or has a `format` that is none of `formats`.
+    """
+    try:
+        value = parsed(read_text(path, expected, most))
+    except ValueError as error:  # numbers of thousands of digits are others than of JSON
+        raise InputError(str(path), found=f"not JSON ({error!s:.120})", expected=expected) from None
     if not isinstance(value, dict):
         raise InputError(str(path), found=f"{value!r:.60}", expected=expected)
+    seal = value.pop(SEAL, None)
+    if seal is not None and seal != _seal(value):
+        raise InputError(str(path), found="changed since it was written", expected=expected)
     if formats and value.get("format") not in formats:
         cure = "Use the version of crosscade that wrote it."
         found = f"format {value.get('format')!r:.60}"

@@ -1,14 +1,16 @@
 """Everything that a stage's training needs to go on as if it had never stopped.
 
-One safetensors file holds every tensor; `checkpoint.json`, renamed into place after it, names it and its SHA-256. A
-kill at any moment leaves the last whole checkpoint.
+One safetensors file holds every tensor; `checkpoint.json`, renamed into place after it, names it and its SHA-256, holds
+the counters and is sealed itself. A kill at any moment leaves the last whole checkpoint, and `checkpoint-before.json`
+the one before it, for a disk that does not keep what it was given.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +21,81 @@ from ..errors import InputError
 from ..support import atomic, tensor_files
 from ..support.tensor_files import Tensors
 
+POINTERS = ("checkpoint.json", "checkpoint-before.json")
+COUNTERS = ("stage", "step")
+
 
 def save(folder: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Writes a checkpoint and forgets the one before it."""
-    name = f"checkpoint-{meta['stage']}-{meta['step']}.safetensors"
+    """Writes a checkpoint, keeps the one before it and forgets older ones."""
+    name = _name(meta)
+    newest, before = (folder / pointer for pointer in POINTERS)
+    if newest.exists() and not (folder / name).exists():  # else it is the same once more
+        atomic.write_bytes(before, newest.read_bytes())
     tensor_files.write(folder / name, tensors)
-    atomic.write_json(folder / "checkpoint.json", {"file": name, "sha256": atomic.sha256(folder / name), **meta})
-    _forget(folder, but=name)
-
-
-def load(folder: Path) -> tuple[Tensors, dict[str, Any]] | None:
-    """The last checkpoint's tensors and meta, or None."""
-    pointer = folder / "checkpoint.json"
-    if not pointer.exists():
-        return None
-    meta = atomic.read_json(pointer, "what a checkpoint holds")
-    path = folder / meta["file"]
-    if not path.exists() or atomic.sha256(path) != meta["sha256"]:
-        raise InputError(
-            str(path),
-            found="a checkpoint that is missing or changed",
-            expected=f"sha256 {meta['sha256'][:12]}…",
-            cure="Delete checkpoint.json to start this stage again.",
-        )
-    return tensor_files.read(path), meta
-
-
-def clear(folder: Path) -> None:
-    """Forget the checkpoint: its stage is done."""
-    (folder / "checkpoint.json").unlink(missing_ok=True)
+    atomic.write_json(newest, {"file": name, "sha256": atomic.sha256(folder / name), **meta}, sealed=True)
     _forget(folder)
 
 
-def _forget(folder: Path, but: str = "") -> None:
+def newest(folder: Path, warn: Callable[[str], object]) -> dict[str, Any] | None:
+    """The meta of the newest checkpoint that is whole, None where there is none; one that is damaged is forgotten.
+
+    `warn` is told of that. Raises InputError when all there are are damaged.
+    """
+    damaged: list[InputError] = []
+    for pointer in (folder / name for name in POINTERS):
+        try:
+            if meta := _checked(pointer):
+                if damaged:
+                    warn(f"{damaged[0]}. The checkpoint before it, of step {meta['step']}, is taken.")
+                    (folder / POINTERS[0]).unlink(missing_ok=True)
+                return meta
+        except InputError as error:
+            damaged.append(error)
+    if damaged:
+        cure = f"Delete {' and '.join(POINTERS)} in this folder to start the stage again."
+        raise damaged[0].at(damaged[0].where, cure)
+    return None
+
+
+def load(folder: Path, warn: Callable[[str], object] = print) -> tuple[Tensors, dict[str, Any]] | None:
+    """The newest whole checkpoint's tensors and meta, or None."""
+    meta = newest(folder, warn)
+    return None if meta is None else (tensor_files.read(folder / meta["file"]), meta)
+
+
+def clear(folder: Path) -> None:
+    """Forget the checkpoints: their stage is done."""
+    for name in POINTERS:
+        (folder / name).unlink(missing_ok=True)
+    _forget(folder)
+
+
+def _name(meta: Mapping[str, Any]) -> str:
+    return f"checkpoint-{meta['stage']}-{meta['step']}.safetensors"
+
+
+def _checked(pointer: Path) -> dict[str, Any] | None:
+    """The meta in a pointer, None where there is no such file. InputError when it or its tensors were changed."""
+    if not pointer.exists():
+        return None
+    meta = atomic.read_json(pointer, "what a checkpoint holds")
+    if not all(isinstance(meta.get(key), int) for key in COUNTERS) or meta.get("file") != _name(meta):
+        raise InputError(str(pointer), found=f"{meta!r:.100}", expected="what a checkpoint holds")
+    path = pointer.with_name(meta["file"])
+    if not path.exists() or atomic.sha256(path) != meta.get("sha256"):
+        found, expected = "a checkpoint that is missing or changed", f"sha256 {meta.get('sha256')!s:.12}…"
+        raise InputError(str(path), found=found, expected=expected)
+    return meta
+
+
+def _forget(folder: Path) -> None:
     # by pattern: a kill between the two files of a checkpoint leaves tensors that no pointer names
+    named = set()
+    for pointer in POINTERS:
+        with suppress(InputError):
+            named.add(atomic.read_json(folder / pointer, "what a checkpoint holds").get("file"))
     for path in folder.glob("checkpoint-*.safetensors"):
-        if path.name != but:
+        if path.name not in named:
             path.unlink(missing_ok=True)
 
 

@@ -35,7 +35,14 @@ def opened(
 ) -> tuple[RunState, Recipe]:
     """The state and the recipe of a run that goes on, or of one that can begin: nothing is changed yet."""
     if resume:
-        return resumed(folder, catalogue, recipe, minutes, start)
+        state, kept = resumed(folder, catalogue, recipe, minutes, start)
+        known = state.files is not None
+        for path in [folder.recipe, *sorted(folder.stages.glob("*.safetensors"))]:
+            if known:
+                state.check(folder, path, "It was changed since. Delete it to train its stage again.")
+            elif state.ready:
+                state.vouch(folder, path)  # of a run that kept no hashes: it is taken as it is
+        return state, kept
     if recipe is None:
         raise InputError("recipe", found="none", expected=f"one, because {folder.path} has no run to go on with yet")
     if not force and not folder.new:

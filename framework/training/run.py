@@ -13,6 +13,7 @@ import torch
 from attrs import asdict, define, evolve
 from numpy.typing import NDArray
 from rich.console import Console
+from torch import nn
 
 from ..bundle import bundle
 from ..bundle.networks import Networks
@@ -100,6 +101,9 @@ def train(
         run.refuse_other_data()
         if not state.ready:
             run.settle(warnings)
+        else:
+            for line in warnings:
+                report.warn(line)
         networks, unrefined = run.train_stages()
         run.refuse_collapse(networks)
         ranks.on_first(lambda: run.write_bundles(networks, unrefined, dataset))
@@ -155,6 +159,7 @@ class Run:
         state.warn(*warnings)
         if ranks.first():
             atomic.write_json(self.folder.recipe, self.setup.recipe.plain())
+            state.vouch(self.folder, self.folder.recipe)
             state.write(self.folder)
 
     def _take_over(self) -> None:
@@ -190,7 +195,7 @@ class Run:
     def train_stage(self, stage: Stage, finished: Networks) -> None:
         """Trains a stage unless it is trained; its networks then hold what is kept, and are looked at."""
         weights, modules = self.folder.weights(stage.name), stage.networks.modules
-        if ranks.on_first(weights.exists):
+        if ranks.on_first(partial(self.state.vouches, self.folder, weights)):
             self.report.skip(stage.index, stage.schedule.steps)
         else:
             if stage.learns and ranks.on_first(self.folder.start.exists):
@@ -199,7 +204,7 @@ class Run:
             if stage.learns:
                 self._learn(stage, finished)
             else:
-                ranks.on_first(lambda: tensor_files.write(weights, modules.state_dict()))
+                ranks.on_first(lambda: self._keep(stage, modules))
                 self.report.skip(stage.index, stage.schedule.steps)
         modules.load_state_dict(tensor_files.read(weights))
         modules.eval()
@@ -218,9 +223,9 @@ class Run:
 
     def _learn(self, stage: Stage, finished: Networks) -> None:
         state, folder, training = TrainState.of(stage), self.folder, self.setup.recipe.training
-        saved = checkpoint.load(folder.path)
-        if saved and saved[1]["stage"] == stage.index:
-            state.restore(*saved)
+        saved = ranks.on_first(partial(checkpoint.newest, folder.path, self.report.warn))
+        if saved and saved["stage"] == stage.index:
+            state.restore(tensor_files.read(folder.path / saved["file"]), saved)
         if ranks.first():
             self.events.rewind(stage.index, state.step)
         sampler = Sampler(self.setup, self.data, finished, folder.samples)
@@ -240,14 +245,18 @@ class Run:
                     cure="The last checkpoint is kept. Lower the stage's schedule.batch or image.size in a new run, or "
                     "go on with --resume on a device with more.",
                 ) from None
-        ranks.on_first(lambda: self._keep(stage, state))
+        ranks.on_first(lambda: self._keep(stage, state.average.modules))
 
-    def _keep(self, stage: Stage, state: TrainState) -> None:
-        """What the stage has learnt, in place of its checkpoint."""
-        critics = {f"{name}.{k}": v for name, net in stage.critics.items() for k, v in net.named_parameters()}
-        if critics:  # first: a stage with weights is trained
-            tensor_files.write(self.folder.critics(stage.name), critics)
-        tensor_files.write(self.folder.weights(stage.name), state.average.modules.state_dict())
+    def _keep(self, stage: Stage, modules: nn.Module) -> None:
+        """What the stage has learnt, in place of its checkpoints."""
+        weights, critics = self.folder.weights(stage.name), self.folder.critics(stage.name)
+        learnt = {f"{name}.{k}": v for name, net in stage.critics.items() for k, v in net.named_parameters()}
+        if learnt:
+            tensor_files.write(critics, learnt)
+            self.state.vouch(self.folder, critics)
+        tensor_files.write(weights, modules.state_dict())
+        self.state.vouch(self.folder, weights)
+        self.state.write(self.folder)  # only now the stage is trained
         checkpoint.clear(self.folder.path)
 
     def _look(self, stage: Stage) -> None:

@@ -70,6 +70,10 @@ class RunFolder:
         """Every number of the training, for people."""
         return Events(self.path / "events.jsonl")
 
+    def name_of(self, path: Path) -> str:
+        """A file's name in this folder."""
+        return path.relative_to(self.path).as_posix()
+
     def weights(self, stage: str) -> Path:
         """A finished stage's networks, by its name."""
         return self.stages / f"{stage}.safetensors"
@@ -137,11 +141,13 @@ class RunState:
     """What was taken over of it, and what could not be: a line each."""
     spent: float = 0.0
     """Minutes that it was finished with before it was given more."""
+    files: dict[str, str] | None = None
+    """Hashes of what is read back, by its name in the run's folder. None: of a run that kept none."""
 
     @classmethod
     def new(cls, recipe: Recipe, minutes: float | None, command: str, start: str = "") -> RunState:
         """Of a run that begins."""
-        return cls(command, minutes, recipe.plain(), machine(), start=start)
+        return cls(command, minutes, recipe.plain(), machine(), start=start, files={})
 
     @classmethod
     def read(cls, folder: RunFolder) -> RunState:
@@ -155,7 +161,21 @@ class RunState:
 
     def write(self, folder: RunFolder) -> None:
         """Into the run's folder, whole or not at all."""
-        atomic.write_json(folder.state, {"format": FORMAT, **attrs.asdict(self)})
+        atomic.write_json(folder.state, {"format": FORMAT, **attrs.asdict(self)}, sealed=True)
+
+    def vouch(self, folder: RunFolder, path: Path) -> None:
+        """Remembers what a file of the run holds."""
+        self.files = {**(self.files or {}), folder.name_of(path): atomic.sha256(path)}
+
+    def vouches(self, folder: RunFolder, path: Path) -> bool:
+        """Whether a file is there that was written wholly."""
+        return path.exists() and (self.files is None or folder.name_of(path) in self.files)
+
+    def check(self, folder: RunFolder, path: Path, cure: str) -> None:
+        """InputError when a file is not what the run wrote; its `cure` is what to do then."""
+        expected = (self.files or {}).get(folder.name_of(path))
+        if expected and path.exists() and (digest := atomic.sha256(path)) != expected:
+            raise InputError(str(path), found=f"sha256 {digest[:12]}…", expected=f"{expected[:12]}…", cure=cure)
 
     def warn(self, *lines: str) -> None:
         """Keeps warnings, each once."""
@@ -197,6 +217,8 @@ def resumed(
     state = RunState.read(folder)
     if state.ready and not folder.recipe.exists():
         raise InputError(str(folder.recipe), found="no such file", expected="the recipe of the run that was begun")
+    if state.ready:
+        state.check(folder, folder.recipe, "It is not what the run went by: put it back, or begin a new run.")
     if state.done and minutes and state.minutes and minutes > state.minutes:
         state.spent, state.minutes, state.done, state.ready = state.minutes, minutes, False, False
     asked = {"recipe": state.asked, "minutes": state.minutes, "start": state.start}

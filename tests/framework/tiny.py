@@ -62,6 +62,11 @@ def former(table: dict) -> dict:
     return {names.get(key, key): value for key, value in (table | {"image": image}).items()}
 
 
+def unhashed(state: dict) -> dict:
+    """What a run or a store knew of itself when it kept no hashes of its files."""
+    return {key: value for key, value in state.items() if key not in ("files", "seal")}
+
+
 def tiny_recipe(*settings: str) -> Recipe:
     """The recipe with `key=value` settings."""
     return resolve(override(copy.deepcopy(TABLE), settings), Catalogue.discover())
