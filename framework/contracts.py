@@ -8,13 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from torch import Tensor, nn
 
 from .data.dataset import Dataset
 from .encoder import Encoder as Encoder  # a contract as well
-from .errors import InputError
+from .errors import InputError, did_you_mean
 from .spec import Pair
 from .views import TranslationView, View
 
@@ -83,6 +83,9 @@ class Loss(nn.Module, ABC, Generic[V]):
     encodes: tuple[int, ...] = ()
     """Encoder levels that this loss reads from `encoded_*`; the view encodes once for all losses of a stage."""
 
+    title: str = "the loss"
+    """What messages call it; a recipe's losses are called by their names and providers."""
+
     @abstractmethod
     def terms(self, view: V) -> Mapping[str, Tensor]:
         """Scalars to minimise, by name, each summed over both domains."""
@@ -91,8 +94,9 @@ class Loss(nn.Module, ABC, Generic[V]):
 class AdversarialLoss(Loss[V]):
     """A loss that owns its opponents: one critic a domain (or one for both), trained on `critic_terms`.
 
-    `critics` are the modules that `terms` and `critic_terms` call. `learning_rate` and `betas` are the critics' own,
-    `steps` is how many critic updates come before each translator update, and `clip` cuts their gradient to this norm.
+    `critics` are the modules that `terms` and `critic_terms` call; they become submodules, so that checkpoints hold
+    them. `learning_rate` and `betas` are the critics' own, `steps` is how many critic updates come before each
+    translator update, and `clip` cuts their gradient to this norm.
     """
 
     critics: Pair[nn.Module]
@@ -101,6 +105,13 @@ class AdversarialLoss(Loss[V]):
     steps: int = 1
     clip: float | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "critics" and isinstance(value, Pair):
+            for side, critic in zip("ab", value):  # torch looks for modules in what it knows, which a Pair is not
+                if isinstance(critic, nn.Module) and critic not in set(self.modules()):
+                    self.add_module(f"critics_{side}", critic)
+        super().__setattr__(name, value)
+
     @abstractmethod
     def critic_terms(self, view: V, step: int) -> Mapping[str, Tensor]:
         """Scalars that the critics minimise; `view` carries no gradient to the translators.
@@ -108,6 +119,50 @@ class AdversarialLoss(Loss[V]):
         `step` counts critic updates (for a cadence). A loss may call backward itself for a part of its gradient
         (accumulating into the critics' .grad) and return that part detached.
         """
+
+
+def refuse_lost_critics(loss: AdversarialLoss[Any], where: str) -> None:
+    """InputError when critics are no pair of modules, or some of their weights would be in no checkpoint."""
+    critics = getattr(loss, "critics", None)
+    if not isinstance(critics, Pair) or not all(isinstance(critic, nn.Module) for critic in critics):
+        raise InputError(where, found=f"critics = {critics!r:.60}", expected="a Pair of modules")
+    lost = {p for critic in critics for p in critic.parameters()} - set(loss.parameters())
+    if lost:
+        raise InputError(
+            where,
+            found=f"{len(lost)} tensors of its critics that are in no submodule of it, so in no checkpoint",
+            expected="submodules",
+            cure="Set `self.critics` in `__init__`, or keep the critics as attributes of their own.",
+        )
+
+
+class Declared:
+    """A view of which a loss may read what it `needs`; InputError, with the loss's title, for anything else."""
+
+    def __init__(self, view: View, loss: Loss[Any]) -> None:
+        self._view, self._loss, self._gives = view, loss, view.gives()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._gives and name not in self._loss.needs:
+            found, needs = f"it reads view.{name} and does not declare it", sorted(self._loss.needs)
+            raise InputError(self._loss.title, found=found, expected=f"`needs` with '{name}' beside {needs}")
+        if name not in self._gives and not name.startswith("_") and not hasattr(View, name):
+            cure = did_you_mean(name, self._gives)
+            raise InputError(self._loss.title, found=f"view.{name}, which is not there", cure=cure)
+        return getattr(self._view, name)
+
+
+def checked_terms(terms: Any, loss: Loss[Any]) -> Mapping[str, Tensor]:
+    """What a loss returned; InputError, with its title, when that is no table of scalars."""
+    wrong = [terms] if not isinstance(terms, Mapping) else []
+    for name, value in [] if wrong else terms.items():
+        if not isinstance(value, Tensor) or value.dim() or not isinstance(name, str):
+            wrong.append(value)
+    if wrong:
+        shape = f" of shape {tuple(wrong[0].shape)}" if isinstance(wrong[0], Tensor) else ""
+        found = f"{type(wrong[0]).__name__}{shape} among its terms" if isinstance(terms, Mapping) else f"{terms!r:.60}"
+        raise InputError(loss.title, found=found, expected="a mapping of names to scalar tensors (a mean or a sum)")
+    return cast(Mapping[str, Tensor], terms)
 
 
 class Exporter(ABC):

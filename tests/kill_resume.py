@@ -26,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+POINTERS = ("checkpoint.json", "checkpoint-before.json")
 STARTED = "started"
 LIMIT_SECONDS = 600
 SHARE = 1.2  # of the work is done by the processes that are killed in training, if none repeated any
@@ -138,9 +139,10 @@ def check(folder: Path, kills: int, steps: int, seed: int) -> bool:
             if not wait_and_kill(process, run, delay, training=training, in_write=training and in_write):
                 break
             done += 1
-            cut, pointer = parts(run), run / "checkpoint.json"
-            named = json.loads(pointer.read_text(encoding="utf-8"))["file"] if pointer.exists() else ""
-            orphans = [p.name for p in run.glob("checkpoint-*.safetensors") if p.name != named]
+            cut, pointers = parts(run), [path for name in POINTERS if (path := run / name).exists()]
+            kept = [json.loads(pointer.read_text(encoding="utf-8"))["file"] for pointer in pointers]
+            named = kept[0] if kept else ""
+            orphans = [p.name for p in run.glob("checkpoint-*.safetensors") if p.name not in kept]
             inside, between = inside + bool(cut), between + bool(orphans)
             where = f"inside the write of {cut[0]}" if cut else "between its two files" if orphans else "elsewhere"
             print(f"kill {done:2d}: {where}; resumes from {named or 'the start of a stage'}", flush=True)

@@ -68,6 +68,11 @@ class Job:
         return bool(_state(self.run).get("done"))
 
     @property
+    def held(self) -> bool:
+        """Whether a process is at work on it that a comparison began which was killed: it goes on by itself."""
+        return atomic.held(self.run)
+
+    @property
     def share(self) -> float:
         """The finished share of the training, from 0 to 1, by expected seconds where they are known."""
         state = _state(self.run)
@@ -157,15 +162,19 @@ def run_jobs(jobs: Sequence[Job], free: Sequence[str], report: Reporter, hint: s
     waiting = [job for job in jobs if not job.done]
     running: list[Job] = []
     free = list(free)
+    for name in [job.run.name for job in waiting if job.held]:
+        report.say(f"{name}: waiting for the process that is at work on it already")
     failed: dict[Path, str] = {}
     shares = {job.run: job.share for job in jobs}
     with counted_interrupts() as interrupts, report.stage("training, % of each run", TICKS * len(jobs)) as bar:
         bar.done = bar.began_at = round(TICKS * sum(shares.values()))
         while running or (waiting and not interrupts):
-            while waiting and free and not interrupts:
-                running.append(waiting.pop(0))
-                running[-1].start(free.pop(0))
-                report.say(f"{running[-1].run.name}: training on {running[-1].device}")
+            waiting = [job for job in waiting if job.held or not job.done]
+            for job in [job for job in waiting if not job.held][: 0 if interrupts else len(free)]:
+                waiting.remove(job)
+                running.append(job)
+                job.start(free.pop(0))
+                report.say(f"{job.run.name}: training on {job.device}")
             time.sleep(POLL_SECONDS)
             for job in running:
                 job.signal(len(interrupts))
@@ -178,7 +187,7 @@ def run_jobs(jobs: Sequence[Job], free: Sequence[str], report: Reporter, hint: s
                 elif not interrupts:
                     failed[job.run] = job.complaint()
                     report.warn(f"{job.run.name}: {failed[job.run]}")
-            shares |= {job.run: job.share for job in running}
+            shares |= {job.run: job.share for job in [*running, *waiting]}
             bar.show(round(TICKS * sum(shares.values())), {})
     if interrupts:
         raise InterruptedRunError("stopped while training", cure=hint)

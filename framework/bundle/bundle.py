@@ -140,7 +140,9 @@ def fill(net: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 def read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> dict[str, Tensor]:
     """A bundle file's tensors, its hash checked."""
     check_file(folder, name, manifest)
-    return tensor_files.read(folder / name)
+    tensors = tensor_files.read(folder / name)
+    tensor_files.refuse_non_finite(tensors, str(folder / name))
+    return tensors
 
 
 def check_file(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:

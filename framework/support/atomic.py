@@ -129,6 +129,17 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def held(folder: Path) -> bool:
+    """Whether another process is at work on `folder`."""
+    if not (folder / "lock").exists():
+        return False
+    try:
+        with alone(folder):
+            return False
+    except InputError:
+        return True
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file."""
     with path.open("rb") as handle:

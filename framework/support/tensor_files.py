@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -31,6 +32,13 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> None:
             raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
 
     atomic.write(path, fill)
+
+
+def refuse_non_finite(tensors: Mapping[str, Tensor], where: str) -> None:
+    """InputError when a number is none: networks would make black pictures of it, without a word."""
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise InputError(where, found=f"'{name}' with values that are not finite", expected="finite weights")
 
 
 def read(path: Path) -> Tensors:

@@ -142,4 +142,12 @@ def module_tensors(prefix: str, module: nn.Module) -> Tensors:
 def restore_module(prefix: str, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copies `prefix.<name>` into the module (in place, so memory formats stay)."""
     start = f"{prefix}."
-    module.load_state_dict({name[len(start) :]: v for name, v in tensors.items() if name.startswith(start)})
+    try:
+        module.load_state_dict({name[len(start) :]: v for name, v in tensors.items() if name.startswith(start)})
+    except RuntimeError as error:
+        raise InputError(
+            f"the checkpoint's '{prefix}'",
+            found="tensors of another module",
+            expected=type(module).__name__,
+            cure=f"Go on with the version that wrote it, or begin again ({str(error).splitlines()[-1].strip():.80}).",
+        ) from None

@@ -10,15 +10,15 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
-from attrs import define
+from attrs import define, field
 from torch import Tensor, nn
 
 from ..bundle.networks import Networks
-from ..contracts import AdversarialLoss, parameters_of
+from ..contracts import AdversarialLoss, Declared, Loss, checked_terms, parameters_of
 from ..errors import RunError
 from ..features.training_data import Rows, TrainingData
 from ..spec import Pair
@@ -53,6 +53,8 @@ class TrainState:
     """The networks' moving average, which is what is kept."""
     step: int = 0
     critic_step: int = 0
+    shown_once: set[int] = field(factory=set)
+    """Losses that have been through a step, in which they read nothing but what they declare."""
 
     @classmethod
     def of(cls, stage: Stage) -> TrainState:
@@ -78,6 +80,10 @@ class TrainState:
             tensors |= checkpoint.module_tensors(f"loss{k}", loss)
             tensors |= checkpoint.optimiser_tensors(f"critic{k}", optimiser)
         return tensors
+
+    def shown(self, view: View, loss: Loss[Any]) -> View:
+        """The view as a loss is given it, which is watched in its first step."""
+        return view if id(loss) in self.shown_once else cast(View, Declared(view, loss))
 
     def meta(self) -> dict[str, Any]:
         """The counters."""
@@ -163,7 +169,11 @@ def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autoc
 
     # the translators' turn
     with autocast(), frozen(*(a.critics for a in adversaries)):
-        terms = {name: use.weight * total(loss.terms(view)) for name, (use, loss) in active.items()}
+        terms = {
+            name: use.weight * total(checked_terms(loss.terms(state.shown(view, loss)), loss))
+            for name, (use, loss) in active.items()
+        }
+    state.shown_once.update(id(loss) for _, loss in active.values())
     state.optimiser.zero_grad(set_to_none=True)
     total(terms).backward()
     step_together(state.optimiser)
@@ -188,7 +198,7 @@ def update_critics(
         optimiser = state.critic_optimisers[everyone.index(loss)]
         optimiser.zero_grad(set_to_none=True)
         with autocast():
-            terms = loss.critic_terms(detached, state.critic_step)
+            terms = checked_terms(loss.critic_terms(state.shown(detached, loss), state.critic_step), loss)
         loss_now = total(terms)
         if loss_now.requires_grad:  # a loss may have called backward itself
             loss_now.backward()

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..bundle.networks import Networks, inverters, translators
-from ..contracts import AdversarialLoss, Loss, parameters_of
+from ..contracts import AdversarialLoss, Loss, parameters_of, refuse_lost_critics
 from ..encoder import by_level
 from ..errors import InputError
 from ..features.training_data import Rows, TrainingData
@@ -172,6 +172,9 @@ def _losses(
                 expected=f"a loss that needs only {', '.join(sorted(gives))}",
                 cure=renamed(lacking) or "Remove it or use another component.",
             )
+        loss.title = f"loss '{use.use}' of {setup.catalogue.entry('loss', use.use).provider} @ {where}.losses[{k}]"
+        if isinstance(loss, AdversarialLoss):
+            refuse_lost_critics(loss, loss.title)
         losses.append((use, loss.to(setup.compute.device)))
     return losses
 

@@ -12,6 +12,7 @@ import pytest
 from crosscade.evaluation.experiments import jobs
 from crosscade.evaluation.experiments.jobs import Cost, Job, places, run_jobs
 from crosscade.framework import Reporter
+from crosscade.framework.support import atomic
 from crosscade.framework.training.watcher import InterruptedRunError
 from tests.framework.tiny import TABLE, former
 
@@ -141,6 +142,27 @@ def test_a_ctrl_c_reaches_every_process_once_and_the_run_goes_on(standin, tmp_pa
     assert Cost.read(long.run).cpu_seconds > 0.5, "both processes count"
 
 
+def test_a_run_that_another_process_still_works_on_is_waited_for(standin, tmp_path):
+    """As after the kill of a comparison, whose trainings go on."""
+    one, two = job(tmp_path, "one"), job(tmp_path, "two")
+    one.run.mkdir(parents=True)
+
+    def end():
+        with atomic.alone(one.run):
+            holding.set()
+            while not (two.run / "ended").exists():
+                threading.Event().wait(0.05)
+            (one.run / "run.json").write_text(json.dumps({"done": True}))
+
+    holding, other = threading.Event(), threading.Thread(target=end)
+    other.start()
+    holding.wait()
+    assert run_jobs([one, two], ["cpu"], QUIET, "") == {}
+    other.join()
+    assert one.done
+    assert not (one.run / "began").exists(), "it was not trained again"
+
+
 def test_the_share_that_is_done_is_read_from_the_runs_own_files(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
@@ -167,6 +189,7 @@ words = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 run = pathlib.Path(words["--out"])
 shutil.copytree(sys.argv[1], run)
 state = json.loads((run / "run.json").read_text())
+del state["seal"]
 state["asked"] = json.loads(pathlib.Path(words["--recipe"]).read_text())
 (run / "run.json").write_text(json.dumps(state))
 """

@@ -22,6 +22,8 @@ DATA = SimpleNamespace(sizes=SIZES, device=torch.device("cpu"))
 
 
 class Same(Loss):
+    needs = frozenset({"identity", "features"})
+
     def terms(self, view):
         a, b = view.identity.zip(lambda x, y: (x[1] - y[1]).abs().mean(), view.features)
         return {"same": a + b}
@@ -29,6 +31,8 @@ class Same(Loss):
 
 class Duel(AdversarialLoss):
     """Least squares, with checks of what each side is shown."""
+
+    needs = frozenset({"real", "fake"})
 
     def __init__(self, steps: int = 1) -> None:
         super().__init__()
