@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+
+import torch
 
 from ..data.dataset import Dataset, Domain
 from ..encoder import Encoder
@@ -66,11 +67,9 @@ def training_data(
 
     def domain(side: str, d: Domain) -> tuple[Store, Store, Normalise]:
         train, test = Store(folder / f"{side}-train"), Store(folder / f"{side}-test")
-        statistics = train.folder / store.STATISTICS
-        if ranks.on_first(partial(whole, train, test)):
-            former = folder / f"{side}.safetensors"  # where statistics were kept before they were vouched for
-            known = statistics if statistics.exists() else former
-            return train, test, from_tensors(tensor_files.read(known), clip).to(compute.device)
+        statistics = folder / f"{side}.safetensors"
+        if ranks.on_first(lambda: statistics.exists() and whole(train, test)):
+            return train, test, from_tensors(tensor_files.read(statistics), clip).to(compute.device)
         for target, images, views in ((train, d.train, True), (test, d.test, False)):
             if ranks.first():
                 shutil.rmtree(target.folder, ignore_errors=True)
@@ -81,6 +80,9 @@ def training_data(
         deepest = recipe.translate[0].level
         if not encoder.normalised:
             warnings.extend(check_participation({deepest: ratios[deepest]}, d.name))
+        if ranks.first():
+            tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
+            train.vouch(f"../{statistics.name}")
         return train, test, normalise
 
     prepared = Pair("a", "b").zip(domain, dataset.domains)

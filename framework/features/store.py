@@ -27,14 +27,13 @@ from ..data.images import centre_crop
 from ..encoder import Encoder
 from ..errors import InputError, RunError
 from ..recipe.recipe import ImageOptions
-from ..support import atomic, ranks, tensor_files
+from ..support import atomic, ranks
 from ..support.device import CPU, Compute
 from ..support.tensors import as_steps, from_pixels, from_steps, tensor_of
 from .normalise import Normalise, Statistics, participation_ratio
 
 BATCH = 50
 CHUNK_BYTES = 64 << 20
-STATISTICS = "statistics.safetensors"
 RECORDED = {"images", "fingerprint", "files"}
 Progress = Callable[[int], None]
 
@@ -254,8 +253,6 @@ def build(
         normalise = Normalise(
             {i: s.mean for i, s in used.items()}, {i: s.deviation for i, s in used.items()}, clip_sigma
         ).to(compute.device)
-        if ranks.first():  # never an empty file
-            tensor_files.write(folder / STATISTICS, {**normalise.state_dict(), "none": torch.zeros(1)})
     ratios = {}
     for i in levels:
         array, name = store.array(f"raw{i}"), f"level{i}"
@@ -264,7 +261,7 @@ def build(
         ratios[i] = participation_ratio(store.features(name, slice(0, 300)))
         store.drop(f"raw{i}")
     if ranks.first():
-        kept = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".npy", ".safetensors")]
+        kept = [path.name for path in sorted(folder.iterdir()) if path.suffix == ".npy"]
         store.vouch(*kept, images=len(images), fingerprint=fingerprint(images))
     ranks.wait()
     return store, normalise, ratios
