@@ -87,10 +87,11 @@ class Store:
                 return path
         return None if record.keys() <= RECORDED else self.folder / "done.json"
 
-    def vouch(self, *names: str, **facts: Any) -> None:
-        """Remembers what these files hold, and the `facts`."""
+    def vouch(self, *names: str, without: str = "", **facts: Any) -> None:
+        """Remembers what these files hold, and the `facts`; and nothing more of a file that is to go."""
         known = self.record if self.done else {"files": {}}
         files = {**known.get("files", {}), **{name: atomic.sha256(self.folder / name) for name in names}}
+        files.pop(without, None)
         atomic.write_json(self.folder / "done.json", {**known, **facts, "files": files}, sealed=True)
 
     def has(self, name: str) -> bool:
@@ -102,6 +103,8 @@ class Store:
         """Array `name` is not needed any more."""
         self._open.pop(name, None)
         if ranks.first():
+            if self.done:
+                self.vouch(without=f"{name}.npy")
             (self.folder / f"{name}.npy").unlink()
 
     def array(self, name: str) -> NDArray[Any]:

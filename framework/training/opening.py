@@ -40,7 +40,7 @@ def opened(
         for path in [folder.recipe, *sorted(folder.stages.glob("*.safetensors"))]:
             if known:
                 state.check(folder, path, "It was changed since. Delete it to train its stage again.")
-            elif state.ready:
+            elif state.ready or state.spent:
                 state.vouch(folder, path)  # of a run that kept no hashes: it is taken as it is
         return state, kept
     if recipe is None:

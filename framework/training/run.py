@@ -162,17 +162,26 @@ class Run:
             state.vouch(self.folder, self.folder.recipe)
             state.write(self.folder)
 
+    def _starts(self) -> bool:
+        """Whether stages begin with something; InputError when that was changed."""
+        self.state.check(self.folder, self.folder.start, "It was changed since: begin a new run.")
+        return self.folder.start.exists()
+
     def _take_over(self) -> None:
         """Keeps what the stages are to begin with: to resume needs the earlier run no more."""
         earlier = Earlier.opened(Path(self.state.start), self.setup)
         stages = (build_stage(self.setup, index) for index in range(len(self.setup.recipe.trained)))
         tensor_files.write(self.folder.start, {k: v for stage in stages for k, v in earlier.give(stage).items()})
+        self.state.vouch(self.folder, self.folder.start)
 
     def _forget(self, stage: Stage) -> None:
         """Makes a trained stage one that is not, and that begins with what it had learnt."""
         weights = self.folder.weights(stage.name)
         if weights.exists():  # else a kill came after this
             tensor_files.write(self.folder.start, kept(stage, self.folder))
+            self.state.vouch(self.folder, self.folder.start)
+            self.state.forget(self.folder, self.folder.recipe)  # which is about to change
+            self.state.write(self.folder)
             weights.unlink()
         if stage.kind == "translate":
             self.state.health = [health for health in self.state.health if health.level != stage.level]
@@ -198,7 +207,7 @@ class Run:
         if ranks.on_first(partial(self.state.vouches, self.folder, weights)):
             self.report.skip(stage.index, stage.schedule.steps)
         else:
-            if stage.learns and ranks.on_first(self.folder.start.exists):
+            if stage.learns and ranks.on_first(self._starts):
                 begin_with(stage, tensor_files.read(self.folder.start))
             self._calibrate(stage)
             if stage.learns:

@@ -167,6 +167,10 @@ class RunState:
         """Remembers what a file of the run holds."""
         self.files = {**(self.files or {}), folder.name_of(path): atomic.sha256(path)}
 
+    def forget(self, folder: RunFolder, path: Path) -> None:
+        """Knows nothing of a file any more."""
+        self.files = {name: digest for name, digest in (self.files or {}).items() if name != folder.name_of(path)}
+
     def vouches(self, folder: RunFolder, path: Path) -> bool:
         """Whether a file is there that was written wholly."""
         return path.exists() and (self.files is None or folder.name_of(path) in self.files)

@@ -20,7 +20,7 @@ from ..recipe.recipe import Recipe, TranslateStage
 from ..spec import DIRECTIONS
 from ..support import tensor_files
 from ..support.tensor_files import Tensors
-from .run_state import RunFolder
+from .run_state import RunFolder, RunState
 from .setup import Setup
 from .stages import Stage
 
@@ -50,6 +50,10 @@ class Earlier:
                 expected=f"'{ours}', as in the recipe" if theirs != ours else "the same weights of it",
                 cure="Choose the same encoder.",
             )
+        if run.begun:
+            state = RunState.read(run)
+            for file in run.stages.glob("*.safetensors"):
+                state.check(run, file, f"It was changed since: start from its bundle alone, {there.folder}.")
         return cls(path, there, run if run.begun else None)
 
     def give(self, stage: Stage) -> Tensors:
