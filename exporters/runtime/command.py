@@ -46,6 +46,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--check", action="store_true", help="no files: repeat the golden pictures, measure the speed")
     parser.add_argument("--no-check", action="store_true", help="do not repeat the golden pictures first")
+    parser.add_argument(
+        "--trust", action="store_true", help="the export is your own: do not try it in a process of its own first"
+    )
     parser.add_argument("--force", action="store_true", help="write into a folder that is not empty")
 
 
@@ -68,6 +71,7 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         precision=arguments.precision,
         allow_fallback=arguments.allow_cpu_fallback,
         check=not arguments.no_check,
+        trust=arguments.trust,
     )
     report = Reporter()
     for line in exported.warnings:

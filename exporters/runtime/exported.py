@@ -1,8 +1,9 @@
 """Exported cascades without torch: `load("zebra-giraffe.onnx").translate("zebra.jpg")`.
 
 Needs numpy, Pillow, attrs and onnxruntime, and nothing of the training extra. The folder is checked before anything of
-it runs (`safety`), and the first use of a direction repeats its golden pictures: a machine on which the graph becomes
-another function says so before it answers. Not run on a GPU.
+it runs (`safety`), a direction is tried in a process of its own before this one reads it (`trial`), and its first use
+repeats its golden pictures: a machine on which the graph becomes another function says so before it answers. Not run on
+a GPU.
 """
 
 # N images, H W space, S the export's image size, K the length of a style
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -28,6 +30,7 @@ from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Graph, Manifest
 from .onnxruntime import OnnxRuntime
 from .openvino import OpenVino
 from .providers import MAX_BATCH, Facts
+from .trial import tried
 
 BACKENDS = ("onnxruntime", "openvino")
 OLD_STYLES = (
@@ -50,6 +53,7 @@ def load(
     precision: str = "f32",
     allow_fallback: bool = False,
     check: bool = True,
+    trust: bool = False,
 ) -> Exported:
     """An export, ready to translate. Its graphs are read when they are first used.
 
@@ -61,6 +65,7 @@ def load(
         precision: of OpenVINO's arithmetic, `f32`, `bf16` or `auto`; onnxruntime computes in the file's own.
         allow_fallback: run on the CPU when the wanted device does not come up, instead of raising RunError.
         check: repeat a direction's golden pictures when it is first used, and raise RunError when they differ.
+        trust: leave out the trial of a graph in a process of its own (`trial`), because the export is one's own.
 
     Raises:
         InputError: a folder that is not sound, or options that make no sense together. An unknown device or precision
@@ -88,7 +93,9 @@ def load(
         return OnnxRuntime(file, device=device, threads=threads, allow_fallback=allow_fallback, facts=facts)
 
     slow = backend == "onnxruntime" and device == "cuda" and manifest.precision == "int8"
-    return Exported(path, manifest, read, check=check, warnings=(INT8_ON_CUDA.format(path),) if slow else ())
+    warnings = (INT8_ON_CUDA.format(path),) if slow else ()
+    attempt = partial(tried, path, manifest, backend=backend, precision=precision, check=check)
+    return Exported(path, manifest, read, check=check, attempt=None if trust else attempt, warnings=warnings)
 
 
 @frozen
@@ -111,6 +118,7 @@ class Exported(Translator):
         read: Callable[[Graph], OnnxRuntime | OpenVino],
         *,
         check: bool,
+        attempt: Callable[[str], None] | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
         self.folder, self.manifest, self.name = folder, manifest, manifest.method
@@ -120,7 +128,8 @@ class Exported(Translator):
         self.domains = Direction(key).turn(Pair(way.source, way.target))
         older = manifest.format == OLDER and any(way.style_size for way in manifest.directions.values())
         self.warnings = (*warnings, *([OLD_STYLES.format(folder)] if older else []))
-        self._read, self._check = read, check
+        self._read, self._check, self._attempt = read, check, attempt
+        self._tried: set[str] = set()
         self._graphs: dict[str, OnnxRuntime | OpenVino] = {}
         self._sound: set[str] = set()
         self._lock = RLock()
@@ -197,7 +206,11 @@ class Exported(Translator):
 
     def _opened(self, direction: str) -> OnnxRuntime | OpenVino:
         if direction not in self._graphs:
-            self._graphs[direction] = self._read(self.way(direction))
+            way = self.way(direction)
+            if self._attempt and direction not in self._tried:
+                self._attempt(direction)
+                self._tried.add(direction)
+            self._graphs[direction] = self._read(way)
         return self._graphs[direction]
 
     def _golden(self, way: Graph, direction: str) -> Checked:
