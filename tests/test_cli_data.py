@@ -49,7 +49,7 @@ def test_a_folder_that_is_not_empty_is_kept(train, tmp_path):
         "run: found a folder that is not empty; expected an empty or new one. "
         "Use --resume to go on with the run in it, or --force to clear it."
     )
-    assert train("--resume").error.startswith("run/recipe.json: found no such file")
+    assert train("--resume").error.startswith("run/run.json: found no such file")
 
 
 @pytest.mark.parametrize("command", ["train", "demo"])

@@ -11,9 +11,9 @@ reaches it. Refused is what `allowed` does not list; further:
 - `DIVIDE` on whole numbers, `Resize` by a scale that is not a constant of at most 64, `Split` into another number of
   outputs than it says.
 
-What passes has no way to run for ever, to run code or to reach other files. It may still ask for more memory or time
-than there is, or meet a fault of the runtime: onnxruntime 1.32 ends on `InstanceNormalization` of a map that a `Slice`
-has emptied, which cannot be seen without the shapes. The hashes say that a graph is the one that its exporter wrote,
+What passes has no way to run code or to reach other files. It may still ask for more memory or time than there is, or
+meet a fault of the runtime: onnxruntime 1.32 ends on `InstanceNormalization` of a map that a `Slice` has emptied, which
+cannot be seen without the shapes. So the runtime tries it in a process of its own first. The hashes say that a graph is the one that its exporter wrote,
 not that its exporter meant well.
 """
 

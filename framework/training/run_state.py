@@ -225,9 +225,10 @@ def resumed(
         state.check(folder, folder.recipe, "It is not what the run went by: put it back, or begin a new run.")
     if state.done and minutes and state.minutes and minutes > state.minutes:
         state.spent, state.minutes, state.done, state.ready = state.minutes, minutes, False, False
-    asked = {"recipe": state.asked, "minutes": state.minutes, "start": state.start}
+    begun_with = resolve(dict(state.asked), catalogue).plain()  # with the defaults of keys that are newer than the run
+    asked = {"recipe": begun_with, "minutes": state.minutes, "start": state.start}
     now = {
-        "recipe": recipe.plain() if recipe else state.asked,
+        "recipe": recipe.plain() if recipe else begun_with,
         "minutes": minutes or state.minutes,
         "start": start or state.start,
     }

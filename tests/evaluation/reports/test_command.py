@@ -48,11 +48,13 @@ def test_an_unfinished_run_shows_its_samples(crosscade, run):
 
 def test_a_page_that_is_watched_is_written_again_until_the_run_ends(crosscade, run, monkeypatch):
     state, page, pages = json.loads((run / "run.json").read_text()), run / "index.html", []
-    (run / "run.json").write_text(json.dumps(state | {"done": False}))
+    (run / "run.json").write_text(json.dumps(unhashed(state) | {"done": False}))
 
     def pass_time(_):
         pages.append(page.read_text(encoding="utf-8"))
-        (run / "run.json").write_text(json.dumps(state | {"done": len(pages) > 1, "warnings": [f"turn {len(pages)}"]}))
+        (run / "run.json").write_text(
+            json.dumps(unhashed(state) | {"done": len(pages) > 1, "warnings": [f"turn {len(pages)}"]})
+        )
 
     monkeypatch.setattr(command.time, "sleep", pass_time)
     assert crosscade("report", "run", "--watch").code == 0
