@@ -49,8 +49,9 @@ def lines_of(page):
 
 
 def crosscade_lines(page):
-    """What follows `crosscade` in them, of whichever environment it is."""
-    return [words[1:] for words in lines_of(page) if Path(words[0]).name == "crosscade"]
+    """What follows `crosscade` in them, of whichever environment it is, or started by torchrun."""
+    lines = [words[words.index("crosscade") :] if words[0] == "torchrun" else words for words in lines_of(page)]
+    return [words[1:] for words in lines if Path(words[0]).name == "crosscade"]
 
 
 def reference():

@@ -80,7 +80,8 @@ class Stage:
             if isinstance(loss, AdversarialLoss):
                 again = sum(1 for before, _ in self.losses[:k] if before.use == use.use)
                 label = use.use + (f"#{again + 1}" if again else "")
-                named |= {f"{label}.{side}": critic for side, critic in zip("ab", loss.critics)}
+                a, b = loss.critics
+                named |= {f"{label}.a": a} if a is b else {f"{label}.a": a, f"{label}.b": b}
         return named
 
     @property

@@ -127,8 +127,8 @@ def _digests(at: At, name: str, deterministic: bool, out: Path, *, stop: bool) -
     from unittest.mock import patch
 
     from crosscade.framework import Reporter, train
+    from crosscade.framework.support.events import Events
     from crosscade.framework.training import loop
-    from crosscade.framework.training.events import Events
     from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
     from tests.gpu.subjects import CATALOGUE, CYCLEGAN, chosen, set_up, small
 
