@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from .catalogue import Catalogue, version_of
+from .catalogue import ALONE, Catalogue, version_of
 from .errors import CrosscadeError, InputError, needs_extra
 from .hookspecs import CommandOffer
 from .support.atomic import FULL, disk_error
+
+NO_PLUGINS = "run no code of other installed packages: built-in parts alone"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,6 +31,7 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
     Only the `chosen` command (all, without one) is asked for its arguments: a stranger's that fails costs only itself.
     """
     root = _Parser(prog="crosscade", description="Translate images between domains whose shapes differ.")
+    root.add_argument("--no-plugins", action="store_true", help=NO_PLUGINS)
     root.add_argument("--version", action="version", version=f"crosscade {version_of('crosscade')}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     entries = catalogue.of_kind("command")
@@ -38,6 +41,7 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
         name = offer.name if times[offer.name] == 1 else entry.qualified
         sub = commands.add_parser(name, help=offer.summary, description=offer.summary)
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        sub.add_argument("--no-plugins", action="store_true", help=NO_PLUGINS)
         if not chosen or chosen == name:
             offer.arguments(sub)  # type: ignore[attr-defined]
         sub.set_defaults(run=offer.build)
@@ -48,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns 0, 1 (failure), 2 (usage, recipe or data) or 130 (interrupted)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    if "--no-plugins" in words:
+        os.environ[ALONE] = "1"  # also for the processes that a command starts
+        words = [word for word in words if word != "--no-plugins"]
     try:
         return _run(words)
     except KeyboardInterrupt:

@@ -39,14 +39,46 @@ TRAINING = frozenset({"torch", "torchvision", "safetensors", "onnx", "onnxscript
 """Packages that only `crosscade[train]` installs."""
 
 
-def needs_extra(error: BaseException) -> InputError | None:
+class NeedsExtraError(InputError):
+    """A `package` is missing that an extra of ours installs."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        super().__init__(
+            f"no package '{package}'",
+            expected="it: this needs crosscade[train]",
+            cure="pip install 'crosscade[train]'",
+        )
+
+
+def needs_extra(error: BaseException) -> NeedsExtraError | None:
     """What to say when an import failed because the base install is all there is; None for any other error."""
     name = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if name not in TRAINING:
-        return None
-    return InputError(
-        f"no package '{name}'", expected="it: this needs crosscade[train]", cure="pip install 'crosscade[train]'"
-    )
+    return NeedsExtraError(name) if name in TRAINING else None
+
+
+def said(error: BaseException) -> str:
+    """An exception in one line: its class and its message's first line."""
+    text = str(error.args[0]) if len(error.args) > 1 and isinstance(error.args[0], str) else str(error)
+    line = " ".join(text.strip().splitlines()[:1]) if not isinstance(error, SyntaxError) else error.msg
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+BENEATH = frozenset({"torch", "numpy", "attr", "pluggy", "importlib", "contextlib", "_frozen_importlib"})
+"""Packages through which an error passes that a part's own line has caused."""
+
+
+def raised_at(error: BaseException, *, ours: bool = False) -> str:
+    """The `file:line` of a part's code that raised, where there is one: the innermost of a stranger, or of `ours`."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    place, step = "", error.__traceback__
+    while step:
+        name = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if name not in BENEATH and (ours or name != "crosscade"):
+            place = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}"
+        step = step.tb_next
+    return place
 
 
 def did_you_mean(word: str, known: object) -> str:

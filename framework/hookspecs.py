@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from pkgutil import resolve_name
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import pluggy
-from attrs import field, frozen, validators
+from attrs import field, frozen, has, validators
 
 PROJECT = "crosscade"
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -38,11 +39,25 @@ class Offer:
     """
 
     kind: ClassVar[str] = ""
+    makes: ClassVar[str] = ""
+    """What `build` returns: `module:Class`, beside this module."""
     name: str = field(validator=validators.matches_re(r"[a-z0-9][a-z0-9-]*"))
-    build: Callable[..., Any]
+    build: Callable[..., Any] = field(validator=validators.is_callable())
     summary: str = field(validator=validators.min_len(1))
-    options: type = NoOptions
+    options: type = field(default=NoOptions, validator=lambda offer, _, options: offer.check_options(options))
     source: str = ""
+
+    def check_options(self, options: Any) -> None:
+        """Raises TypeError for what is no attrs class of which plain values can be checked."""
+        if not (isinstance(options, type) and has(options)):
+            raise TypeError(f"{self.kind} '{self.name}': options is {options!r}, expected an attrs class")
+        get_type_hints(options)  # NameError where one is not to be found
+
+    @property
+    def made(self) -> type:
+        """The class of what `build` returns."""
+        made: type = resolve_name(f"{__package__}.{self.makes}")
+        return made
 
     def make(self, options: Any = None, **facts: Any) -> Any:
         """The component with `options` (None: the defaults), given those of the `facts` that its `build` asks for."""
@@ -60,6 +75,7 @@ class EncoderOffer(Offer):
     """
 
     kind = "encoder"
+    makes = "encoder:Encoder"
 
 
 @frozen(kw_only=True)
@@ -70,6 +86,7 @@ class TranslatorOffer(Offer):
     """
 
     kind = "translator"
+    makes = "contracts:TranslatorPair"
 
 
 @frozen(kw_only=True)
@@ -80,6 +97,7 @@ class InverterOffer(Offer):
     """
 
     kind = "inverter"
+    makes = "encoder:nn.Module"
 
 
 @frozen(kw_only=True)
@@ -90,6 +108,7 @@ class LossOffer(Offer):
     """
 
     kind = "loss"
+    makes = "contracts:Loss"
 
 
 @frozen(kw_only=True)
@@ -100,6 +119,7 @@ class DatasetOffer(Offer):
     """
 
     kind = "dataset"
+    makes = "data.dataset:Dataset"
 
 
 @frozen(kw_only=True)
@@ -110,6 +130,7 @@ class MetricOffer(Offer):
     """
 
     kind = "metric"
+    makes = "metrics.metric:Metric"
     order: int = 100
     """Where its scores stand in tables, ascending: those that tell most come first (built-in metrics: below 100)."""
     verifies_exports: bool = False
@@ -124,6 +145,7 @@ class ExporterOffer(Offer):
     """
 
     kind = "exporter"
+    makes = "contracts:Exporter"
 
 
 @frozen(kw_only=True)
@@ -134,6 +156,7 @@ class WatcherOffer(Offer):
     """
 
     kind = "watcher"
+    makes = "support.events:Watcher"
 
 
 @frozen(kw_only=True)

@@ -37,6 +37,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter, load
     from ...framework.recipe.read import dataset_from
+    from ...framework.recipe.recipe import Component
     from ...framework.recipe.schema import structure
     from ...framework.support import atomic
 
@@ -56,7 +57,7 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     dataset = dataset_from(catalogue, arguments.data) if arguments.data else catalogue.build("dataset", data)
     for line in dataset.set_aside:
         report.warn(line)
-    exporter = offer.build(options)
+    exporter = catalogue.build("exporter", Component(name, options))
     if arguments.triton:
         exporter.export(bundle, out, dataset, report.say)
     else:

@@ -12,7 +12,7 @@ from ..catalogue import Catalogue
 from ..data.dataset import Dataset, ImageSet
 from ..errors import CrosscadeError, InputError
 from ..hookspecs import MetricOffer
-from ..recipe.recipe import ImageOptions
+from ..recipe.recipe import Component, ImageOptions
 from ..spec import DIRECTIONS, Direction, Pair
 from .metric import EvaluationSet, Images, Metric, Score, Truth, cropped, truth_in_crop
 
@@ -45,10 +45,10 @@ def evaluate(
     if progress:
         samples.common["progress"] = progress
     asked = [entry.qualified for entry in catalogue.of_kind("metric")] if metrics is None else metrics
-    offers: list[MetricOffer] = [catalogue.get("metric", name) for name in asked]
+    offers: dict[str, MetricOffer] = {name: catalogue.get("metric", name) for name in asked}
     scores: dict[str, Score] = {}
-    for offer in sorted(offers, key=lambda offer: offer.order):
-        measured = _measured(offer, samples, metrics is not None, progress or (lambda _: None))
+    for use, offer in sorted(offers.items(), key=lambda item: item[1].order):
+        measured = _measured(use, offer, catalogue, samples, metrics is not None, progress or (lambda _: None))
         if twice := set(measured) & set(scores):
             raise InputError(
                 f"metric '{offer.name}'", found=f"a second score '{min(twice)}'", expected="names of its own"
@@ -57,16 +57,22 @@ def evaluate(
     return scores
 
 
-def _measured(offer: MetricOffer, samples: EvaluationSet, named: bool, progress: Progress) -> dict[str, Score]:
+def _measured(
+    use: str, offer: MetricOffer, catalogue: Catalogue, samples: EvaluationSet, named: bool, progress: Progress
+) -> dict[str, Score]:
     """A metric's scores, or a missing one with the reason; none where it needs truth that nobody knows."""
     try:
         # what is asked for by name may fetch what it needs; a mere "everything" must not
         fetch = {"fetch": True} if named and "fetch" in fields_dict(offer.options) else {}
-        metric: Metric = offer.build(offer.options(**fetch))
+        metric: Metric = catalogue.build("metric", Component(use, offer.options(**fetch)))
         if metric.needs_truth and not named and not (samples.source_truth and samples.target_train_truth):
             return {}
         progress(f"scoring {offer.name}")
-        return metric.measure(samples)
+        with catalogue.calling("metric", use, "`measure`"):
+            scores = metric.measure(samples)
+        fits = isinstance(scores, dict) and all(isinstance(score, Score) for score in scores.values())
+        catalogue.require(fits, "metric", use, "`measure`", scores, "a dict of Scores by name")
+        return scores
     except Exception as error:  # a stranger's plugin must not cost the other scores
         reason = str(error) if isinstance(error, CrosscadeError) else f"{type(error).__name__}: {error}"
         return {offer.name: Score.missing(reason)}

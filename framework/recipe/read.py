@@ -83,12 +83,17 @@ def _table(name: str, catalogue: Catalogue) -> dict[str, Any]:
         except UnicodeDecodeError as error:
             raise InputError(f"recipe '{name}'", found=str(error), expected="a text file in UTF-8") from None
     else:
-        text = catalogue.get("recipe", name).build()
+        offer = catalogue.get("recipe", name)
+        with catalogue.calling("recipe", name, "`build`"):
+            text = offer.build()
+        catalogue.require(isinstance(text, str), "recipe", name, "`build`", text, "a recipe's text in TOML")
+        name = catalogue.part("recipe", name)
     try:
         table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        where = name if path.suffix not in (".toml", ".json") else f"recipe '{name}'"
         raise InputError(
-            f"recipe '{name}'", found=str(error), expected="valid TOML" if path.suffix != ".json" else "valid JSON"
+            where, found=str(error), expected="valid TOML" if path.suffix != ".json" else "valid JSON"
         ) from None
     if not isinstance(table, dict):
         raise InputError(f"recipe '{name}'", found=f"{table!r:.60}", expected="a table")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import attrs
-from attrs import evolve, frozen, validators
+from attrs import evolve, field, frozen, validators
 
 from ..hookspecs import betas_option, option
 from .schema import plain
@@ -21,10 +21,12 @@ class Component:
 
     use: str
     options: Any
+    place: str = field(default="", eq=False, kw_only=True)
+    """Where the recipe asks for it, like `$.translate[1].losses[0]`."""
 
     def plain(self) -> dict[str, Any]:
         """As it would stand in a recipe, with every option spelled out."""
-        own = {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.name != "options"}
+        own = {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.name not in ("options", "place")}
         return {**own, **plain(self.options)}
 
 

@@ -60,7 +60,7 @@ def _check_levels(recipe: Recipe) -> None:
 def component(table: Any, kind: str, path: str, catalogue: Catalogue) -> Component:
     """A checked component from `{use = "name", option = …}`; just a name will do."""
     use, rest = _use(table, kind, path)
-    return Component(use, _options(rest, use, kind, path, catalogue))
+    return Component(use, _options(rest, use, kind, path, catalogue), place=path)
 
 
 def _loss(table: Any, path: str, catalogue: Catalogue) -> LossUse:
@@ -71,7 +71,7 @@ def _loss(table: Any, path: str, catalogue: Catalogue) -> LossUse:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
             raise InputError(f"'{key}' @ {path}", found=repr(value), expected=f"a number from 0 to {highest:g}")
         numbers[key] = float(value)
-    return LossUse(use, _options(rest, use, "loss", path, catalogue), **numbers)
+    return LossUse(use, _options(rest, use, "loss", path, catalogue), place=path, **numbers)
 
 
 def _use(table: Any, kind: str, path: str) -> tuple[str, dict[str, Any]]:

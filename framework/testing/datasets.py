@@ -1,13 +1,19 @@
-"""What a dataset must keep: the part of the contract suite that needs no network."""
+"""What a dataset, a metric and a recipe must keep: the part of the contract suite that needs no network."""
 
 from __future__ import annotations
 
+import math
+import tomllib
 from typing import Any
 
 import numpy as np
 
-from ..data.dataset import Dataset
-from ..hookspecs import DatasetOffer
+from ..catalogue import Catalogue
+from ..data.dataset import Dataset, Domain
+from ..hookspecs import DatasetOffer, MetricOffer, RecipeOffer
+from ..metrics.metric import SETS, EvaluationSet, Metric, Score
+from ..recipe.resolve import resolve
+from ..spec import Pair
 from .tools import built, require
 
 
@@ -15,6 +21,8 @@ def check_dataset(dataset: DatasetOffer | Dataset, *, options: Any = None) -> No
     """Two named domains whose images come as uint8 RGB at the size asked for, the same each time."""
     data, what = built(dataset, options)
     require(isinstance(data, Dataset), f"{what} is a {type(data).__name__}, not a Dataset")
+    fits = isinstance(data.domains, Pair) and all(isinstance(domain, Domain) for domain in data.domains)
+    require(fits, f"{what}: domains is a {type(data.domains).__name__}, not a Pair of Domains")
     names = [domain.name for domain in data.domains]
     require(len(set(names)) == 2, f"{what}: both domains are called {names[0]}")
     for domain in data.domains:
@@ -34,3 +42,32 @@ def check_dataset(dataset: DatasetOffer | Dataset, *, options: Any = None) -> No
                 require(bool(images.label(index)), f"{where}: image {index} has no label")
             for key, values in images.truth.items():
                 require(len(values) == count, f"{where}: truth '{key}' has {len(values)} values, {count} images")
+
+
+def check_metric(metric: MetricOffer | Metric, samples: EvaluationSet | None = None, *, options: Any = None) -> None:
+    """Named scores, each a number with its protocol or the reason why there is none, the same each time.
+
+    `samples` are what is scored; without them a few pictures of noise are.
+    """
+    measurer, what = built(metric, options)
+    require(isinstance(measurer, Metric), f"{what} is a {type(measurer).__name__}, not a Metric")
+    rng = np.random.default_rng(0)
+    noise: dict[str, Any] = {name: rng.integers(0, 255, (12, 64, 64, 3), dtype=np.uint8) for name in SETS}
+    samples = samples or EvaluationSet(**noise)
+    scores, again = (measurer.measure(samples.with_translated(samples.translated)) for _ in range(2))
+    require(isinstance(scores, dict) and bool(scores), f"{what}: measure gives {scores!r:.60}, not scores by name")
+    for name, score in scores.items():
+        require(isinstance(score, Score), f"{what}: '{name}' is a {type(score).__name__}, not a Score")
+        number = isinstance(score.value, float) and math.isfinite(score.value)
+        require(number or bool(score.absent), f"{what}: '{name}' is {score.value!r}, and nothing says why")
+        require(bool(score.protocol), f"{what}: '{name}' does not say by which protocol")
+        same = score.value == again[name].value or not number
+        require(same, f"{what}: '{name}' is {score.value} and then {again[name].value} of the same images")
+
+
+def check_recipe(recipe: RecipeOffer, catalogue: Catalogue | None = None) -> None:
+    """TOML that resolves: every part is in the catalogue, every option is right, and every level fits the others."""
+    what = f"recipe '{recipe.name}'"
+    text = recipe.build()
+    require(isinstance(text, str), f"{what}: build gives a {type(text).__name__}, not a recipe's text in TOML")
+    resolve(tomllib.loads(text), catalogue or Catalogue.discover())

@@ -23,6 +23,7 @@ from ..errors import InputError, RunError
 from ..features import prepare
 from ..features.training_data import TrainingData
 from ..recipe.recipe import Recipe
+from ..rehearsal import look_at, rehearse
 from ..spec import DIRECTIONS
 from ..support import atomic, ranks, tensor_files
 from ..support.events import Events
@@ -35,7 +36,7 @@ from .opening import begin, computing, opened, same_everywhere, watchers
 from .run_state import RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
-from .stages import Stage, build_stage, rehearse
+from .stages import Stage, build_stage
 from .start import Earlier, begin_with, kept
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
@@ -82,6 +83,7 @@ def train(
         if not resume:
             # whatever cannot work is refused before the folder is cleared and before hours are spent
             earlier = Earlier.opened(Path(state.start), setup) if state.start else None
+            look_at(dataset, setup)
             for stage in rehearse(setup):
                 if earlier:
                     earlier.give(stage)

@@ -5,7 +5,7 @@ i level; a stage's `networks` are what it trains. Stages are built without data;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -92,32 +92,19 @@ class Stage:
 
 def build_stage(setup: Setup, index: int, before: Networks | None = None) -> Stage:
     """Stage `index` of the run with fresh networks; refine starts from those that were trained `before`."""
-    place, recipe = list(setup.recipe.places.items())[index]
+    recipe = setup.recipe.trained[index]
     seed = np.random.SeedSequence((setup.recipe.training.seed, index)).generate_state(1, np.uint64)[0]
     torch.manual_seed(int(seed >> 1))
     if isinstance(recipe, InvertStage):
-        stage = _invert(setup, index, place, recipe)
+        stage = _invert(setup, index, recipe)
     elif isinstance(recipe, TranslateStage):
-        stage = _translate(setup, index, place, recipe)
+        stage = _translate(setup, index, recipe)
     else:
-        stage = _refine(setup, index, place, recipe, before or Networks())
+        stage = _refine(setup, index, recipe, before or Networks())
     stage.graphs = setup.recipe.training.compile == "graphs"
     if ranks.world() > 1:
         _refuse_shares(stage, recipe)
     return stage
-
-
-def rehearse(setup: Setup) -> Iterator[Stage]:
-    """Every stage, built once: a component that does not fit, or a loss that needs what is not given, is refused."""
-    for index in range(len(setup.recipe.trained)):
-        stage = build_stage(setup, index)
-        if stage.learns and not stage.active(0.0):
-            raise InputError(
-                f"the losses of '{stage.title}'",
-                found="none that counts from the start",
-                expected="at least one with weight > 0 and start = 0",
-            )
-        yield stage
 
 
 def _refuse_shares(stage: Stage, recipe: AnyStage) -> None:
@@ -156,19 +143,16 @@ def _refuse_shares(stage: Stage, recipe: AnyStage) -> None:
 
 
 def _losses(
-    setup: Setup, uses: tuple[LossUse, ...], here: LevelSpec, gives: frozenset[str], where: str, giver: str
+    setup: Setup, uses: tuple[LossUse, ...], here: LevelSpec, gives: frozenset[str], giver: str
 ) -> list[tuple[LossUse, Loss[Any]]]:
     losses = []
-    for k, use in enumerate(uses):
+    for use in uses:
         facts = {"here": here, "image": setup.image, "encoder": setup.encoder, "catalogue": setup.catalogue}
-        try:
-            loss: Loss[Any] = setup.catalogue.build("loss", use, **facts)
-        except InputError as error:
-            raise error.at(f"{error.where} @ {where}.losses[{k}]") from None
+        loss: Loss[Any] = setup.catalogue.build("loss", use, **facts)
         lacking = sorted(loss.needs - gives)
         if lacking:
             raise InputError(
-                f"loss '{use.use}' @ {where}.losses[{k}]",
+                setup.catalogue.part("loss", use),
                 found=f"it needs {', '.join(lacking)}, which {giver} does not give",
                 expected=f"a loss that needs only {', '.join(sorted(gives))}",
                 cure=renamed(lacking) or "Remove it or use another component.",
@@ -195,10 +179,10 @@ def _placed(networks: Networks, setup: Setup) -> Networks:
     return networks
 
 
-def _invert(setup: Setup, index: int, place: str, recipe: InvertStage) -> Stage:
+def _invert(setup: Setup, index: int, recipe: InvertStage) -> Stage:
     level = recipe.level
     networks = _placed(Networks({}, {level: inverters(setup.recipe, setup.catalogue, setup.encoder, level)}), setup)
-    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, InversionView.gives(), place, "inversion")
+    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, InversionView.gives(), "inversion")
     encode = _encode_levels(losses)
 
     def view(data: TrainingData, rows: Rows) -> InversionView:
@@ -213,12 +197,12 @@ def _invert(setup: Setup, index: int, place: str, recipe: InvertStage) -> Stage:
     return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view, recipe.inverter.use)
 
 
-def _translate(setup: Setup, index: int, place: str, recipe: TranslateStage) -> Stage:
+def _translate(setup: Setup, index: int, recipe: TranslateStage) -> Stage:
     level, deeper = recipe.level, setup.recipe.deeper(recipe.level)
     pair = translators(setup.recipe, setup.catalogue, setup.encoder, level)
     networks = _placed(Networks({level: pair}), setup)
     giver = f"translator '{recipe.translator.use}'"
-    losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, place, giver)
+    losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, giver)
 
     def view(data: TrainingData, rows: Rows) -> View:
         return pair.view(
@@ -231,7 +215,7 @@ def _translate(setup: Setup, index: int, place: str, recipe: TranslateStage) -> 
     return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view, recipe.translator.use)
 
 
-def _refine(setup: Setup, index: int, place: str, recipe: RefineStage, before: Networks) -> Stage:
+def _refine(setup: Setup, index: int, recipe: RefineStage, before: Networks) -> Stage:
     levels = [stage.level for stage in setup.recipe.translate]
     deeper, learning = levels[: -recipe.levels], levels[-recipe.levels :]
     shallowest, parts = learning[-1], (setup.recipe, setup.catalogue, setup.encoder)
@@ -240,7 +224,7 @@ def _refine(setup: Setup, index: int, place: str, recipe: RefineStage, before: N
     )
     networks.modules.load_state_dict(before.modules.state_dict(), strict=False)
     _placed(networks, setup)
-    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, RefineView.gives(), place, "refinement")
+    losses = _losses(setup, recipe.losses, IMAGE_LEVEL, RefineView.gives(), "refinement")
     encode = tuple(sorted({*_encode_levels(losses), *_consistent_levels(losses, levels[:-1])}))
     decided = deeper or learning[:-1][:1]  # a deepest level that learns on must still show what it had decided
 

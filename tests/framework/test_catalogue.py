@@ -1,5 +1,9 @@
 """Plugins are found one by one; a broken one costs only itself."""
 
+import re
+import sys
+from importlib import metadata
+
 import pytest
 
 from crosscade.framework import Catalogue, EncoderOffer, InputError, LossOffer, hookimpl
@@ -39,9 +43,48 @@ def test_offers_are_found_by_name():
     assert catalogue.get("encoder", "test:two").summary == "the two"
 
 
+class Unmarked:
+    def encoders(self):
+        yield EncoderOffer(name="one", build=lambda options: None, summary="the one")
+
+
+class Returning:
+    @hookimpl
+    def encoders(self):
+        return EncoderOffer(name="one", build=lambda options: None, summary="the one")
+
+
+class Plain:
+    @hookimpl
+    def encoders(self):
+        yield EncoderOffer(name="one", build=lambda options: None, summary="the one", options=dict)
+
+
+class Uncallable:
+    @hookimpl
+    def encoders(self):
+        yield EncoderOffer(name="one", build="the one", summary="the one")
+
+
+class Capital:
+    @hookimpl
+    def encoders(self):
+        yield EncoderOffer(name="One", build=lambda options: None, summary="the one")
+
+
 @pytest.mark.parametrize(
     ("plugin", "reason"),
-    [(Broken(), "RuntimeError: no such chip"), (Misfit(), "expected EncoderOffer"), (Misspelt(), "encodres")],
+    [
+        (Broken(), f"RuntimeError: no such chip ({__file__}:"),
+        (Misfit(), "hook 'encoders' yields LossOffer, expected EncoderOffer"),
+        (Misspelt(), "unknown hook 'encodres': did you mean 'encoders'?"),
+        (Unmarked(), "function 'encoders' without @hookimpl, so nobody calls it"),
+        (object(), "no hook: expected a function with @hookimpl, called one of encoders, translators, "),
+        (Returning(), "hook 'encoders' returns EncoderOffer, expected an iterable: `yield` it"),
+        (Plain(), "TypeError: encoder 'one': options is <class 'dict'>, expected an attrs class"),
+        (Uncallable(), "'build' must be callable"),
+        (Capital(), "ValueError: 'name' must match regex"),
+    ],
 )
 def test_a_bad_plugin_is_kept_as_a_failure_and_the_others_work(plugin, reason):
     catalogue = Catalogue.of(plugin, offering("fine"))
@@ -69,3 +112,31 @@ def test_two_of_one_name_are_ambiguous_only_when_used():
 
 def test_every_built_in_plugin_loads():
     assert [f for f in Catalogue.discover().failures if f.provider == "crosscade"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import sys\nsys.exit('no licence')\n", r"SystemExit: no licence \(.*plugin\.py:2\)"),
+        ("x = 1 +\n", r"SyntaxError: invalid syntax \(.*plugin\.py:1\)"),
+        ("import math\n\nmath.sqrt(-1)\n", r"ValueError: math domain error \(.*plugin\.py:3\)"),
+    ],
+)
+def test_what_a_plugin_raises_when_it_is_imported_names_file_and_line(monkeypatch, tmp_path, code, reason):
+    (tmp_path / "strange_plugin.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "strange_plugin", raising=False)
+    point = metadata.EntryPoint("strange", "strange_plugin", "crosscade")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
+    (failure,) = Catalogue.discover().failures
+    assert re.search(reason, str(failure))
+    monkeypatch.setenv("CROSSCADE_NO_PLUGINS", "1")
+    assert Catalogue.discover().failures == []
+
+
+def test_modules_that_fail_for_one_reason_are_one_failure():
+    twice = Catalogue.of(Broken(), Broken())
+    assert len(twice.failures) == 1
+    with pytest.raises(InputError, match="1 plugin") as refused:
+        twice.get("encoder", "one")
+    assert str(refused.value).count("no such chip") == 1

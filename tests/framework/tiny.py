@@ -67,9 +67,9 @@ def unhashed(state: dict) -> dict:
     return {key: value for key, value in state.items() if key not in ("files", "seal")}
 
 
-def tiny_recipe(*settings: str) -> Recipe:
+def tiny_recipe(*settings: str, catalogue: Catalogue | None = None) -> Recipe:
     """The recipe with `key=value` settings."""
-    return resolve(override(copy.deepcopy(TABLE), settings), Catalogue.discover())
+    return resolve(override(copy.deepcopy(TABLE), settings), catalogue or Catalogue.discover())
 
 
 def tiny_run(out: Path, *settings: str, **arguments: object) -> Path:

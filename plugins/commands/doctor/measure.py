@@ -24,10 +24,10 @@ from ....framework.features.health import check_features
 from ....framework.features.normalise import participation_ratio
 from ....framework.features.store import BATCH
 from ....framework.features.training_data import TrainingData
+from ....framework.rehearsal import rehearse
 from ....framework.support import ranks
 from ....framework.support.device import Compute, available
 from ....framework.training.setup import Setup
-from ....framework.training.stages import rehearse
 from ....framework.training.time_budget import TimeBudget
 from .finding import OK, PROBLEM, WARNING, Line
 

@@ -1,12 +1,27 @@
-"""The contract suite on losses and datasets: sound ones pass, planted defects are named."""
+"""The contract suite on losses, datasets, metrics and recipes: sound ones pass, planted defects are named."""
+
+import itertools
 
 import numpy as np
 import pytest
 from torch import nn
 from torch.nn import functional as F
 
-from crosscade.framework import AdversarialLoss, Dataset, Domain, ImageSet, Loss, Pair, l1
-from crosscade.framework.testing import check_dataset, check_loss
+from crosscade.framework import (
+    AdversarialLoss,
+    Catalogue,
+    Dataset,
+    Domain,
+    ImageSet,
+    InputError,
+    Loss,
+    Metric,
+    Pair,
+    RecipeOffer,
+    Score,
+    l1,
+)
+from crosscade.framework.testing import check_dataset, check_loss, check_metric, check_recipe
 
 
 class Cycle(Loss):
@@ -95,6 +110,11 @@ class Two(Dataset):
         self.domains = Pair(a, b)
 
 
+def renamed(dataset, **attributes):
+    vars(dataset).update(attributes)
+    return dataset
+
+
 def test_a_sound_dataset_passes():
     check_dataset(Two())
 
@@ -105,8 +125,53 @@ def test_a_sound_dataset_passes():
         (lambda: Two(count=0), "a, test: no images"),
         (lambda: Two(dtype=np.float32), r"asked for 32 px came as float32 \(32, 35, 3\)"),
         (lambda: Two(names=("a", "a")), "both domains are called a"),
+        (lambda: renamed(Two(), domains=tuple(Two().domains)), "domains is a tuple, not a Pair of Domains"),
+        (lambda: tuple(Two().domains), "tuple is a tuple, not a Dataset"),
     ],
 )
 def test_a_planted_defect_of_a_dataset_is_named(dataset, sentence):
     with pytest.raises(AssertionError, match=sentence):
         check_dataset(dataset())
+
+
+COUNT = itertools.count()
+
+
+class Brightness(Metric):
+    def __init__(self, scores=None):
+        self.scores = scores or (lambda mean: {"brightness": Score(mean, "mean of all pixels")})
+
+    def measure(self, samples):
+        return self.scores(float(samples.translated.mean()))
+
+
+def test_a_sound_metric_and_a_sound_recipe_pass():
+    check_metric(Brightness())
+    check_metric(Brightness(lambda mean: {"judge": Score.missing("no weights")}))
+    check_recipe(Catalogue.discover().get("recipe", "demo"))
+
+
+@pytest.mark.parametrize(
+    ("scores", "sentence"),
+    [
+        (lambda mean: mean, "measure gives 12.*, not scores by name"),
+        (lambda mean: {"brightness": mean}, "'brightness' is a float, not a Score"),
+        (lambda mean: {"brightness": Score(float("nan"), "mean")}, "'brightness' is nan, and nothing says why"),
+        (lambda mean: {"brightness": Score(mean, "")}, "'brightness' does not say by which protocol"),
+        (lambda mean: {"brightness": Score(float(next(COUNT)), "count")}, "is 0.0 and then 1.0 of the same images"),
+    ],
+)
+def test_a_planted_defect_of_a_metric_is_named(scores, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_metric(Brightness(scores))
+
+
+def test_a_planted_defect_of_a_recipe_is_named():
+    def offer(text):
+        return RecipeOffer(name="mine", build=lambda: text, summary="a stranger's")
+
+    with pytest.raises(AssertionError, match="recipe 'mine': build gives a dict, not a recipe's text"):
+        check_recipe(offer({}))
+    text = Catalogue.discover().get("recipe", "demo").build()
+    with pytest.raises(InputError, match="unknown key 'seeed'"):
+        check_recipe(offer(text.replace("[training]", "[training]\nseeed = 1")))

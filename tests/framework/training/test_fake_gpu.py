@@ -5,8 +5,8 @@ import signal
 import pytest
 import torch
 
+from crosscade.framework import InputError
 from crosscade.framework.support.events import Events
-from crosscade.framework.testing import FakeGpuError
 from crosscade.framework.training import loop
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
 from crosscade.plugins.losses.reconstruction import ImageReconstruction
@@ -58,5 +58,5 @@ def test_a_number_that_a_loss_looks_at_is_named_with_its_line(tmp_path, monkeypa
 
 def test_a_tensor_that_a_loss_leaves_on_the_cpu_is_named_with_its_line(tmp_path, monkeypatch):
     spoilt(monkeypatch, lambda terms: {name: (value * torch.ones(2)).mean() for name, value in terms.items()})
-    with pytest.raises(FakeGpuError, match=r"test_fake_gpu.py:\d+: `.*torch.ones\(2\).*is given a CPU tensor"):
+    with pytest.raises(InputError, match=r"test_fake_gpu.py:\d+: `.*torch.ones\(2\).*is given a CPU tensor"):
         train_on_fake_gpu(tiny_recipe(), tmp_path / "run", "float32")
