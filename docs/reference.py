@@ -187,7 +187,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _fields(options: type) -> Iterator[Any]:
-    return (a for a in attrs.fields(options) if not (options is LossUse and a.name == "options"))
+    return (a for a in attrs.fields(options) if not (options is LossUse and a.name in ("options", "place")))
 
 
 def _help(options: type, field: Any) -> str:
