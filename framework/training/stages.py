@@ -157,7 +157,7 @@ def _losses(
                 expected=f"a loss that needs only {', '.join(sorted(gives))}",
                 cure=renamed(lacking) or "Remove it or use another component.",
             )
-        loss.title = f"loss '{use.use}' of {setup.catalogue.entry('loss', use.use).provider} @ {where}.losses[{k}]"
+        loss.title = setup.catalogue.part("loss", use)
         if isinstance(loss, AdversarialLoss):
             refuse_lost_critics(loss, loss.title)
         losses.append((use, loss.to(setup.compute.device)))
