@@ -9,16 +9,16 @@ rehearsed with is thrown away: a run builds its own, and seeds every stage and s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from attrs import evolve, field, frozen
 from torch import Tensor, nn
 
-from .contracts import AdversarialLoss, Loss
+from .contracts import AdversarialLoss, Declared, checked_terms
 from .data.dataset import Dataset, Domain
-from .errors import InputError, did_you_mean
+from .errors import InputError
 from .features.normalise import Normalise
 from .features.training_data import Rows
 from .recipe.recipe import AnyStage, Component, InvertStage, LossUse, TranslateStage
@@ -168,16 +168,14 @@ def _take_step(setup: Setup, stage: Stage, noise: _Noise) -> None:
             _check_critics(setup, use, loss)
             with setup.catalogue.calling("loss", use, "`critic_terms`"):
                 with autocast():
-                    terms = _terms(
-                        setup, use, "`critic_terms`", loss.critic_terms(_Declared(view.detached(), view, loss), 0)
-                    )
+                    terms = checked_terms(loss.critic_terms(cast(View, Declared(view.detached(), loss)), 0), loss)
                 if total(terms).requires_grad:
                     total(terms).backward()
     taught: list[str] = []
     with autocast(), fixed(*(loss.critics for _, loss in learning if isinstance(loss, AdversarialLoss))):
         for use, loss in learning:
             with setup.catalogue.calling("loss", use, "`terms`"):
-                terms = _terms(setup, use, "`terms`", loss.terms(_Declared(view, view, loss)))
+                terms = checked_terms(loss.terms(cast(View, Declared(view, loss))), loss)
                 if total(terms).requires_grad:
                     total(terms).backward(retain_graph=True)
                     taught.append(use.use)
@@ -203,39 +201,7 @@ def _view(setup: Setup, stage: Stage, noise: _Noise) -> View:
 
 
 def _check_critics(setup: Setup, use: LossUse, loss: AdversarialLoss[Any]) -> None:
-    catalogue, critics = setup.catalogue, getattr(loss, "critics", None)
-    fits = isinstance(critics, Pair) and all(isinstance(critic, nn.Module) for critic in critics)
-    catalogue.require(fits, "loss", use, "`critics`", critics, "a Pair of modules, one a domain")
     for name, expected in (("learning_rate", "a number above 0"), ("betas", "Adam's two"), ("steps", "at least 1")):
         given: Any = getattr(loss, name, None)
         fits = bool(given) and (name != "betas" or len(given) == 2)
-        catalogue.require(fits, "loss", use, f"`{name}`", given, expected)
-
-
-def _terms(setup: Setup, use: LossUse, what: str, terms: Any) -> Mapping[str, Tensor]:
-    """Named scalars, or InputError."""
-    require = setup.catalogue.require
-    require(isinstance(terms, Mapping), "loss", use, what, terms, "a dict of scalar tensors by name")
-    for name, value in terms.items():
-        scalar = isinstance(value, Tensor) and value.ndim == 0
-        require(scalar, "loss", use, f"term '{name}' of {what}", value, "a scalar tensor, ()")
-    given: Mapping[str, Tensor] = terms
-    return given
-
-
-class _Declared:
-    """A view that gives a loss what the loss declares that it reads."""
-
-    def __init__(self, given: Any, view: View, loss: Loss[Any]) -> None:
-        self._given, self._gives, self._needs = given, view.gives(), loss.needs
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in self._gives:
-            raise AttributeError(f"the view has no '{name}': {did_you_mean(name, self._gives)}")
-        if name not in self._needs:
-            raise AttributeError(f"the view's '{name}' is read, but not among its `needs`: {sorted(self._needs)}")
-        return getattr(self._given, name)
-
-    def detached(self) -> Any:
-        """For a loss that asks for it itself."""
-        return self._given.detached()
+        setup.catalogue.require(fits, "loss", use, f"`{name}`", given, expected)
