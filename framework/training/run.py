@@ -148,7 +148,7 @@ class Run:
         state, recipe = self.state, self.setup.recipe
         last = recipe.learning[-1] if state.spent else None
         if last:
-            ranks.on_first(partial(self._forget, build_stage(self.setup, recipe.trained.index(last))))
+            self._forget(build_stage(self.setup, recipe.trained.index(last)))
         elif state.start:
             ranks.on_first(self._take_over)
         if state.minutes:
@@ -178,17 +178,23 @@ class Run:
 
     def _forget(self, stage: Stage) -> None:
         """Makes a trained stage one that is not, and that begins with what it had learnt."""
-        weights = self.folder.weights(stage.name)
-        if weights.exists():  # else a kill came after this
+        weights, translated = self.folder.weights(stage.name), f"translated{stage.level}"
+
+        def keep() -> None:
+            if not weights.exists():  # a kill came after this
+                return
             tensor_files.write(self.folder.start, kept(stage, self.folder))
             self.state.vouch(self.folder, self.folder.start)
             self.state.forget(self.folder, self.folder.recipe)  # which is about to change
             self.state.write(self.folder)
             weights.unlink()
+
+        ranks.on_first(keep)
         if stage.kind == "translate":
             self.state.health = [health for health in self.state.health if health.level != stage.level]
-            for store in (s for s in (*self.data.train, *self.data.test) if s.has(f"translated{stage.level}")):
-                store.drop(f"translated{stage.level}")
+            for store in (*self.data.train, *self.data.test):
+                if ranks.on_first(partial(store.has, translated)):
+                    store.drop(translated)
 
     def train_stages(self) -> tuple[Networks, Networks]:
         """Trains what is not trained yet, in order; the networks, and those before refinement."""

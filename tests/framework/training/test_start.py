@@ -151,6 +151,19 @@ def test_a_finished_run_given_more_minutes_learns_on_in_its_last_stage(short, tm
     assert files(tmp_path / "run") == after
 
 
+def test_so_does_one_without_a_refinement(tmp_path):
+    tiny_run(tmp_path / "run", "refine=none", minutes=0.02)
+    before = files(tmp_path / "run")
+    tiny_run(tmp_path / "run", "refine=none", minutes=0.04, resume=True)
+    after = files(tmp_path / "run")
+    assert [name for name in before if before[name] != after[name]] == [
+        "a2b/level4.safetensors",
+        "b2a/level4.safetensors",
+        "recipe.json",
+    ]
+    assert len(RunState.read(RunFolder(tmp_path / "run")).health) == 4
+
+
 def test_fewer_minutes_or_none_before_are_refused(short, whole):
     with pytest.raises(InputError, match=r"--resume: --minutes: found 0\.01; expected 0\.02.* --start"):
         tiny_run(short, minutes=0.01, resume=True)
