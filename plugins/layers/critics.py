@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ...framework import AdversarialLoss, LevelSpec, Pair, View, over_all
@@ -101,7 +102,10 @@ class PatchCritic(nn.Module):
 
 
 class ProjectedCritic(Counting):
-    """Small heads on frozen encoder features of several levels (Sauer et al. 2021, without their random mixing).
+    """Small heads on frozen encoder features of several levels (Sauer et al. 2021).
+
+    With `mixing` as they have it: fixed random convolutions mix each level's channels, and bring to each level what the
+    deeper ones see, so that no head can rest on a few channels of its own level.
 
     Raw features differ in scale by level and channel, so each is standardised with statistics of the first 32 batches
     of real images that `observe` sees; they are buffers, and therefore part of every checkpoint.
@@ -110,14 +114,21 @@ class ProjectedCritic(Counting):
     counts = ("seen",)
     seen: Tensor
 
-    def __init__(self, levels: Sequence[LevelSpec], image_size: int, width: int) -> None:
+    def __init__(self, levels: Sequence[LevelSpec], image_size: int, width: int, *, mixing: bool = False) -> None:
         super().__init__()
         self.levels = [level.number for level in levels]
-        self.heads = nn.ModuleList(self._head(level, level.size(image_size), width) for level in levels)
+        seen = [evolve(level, channels=width) if mixing else level for level in levels]
+        self.heads = nn.ModuleList(self._head(level, level.size(image_size), width) for level in seen)
         self.register_buffer("seen", torch.zeros((), dtype=torch.long))
         for level in levels:
             self.register_buffer(f"mean{level.number}", torch.zeros(1, level.channels, 1, 1))
             self.register_buffer(f"square{level.number}", torch.ones(1, level.channels, 1, 1))
+        if mixing:
+            self.across = nn.ModuleList(nn.Conv2d(level.channels, width, 1) for level in levels)
+            self.down = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in levels[1:])
+            for convolutions in (self.across, self.down):
+                convolutions.requires_grad_(False)
+        self.mixing = mixing
         initialise(self)
 
     @staticmethod
@@ -145,11 +156,21 @@ class ProjectedCritic(Counting):
     def forward(self, features: Mapping[int, Tensor]) -> tuple[Tensor, ...]:
         """Raw features by level -> a map of float32 logits (B, 1, h, w) for each level."""
         maps = []
-        for i, head in zip(self.levels, self.heads):
+        for i in self.levels:
             mean, square = getattr(self, f"mean{i}"), getattr(self, f"square{i}")
             rate = torch.rsqrt((square - mean.square()).clamp_min(0) + 1e-6)
-            maps.append(head((features[i].float() - mean) * rate).float())
-        return tuple(maps)
+            maps.append((features[i].float() - mean) * rate)
+        if self.mixing:
+            maps = self._mixed(maps)
+        return tuple(head(x).float() for head, x in zip(self.heads, maps))
+
+    def _mixed(self, maps: list[Tensor]) -> list[Tensor]:
+        """Levels from shallow to deep, each with the deeper ones added."""
+        mixed = [across(x) for across, x in zip(self.across, maps)]
+        for k, down in reversed(list(enumerate(self.down))):
+            deeper = F.interpolate(mixed[k + 1], mixed[k].shape[2:], mode="nearest")
+            mixed[k] = mixed[k] + down(deeper)
+        return mixed
 
 
 @frozen

@@ -25,6 +25,7 @@ from ...framework import (
     option,
     over_all,
 )
+from ..layers.augment import POLICIES, augmented
 from ..layers.critics import CriticOptions, FeatureCritic, Opponents, PatchCritic, ProjectedCritic
 from ..layers.pool import kept
 
@@ -61,6 +62,16 @@ class AdversarialOptions(CriticOptions):
     )
     roll: int = option(
         0, "shifts what the critic sees by up to this many image pixels, around the edges (paper: 0)", validators.ge(0)
+    )
+    augment: tuple[str, ...] = option(
+        (),
+        f"of {', '.join(POLICIES)}: changes what a critic of images sees, real and translated alike (DiffAugment: all "
+        "three, for few images; paper: none)",
+        validators.deep_iterable(validators.in_(tuple(POLICIES))),
+    )
+    mixing: bool = option(
+        False,
+        'fixed random convolutions mix the channels and levels that the critic "projected" sees (Sauer et al.: yes)',
     )
     r1: float = option(0.0, "weight of half the squared gradient at real samples (paper: 0)", validators.ge(0.0))
     r1_every: int = option(
@@ -155,10 +166,10 @@ class Adversarial(Opponents[View]):
         return down, right
 
     def _rolled(self, seen: Judged, shift: tuple[int, int]) -> Judged:
+        if isinstance(seen, Tensor):
+            return _roll(augmented(seen, self.options.augment), shift, self.stride)
         if shift == (0, 0):
             return seen
-        if isinstance(seen, Tensor):
-            return _roll(seen, shift, self.stride)
         return {i: _roll(x, shift, self.strides[i]) for i, x in seen.items() if i in self.strides}
 
 
@@ -192,7 +203,7 @@ def build(
     objective: Objective, options: AdversarialOptions, *, here: LevelSpec, image: ImageSpec, encoder: Encoder
 ) -> Adversarial:
     """The loss with two fresh critics. Raises InputError when the critic does not fit the level."""
-    _check(options)
+    _check(options, here)
     if options.critic == "projected":
         if here.number != 0:
             raise InputError(
@@ -203,7 +214,11 @@ def build(
             )
         numbers = options.levels or encoder.pyramid.numbers[:3]
         levels = [encoder.pyramid[i] for i in numbers]
-        return Adversarial(objective, options, lambda: ProjectedCritic(levels, image.size, options.width), levels)
+
+        def make_projected() -> nn.Module:
+            return ProjectedCritic(levels, image.size, options.width, mixing=options.mixing)
+
+        return Adversarial(objective, options, make_projected, levels)
     size = here.size(image.size)
 
     def make() -> nn.Module:
@@ -217,15 +232,18 @@ def build(
     return Adversarial(objective, options, make, stride=here.stride, pool=partial(kept, options.pool, here, size))
 
 
-def _check(options: AdversarialOptions) -> None:
+def _check(options: AdversarialOptions, here: LevelSpec) -> None:
     """`InputError` for options that do not go together."""
     instance = options.norm == "instance" and options.critic in ("patch", "patchgan")
     for key, clash, reason in (
         ("pool", options.critic == "projected", 'the critic "projected", which sees features'),
         ("r1", instance, 'norm = "instance", which has no second derivative here'),
+        ("augment", options.critic == "projected", 'the critic "projected", which sees features'),
+        ("augment", here.channels != 3, f"{here.channels} channels, which are no image"),
+        ("mixing", options.critic != "projected", f'the critic "{options.critic}", which sees one map'),
     ):
-        if getattr(options, key) and clash:
-            raise InputError(f"{key} = {getattr(options, key):g}", found=reason, expected="0", cure="Change either.")
+        if (value := getattr(options, key)) and clash:
+            raise InputError(f"{key} = {value}", found=reason, expected="none", cure="Change either.")
 
 
 @hookimpl

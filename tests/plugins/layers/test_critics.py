@@ -94,6 +94,17 @@ def test_projected_critic_stops_gathering_and_keeps_it_in_its_state():
     assert all(torch.equal(a, b) for a, b in zip(critic(given), other(given)))
 
 
+def test_mixing_shows_each_head_the_deeper_levels_and_is_never_learnt():
+    given = features(2)
+    plain, mixed = ProjectedCritic(LEVELS, 96, 8), ProjectedCritic(LEVELS, 96, 8, mixing=True)
+    deepest = LEVELS[-1].number
+    changed = given | {deepest: given[deepest] + 1}
+    assert [torch.equal(a, b) for a, b in zip(plain(given), plain(changed))] == [True, True, False]
+    assert [torch.equal(a, b) for a, b in zip(mixed(given), mixed(changed))] == [False, False, False]
+    learnt = {name.split(".")[0] for name, p in mixed.named_parameters() if p.requires_grad}
+    assert learnt == {"heads"}
+
+
 def test_projected_critic_refuses_a_level_without_space():
     with pytest.raises(InputError, match="Leave this level out"):
         ProjectedCritic([LevelSpec(5, "", 8, 32)], 32, 8)

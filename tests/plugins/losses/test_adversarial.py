@@ -89,6 +89,25 @@ def test_projected_declares_its_levels_and_needs_images():
         OFFERS["hinge"].build(options, here=LevelSpec(3, "", 8, 8), image=IMAGE, encoder=TinyEncoder())
 
 
+def test_a_critic_of_images_sees_real_and_translated_ones_changed_alike():
+    def build(**options):
+        return OFFERS["hinge"].build(AdversarialOptions(**options), here=PIXELS, image=IMAGE, encoder=TinyEncoder())
+
+    loss = build(width=4, norm="none", augment=("colour", "translation", "cutout"))
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    plain = build(width=4, norm="none")
+    assert torch.equal(plain._rolled(images, (0, 0)), images)
+    assert not torch.equal(loss._rolled(images, (0, 0)), images)
+    with pytest.raises(InputError, match=r"augment = \('colour',\): found the critic \"projected\""):
+        build(critic="projected", augment=("colour",))
+    with pytest.raises(InputError, match="found 8 channels, which are no image"):
+        OFFERS["hinge"].build(
+            AdversarialOptions(augment=("cutout",)), here=LevelSpec(3, "", 8, 8), image=IMAGE, encoder=TinyEncoder()
+        )
+    with pytest.raises(InputError, match=r'mixing = True: found the critic "patch", which sees one map'):
+        build(mixing=True)
+
+
 def test_critics_are_parts_of_the_loss_and_differ():
     loss = OFFERS["lsgan"].build(AdversarialOptions(width=4), here=PIXELS, image=IMAGE, encoder=TinyEncoder())
     assert {name.split(".")[0] for name, _ in loss.named_parameters()} == {"critic_a", "critic_b"}
