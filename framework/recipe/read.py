@@ -17,13 +17,12 @@ from .recipe import Recipe
 from .resolve import FORMER, component, renamed, resolve
 
 
-def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str | None = None) -> None:
-    """The arguments that name a recipe and its data."""
-    parser.add_argument(
-        "--recipe",
-        default=recipe,
-        help="a packaged recipe's name, or a .toml or .json file" + (f" (default: {recipe})" if recipe else ""),
-    )
+def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str = "", folders: str = "") -> None:
+    """The arguments that name a recipe and its data: `recipe` where none is named, or `folders` beside --a and --b."""
+    unnamed = [recipe, f"{folders} for --a and --b" if folders else ""]
+    default = f" (default: {', '.join(filter(None, unnamed))})" if any(unnamed) else ""
+    parser.add_argument("--recipe", help=f"a packaged recipe's name, or a .toml or .json file{default}")
+    parser.set_defaults(unnamed=(recipe, folders or recipe))
     data_arguments(parser, data="a dataset, like safari:zebra,giraffe", key="a recipe key")
 
 
@@ -42,10 +41,16 @@ def device_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def recipe_name(arguments: argparse.Namespace) -> str:
+    """The recipe that the arguments of `recipe_arguments` name, or what stands for none, if anything does."""
+    usual, folders = arguments.unnamed
+    return arguments.recipe or (folders if arguments.a else usual)
+
+
 def recipe_from(arguments: argparse.Namespace, catalogue: Catalogue) -> Recipe:
     """The checked recipe that the arguments of `recipe_arguments` name."""
     data = {key: getattr(arguments, key) for key in ("data", "a", "b")}
-    return resolve(read(arguments.recipe, catalogue, settings=arguments.set, **data), catalogue)
+    return resolve(read(recipe_name(arguments), catalogue, settings=arguments.set, **data), catalogue)
 
 
 def read(

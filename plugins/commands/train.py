@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
+from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from, recipe_name
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    recipe_arguments(parser)
+    recipe_arguments(parser, folders="photo")
     parser.add_argument("--out", metavar="RUN", required=True, help="folder of the run; the bundle will be RUN/bundle")
     parser.add_argument(
         "--minutes",
@@ -52,7 +52,7 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.start and not arguments.recipe:
         arguments.recipe = _recipe_of(Path(arguments.start))
     named = arguments.recipe or arguments.set or arguments.data or arguments.a or arguments.b
-    if not arguments.recipe and (named or not arguments.resume):
+    if not recipe_name(arguments) and (named or not arguments.resume):
         raise InputError("--recipe", found="none", expected="a recipe", cure="See `crosscade plugins recipe`.")
     recipe = recipe_from(arguments, catalogue) if named else None
     bundle = train(
@@ -74,8 +74,10 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
 def _recipe_of(start: Path) -> str:
     """The recipe's file of a bundle or a run."""
-    paths = (start / "recipe.json", start / "bundle" / "recipe.json")
-    return str(next((path for path in paths if path.is_file()), ""))
+    path = start / "recipe.json"
+    if not path.is_file():
+        raise InputError(f"--start {start}", found="no recipe.json", expected="a bundle folder or a finished run")
+    return str(path)
 
 
 @hookimpl

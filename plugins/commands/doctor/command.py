@@ -20,7 +20,7 @@ COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "bold red"}
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    recipe_arguments(parser, recipe="demo")
+    recipe_arguments(parser, recipe="demo", folders="photo")
     parser.add_argument(
         "--out", metavar="RUN", default=".", help="where the run would be written, whose disk is looked at"
     )
