@@ -46,10 +46,11 @@ def test_a_folder_that_is_not_empty_is_kept(train, tmp_path):
     answer = train()
     assert answer.code == 2
     assert answer.error == (
-        "run: found a folder that is not empty; expected an empty or new one. "
-        "Use --resume to go on with the run in it, or --force to clear it."
+        "run: found a folder that is not empty, and not a run; expected an empty or new one. Give another."
     )
-    assert train("--resume").error.startswith("run/run.json: found no such file")
+    assert train("--resume").error == answer.error
+    assert train("--force").error == answer.error
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["precious.txt"]
 
 
 @pytest.mark.parametrize("command", ["train", "demo"])
@@ -60,7 +61,7 @@ def test_force_never_clears_what_holds_the_pictures_or_where_one_is(train, cross
         "train", "--recipe", "tiny.json", "--a", "photos/a", "--b", "photos/b", "--out", "photos", "--force"
     )
     assert answer.code == 2
-    assert answer.error.startswith("photos: found a folder that holds ")
+    assert answer.error.startswith("photos: found a folder that is not empty, and not a run")
     assert crosscade(command, "--recipe", "tiny.json", "--out", ".", "--force").code == 2
     assert (tmp_path / "photos" / "a" / "x.png").exists()
     assert (tmp_path / "tiny.json").exists()

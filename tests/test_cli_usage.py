@@ -1,11 +1,13 @@
 """Bad usage and bad recipes get one line that says where, what was found, what was expected and the cure."""
 
+import json
 import subprocess
 
 import pytest
 
 from crosscade.framework import Catalogue, CommandOffer, InputError, hookimpl
 from crosscade.framework.cli import main
+from crosscade.framework.training.run_state import FORMAT
 from tests.cli_tools import MAIN, read_answer
 
 # the command line
@@ -113,12 +115,12 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
 )
 def test_recipes(train, setting, line, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "precious.txt").write_text("mine")
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"format": FORMAT}))
     answer = train("--set", setting, "--force")
     assert answer.code == 2
     assert line in answer.error
     assert answer.others == []
-    assert (tmp_path / "run" / "precious.txt").exists(), "what cannot work clears nothing"
+    assert (tmp_path / "run" / "run.json").exists(), "what cannot work clears nothing"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ from ..opening import strip_of
 PAGE = Path(__file__).with_name("page.html")
 MAX_BYTES = 32 * 2**20
 """Of an upload."""
+MAX_PIXELS = 32_000_000
+"""Of an upload; less than of a file of one's own, because anybody may send one."""
 MAX_SAMPLES = 8
 MAX_SEED = 2**31 - 1
 EXAMPLES = 4
@@ -128,7 +130,7 @@ def _picture(data: bytes) -> Image:
         path = Path(folder) / "upload"
         path.write_bytes(data)
         try:
-            return read_rgb(path)
+            return read_rgb(path, MAX_PIXELS)
         except InputError as error:
             raise InputError("this file", found=error.found, expected=error.expected, cure="Try another.") from None
 

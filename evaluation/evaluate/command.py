@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.data.contents import summary
 from ...framework.recipe.read import device_argument
+from ...framework.support.folders import refuse_overlap
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,21 +39,26 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
     if arguments.metrics is not None:
         names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
+    if arguments.out:
+        evaluate_page.refuse_others(Path(arguments.out))
     report, device = Reporter(), arguments.device
     device_of(device)  # an export's judges, too, have one that is there
     exports = [open_export(folder, device) for folder in arguments.exported]
     first = open_translator(arguments.judged, catalogue, batch=BATCH, device=device)
     rows = rows_of(first, exports)
     dataset = subjects.dataset_of(first, arguments.data, catalogue)
+    if arguments.out:
+        refuse_overlap(Path(arguments.out), dataset.sources)
     warnings = [line for _, translator in rows for line in translator.warnings]
-    warnings += [*dataset.set_aside, *subjects.unlike(first, dataset)]
+    warnings += [*summary(dataset.set_aside), *subjects.unlike(first, dataset)]
     for line in warnings:
         report.warn(line)
     judged = judge(rows, dataset, catalogue, report.say, names, device)
-    print(evaluate_page.markdown(judged))
     if arguments.out:
         out = Path(arguments.out)
         evaluate_page.write_scores(out, judged)
+    print(evaluate_page.markdown(judged))
+    if arguments.out:
         report.say("drawing the page")
         data = subjects.about(first, judged, "crosscade " + shlex.join(sys.argv[1:]), warnings, device)
         page = evaluate_page.write_page(out, data, judged, subjects.deepest_of(first))

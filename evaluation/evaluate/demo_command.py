@@ -6,12 +6,25 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
+from ...framework.support.folders import Held, Kind, check, paths_in, refuse_overlap
+from ...framework.training import run_state
 
 MINUTES = 15.0
+HINT = "Use --resume to go on with it, or --force to clear it."
+KIND = Kind(
+    "a demo",
+    "run/run.json",
+    run_state.KIND.formats,
+    lambda table: (
+        *(f"run/{name}" for name in run_state.KIND.wrote(table)),
+        *("index.html", "scores.json", "scores.md", "strips/a2b.png", "strips/b2a.png"),
+    ),
+)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,33 +33,39 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="demo", help="folder for the results (default: demo)")
     device_argument(parser)
     parser.add_argument("--resume", action="store_true", help="go on with the demo in the folder")
-    parser.add_argument("--force", action="store_true", help="clear the folder first")
+    parser.add_argument("--force", action="store_true", help="clear the folder first, if all in it is a demo's")
 
 
 def _demo(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
-    from ...framework import Reporter, Translation, load, train
-    from ...framework.support import atomic
     from ...framework.support.device import device_of
-    from ...framework.training.run_state import RunFolder, resumed
+
+    device_of(arguments.device)  # one that is not there is refused before a folder is cleared
+    out = Path(arguments.out)
+    with Held(out, partial(check, out, KIND, force=arguments.force, resume=arguments.resume, hint=HINT)) as held:
+        return _made(arguments, catalogue, held)
+
+
+def _made(arguments: argparse.Namespace, catalogue: Catalogue, held: Held) -> int:
+    from ...framework import Reporter, Translation, load, train
     from .demo import write_page
     from .judged import BATCH, judge, rows_of
 
-    device_of(arguments.device)  # one that is not there is refused before a folder is cleared
-    out, report = Path(arguments.out), Reporter()
+    out, report = held.folder, Reporter()
     run = out / "run"
     recipe = recipe_from(arguments, catalogue)
     minutes = arguments.minutes or MINUTES
     if arguments.resume:
         named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b
-        state, recipe = resumed(RunFolder(run), catalogue, recipe if named else None, arguments.minutes)
+        state, recipe = run_state.resumed(
+            run_state.RunFolder(run), catalogue, recipe if named else None, arguments.minutes
+        )
         minutes = state.minutes or MINUTES
-    elif not arguments.force:
-        atomic.empty_folder(out, force=False, hint="Use --resume to go on with it, or --force to clear it.")
     dataset = catalogue.build("dataset", recipe.data)
-    if arguments.force and not arguments.resume:
-        atomic.empty_folder(out, force=True, keep=dataset.sources)
+    if not arguments.resume:
+        refuse_overlap(out, dataset.sources)
+        held.begin(lambda _: None, [*dataset.sources, *paths_in([arguments.recipe, recipe.plain()])])
     report.say(
         f"About {minutes:g} minutes of training, and a few more for the data before it and judging after it. "
         "Ctrl-C saves; --resume goes on."

@@ -81,7 +81,7 @@ def rows_of(first: Subject, exports: Sequence[Exported] = ()) -> Rows:
     device, before = str(first.device), first.folder.parent / "without-refine"
     unrefined = [load(before, first.bundle.catalogue)] if before.exists() else []
     return [
-        (CASCADE, first),
+        (CASCADE if first.bundle.recipe.invert else first.name, first),
         *((WITHOUT_REFINE, Translation(bundle, batch=BATCH, device=device)) for bundle in unrefined),
         *map(_row, exports),
         (NO_TRANSLATOR, Untranslated(first.bundle, batch=BATCH, device=device)),

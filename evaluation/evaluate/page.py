@@ -7,20 +7,35 @@ from pathlib import Path
 
 from attrs import evolve
 
+from ...framework import InputError
 from ...framework.support.atomic import write_bytes, write_json
 from ..metrics.extractors import Extractor
-from ..reports import embedding
+from ..reports import embedding, page
 from ..reports import run as run_page
 from ..reports.figures import Figure
 from ..reports.neighbours import Neighbours
 from ..reports.page import ReportData, write
+from ..reports.table import read_tables
 from .judged import WITHOUT_REFINE, Judged
+
+
+def refuse_others(out: Path) -> None:
+    """InputError when `out` has something else of the names that are written there."""
+    if out.exists() and not out.is_dir():
+        raise InputError(str(out), found="a file", expected="a folder to write to", cure="Give another.")
+    page.refuse_others(out / "index.html")
+    scores = out / "scores.json"
+    if scores.exists():
+        read_tables(scores)  # which refuses what is none
+    elif (out / "scores.md").exists():
+        found = "a file of that name without scores.json beside it"
+        raise InputError(str(out / "scores.md"), found=found, expected="a new one", cure="Give another folder.")
 
 
 def write_scores(out: Path, judged: Sequence[Judged]) -> None:
     """Writes `out/scores.json` and `out/scores.md`."""
     write_json(out / "scores.json", {j.direction: j.table.as_json() for j in judged})
-    write_bytes(out / "scores.md", markdown(judged).encode())
+    write_bytes(out / "scores.md", markdown(judged).encode("utf-8", "replace"))
 
 
 def markdown(judged: Sequence[Judged]) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, Reporter, hookimpl
-from .protocol import Protocol, budget_arguments, run_options
+from .protocol import Protocol, budget_arguments, held, run_options
 from .sweeps import sweep as sweeps
 
 MINUTES = 2.0
@@ -28,15 +27,17 @@ def _ablate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from .run import run
     from .trials import fitting, trials_of
 
-    protocol = asked(arguments)
-    trials = trials_of(protocol, catalogue, Path(arguments.out))
-    dataset, report = catalogue.build("dataset", trials[0].recipe.data), Reporter()
-    report.say(f"looking which of {len(protocol.variants())} variants can be trained here")
-    trials, refused = fitting(trials, dataset, catalogue)
-    lost = [f"{variant.name} is left out: {error}" for variant, error in refused.items()]
-    for line in lost:
-        report.warn(line)
-    run(trials, protocol, dataset, catalogue, lost, **run_options(arguments))
+    with held("ablate", arguments) as out:
+        protocol = asked(arguments)
+        trials = trials_of(protocol, catalogue, out.folder)
+        dataset, report = catalogue.build("dataset", trials[0].recipe.data), Reporter()
+        report.say(f"looking which of {len(protocol.variants())} variants can be trained here")
+        trials, refused = fitting(trials, dataset, catalogue)
+        lost = [f"{variant.name} is left out: {error}" for variant, error in refused.items()]
+        for line in lost:
+            report.warn(line)
+        inputs = [arguments.sweep, arguments.recipe]
+        run(trials, protocol, dataset, catalogue, lost, out=out, inputs=inputs, **run_options(arguments))
     return 0
 
 

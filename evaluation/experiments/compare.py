@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, hookimpl
-from .protocol import Protocol, budget_arguments, run_options
+from .protocol import Protocol, budget_arguments, held, run_options
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +23,13 @@ def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from .run import run
     from .trials import refusals, trials_of
 
-    protocol = Protocol.asked("compare", arguments, methods=arguments.methods)
-    trials = trials_of(protocol, catalogue, Path(arguments.out))
-    dataset = catalogue.build("dataset", trials[0].recipe.data)
-    for _, error in refusals(trials, dataset, catalogue):
-        raise error
-    run(trials, protocol, dataset, catalogue, **run_options(arguments))
+    with held("compare", arguments) as out:
+        protocol = Protocol.asked("compare", arguments, methods=arguments.methods)
+        trials = trials_of(protocol, catalogue, out.folder)
+        dataset = catalogue.build("dataset", trials[0].recipe.data)
+        for _, error in refusals(trials, dataset, catalogue):
+            raise error
+        run(trials, protocol, dataset, catalogue, out=out, **run_options(arguments))
     return 0
 
 

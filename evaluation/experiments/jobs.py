@@ -17,7 +17,7 @@ from typing import Any
 from attrs import asdict, define, evolve, field, frozen
 
 from ...framework import Reporter
-from ...framework.support import atomic
+from ...framework.support import atomic, folders
 from ...framework.support.interrupts import counted_interrupts
 from ...framework.training.run_state import RunFolder
 from ...framework.training.watcher import InterruptedRunError
@@ -70,7 +70,7 @@ class Job:
     @property
     def held(self) -> bool:
         """Whether a process is at work on it that a comparison began which was killed: it goes on by itself."""
-        return atomic.held(self.run)
+        return folders.held(self.run)
 
     @property
     def share(self) -> float:
@@ -96,8 +96,7 @@ class Job:
         self.run.parent.mkdir(parents=True, exist_ok=True)
         cost = Cost.read(self.run)
         evolve(cost, begun=cost.begun + 1).write(self.run)
-        again = "--resume" if RunFolder(self.run).begun else "--force"
-        command = [*TRAIN, *self.words, "--device", device, "--out", str(self.run), again]
+        command = [*TRAIN, *self.words, "--device", device, "--out", str(self.run), "--resume"]
         self.device = device
         with _beside(self.run, ".log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)

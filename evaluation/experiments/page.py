@@ -35,7 +35,7 @@ def write_files(
     tables = (results.summary, *(d.table for d in results.directions))
     warnings = [*lost, *results.warnings]
     text = "\n".join(table.markdown() for table in tables)
-    write_bytes(out / "table.md", (text + "".join(f"- ! {line}\n" for line in warnings)).encode())
+    write_bytes(out / "table.md", (text + "".join(f"- ! {line}\n" for line in warnings)).encode("utf-8", "replace"))
     write_json(out / "table.json", as_json(results, protocol, trials) | {"warnings": warnings})
     for direction in results.directions:
         write_png(out / "grids" / f"{direction.name}.png", grid([list(row) for row in direction.grid.values()]))

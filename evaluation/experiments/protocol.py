@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from attrs import evolve, frozen
 from ...framework import InputError
 from ...framework.recipe.read import data_arguments, device_argument
 from ...framework.recipe.schema import plain, structure
-from ...framework.support import atomic
+from ...framework.support import atomic, folders
+from ...framework.training import run_state
 from .sweeps import sweep as sweeps
 from .variant import Variant
 
 DATA = "safari:zebra,giraffe"
+HINT = "Use --resume to go on with it, or --force to clear it."
 BUDGET = ("minutes", "images", "seeds", "data", "a", "b", "set")
 
 
@@ -42,15 +45,27 @@ def budget_arguments(parser: argparse.ArgumentParser, *, out: str, minutes: floa
     parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
     parser.add_argument("--out", default=out, help=f"folder for the results (default: {out})")
     parser.add_argument("--resume", action="store_true", help="go on with what stands in the folder")
-    parser.add_argument("--force", action="store_true", help="clear the folder first")
+    parser.add_argument("--force", action="store_true", help="clear the folder first, if all in it is a comparison's")
 
 
 def run_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What `run` is told of these that is not in the protocol: it changes no score."""
-    return {
-        "out": Path(arguments.out), "jobs": arguments.jobs, "every_metric": arguments.all,
-        "resume": arguments.resume, "force": arguments.force,
-    }  # fmt: skip
+    return {"jobs": arguments.jobs, "every_metric": arguments.all, "resume": arguments.resume}
+
+
+def held(command: str, arguments: argparse.Namespace) -> folders.Held:
+    """The folder for the results, to be held before it is read."""
+    out = Path(arguments.out)
+    kind = folders.Kind(f"of crosscade {command}", "protocol.json", (f"crosscade.{command}/1",), _files)
+    force, resume = arguments.force, arguments.resume
+    return folders.Held(out, partial(folders.check, out, kind, force=force, resume=resume, hint=HINT))
+
+
+def _files(protocol: Mapping[str, Any]) -> Iterator[str]:
+    """Patterns of what a comparison writes."""
+    yield from ("table.md", "table.json", "index.html", "grids/a2b.png", "grids/b2a.png", "recipes/*.json")
+    yield from ("runs/*.log", "runs/*.cost.json", "runs/*/run.json")
+    yield from (f"runs/*/{name}" for name in run_state.KIND.wrote({}))
 
 
 @frozen(kw_only=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ...framework import Catalogue, Dataset, InputError, Reporter
+from ...framework.data.contents import summary
 from ...framework.support import atomic
 from ...framework.support.device import available
+from ...framework.support.folders import Held, paths_in, refuse_overlap
 from ...framework.training.run_state import RunFolder, resumed
 from .jobs import Job, places, run_jobs
 from .page import write_files
@@ -23,38 +26,44 @@ def run(
     catalogue: Catalogue,
     lost: Sequence[str] = (),
     *,
-    out: Path,
+    out: Held,
+    inputs: Sequence[str | None] = (),
     jobs: int | None = None,
     every_metric: bool = False,
     resume: bool = False,
-    force: bool = False,
 ) -> None:
     """Trains what is not trained yet, at most `jobs` at a time, scores it together and writes the results.
 
     Without `jobs` one at a time, or where there are several GPUs one on each. `lost` are lines about who is not
-    compared; `every_metric` counts those that fetch weights.
+    compared; `inputs` may name files that were read; `every_metric` counts those that fetch weights.
     """
     if jobs is not None and jobs < 1:
         raise InputError("--jobs", found=str(jobs), expected="1 or more")
     report, devices = Reporter(), places(protocol.device, jobs, available())
+    for line in summary(dataset.set_aside):
+        report.warn(line)
+    folder = out.folder
     if not resume:
-        hint = "Use --resume to go on with it, or --force to clear it."
-        atomic.empty_folder(out, force=force, hint=hint, keep=dataset.sources)
-    out.mkdir(parents=True, exist_ok=True)
-    with atomic.alone(out):
-        longest = sorted(trials, key=lambda trial: -trial.variant.times)  # else it would go on alone at the end
-        waiting = [job_of(trial, protocol, catalogue, out / "recipes") for trial in longest]
-        atomic.write_json(out / "protocol.json", protocol.plain())
-        report.say(f"{len(trials)} runs, at most {len(devices)} at a time. Ctrl-C saves; --resume goes on.")
-        failed = run_jobs(waiting, devices, report, f"Go on with: crosscade {protocol.command} --resume --out {out}")
+        refuse_overlap(folder, dataset.sources)
+        read = [protocol.plain(), *inputs, *(variant.recipe for variant in protocol.variants())]
+        out.begin(partial(_begin, protocol), [*dataset.sources, *paths_in(read)])
+    longest = sorted(trials, key=lambda trial: -trial.variant.times)  # else it would go on alone at the end
+    waiting = [job_of(trial, protocol, catalogue, folder / "recipes") for trial in longest]
+    _begin(protocol, folder)
+    report.say(f"{len(trials)} runs, at most {len(devices)} at a time. Ctrl-C saves; --resume goes on.")
+    failed = run_jobs(waiting, devices, report, f"Go on with: crosscade {protocol.command} --resume --out {folder}")
     trained = [trial for trial in trials if trial.run not in failed]
     metrics = [offer.name for offer in catalogue.offers("metric")] if every_metric else None
     results = score(trained, dataset, catalogue, report, protocol.notes(devices), metrics, protocol.device)
     lost = [*lost, *(f"{folder.name} failed: {reason}" for folder, reason in failed.items())]
-    command = protocol.command_line(len(devices), every_metric, out)
-    page = write_files(out, results, protocol, trained, lost, command, catalogue)
-    print((out / "table.md").read_text(encoding="utf-8"))
+    command = protocol.command_line(len(devices), every_metric, folder)
+    page = write_files(folder, results, protocol, trained, lost, command, catalogue)
+    print((folder / "table.md").read_text(encoding="utf-8"))
     print(f"{page}: open it in a browser.")
+
+
+def _begin(protocol: Protocol, folder: Path) -> None:
+    atomic.write_json(folder / "protocol.json", protocol.plain())
 
 
 def job_of(trial: Trial, protocol: Protocol, catalogue: Catalogue, recipes: Path) -> Job:

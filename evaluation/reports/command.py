@@ -47,10 +47,12 @@ def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path) -> Pa
     from attrs import evolve
 
     from ...framework import Reporter, load
-    from .page import write
+    from .page import refuse_others, write
     from .run import SUMMARY, about, samples, translated
     from .table import read_tables
 
+    out = Path(arguments.out or run / "index.html")
+    refuse_others(out)
     data = about(run, catalogue)
     if (run / "bundle" / "bundle.json").exists():
         bundle = load(run, catalogue)
@@ -67,7 +69,7 @@ def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path) -> Pa
         data = evolve(data, tables=read_tables(run / "scores.json"))
     if arguments.watch:
         data = evolve(data, refresh=0 if RunState.read(RunFolder(run)).done else WATCH_SECONDS)
-    return write(data, Path(arguments.out or run / "index.html"))
+    return write(data, out)
 
 
 def _no_run(folder: Path) -> InputError:

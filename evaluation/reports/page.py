@@ -22,6 +22,11 @@ from .recipe_diff import Lineage
 from .table import MISSING, Table, shown
 
 TEMPLATE = Path(__file__).with_name("page.html")
+MARKS = (
+    b'<meta name="generator" content="crosscade">',
+    b"content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">",  # older
+)
+"""What the beginning of a page holds."""
 
 
 @frozen
@@ -105,9 +110,24 @@ def render(data: ReportData) -> str:
 
 
 def write(data: ReportData, path: Path) -> Path:
-    """Writes the page to `path`, wholly or not at all."""
-    atomic.write_bytes(path, render(data).encode("utf-8"))
+    """Writes the page to `path`, wholly or not at all. InputError when another file than such a page stands there."""
+    refuse_others(path)
+    atomic.write_bytes(path, render(data).encode("utf-8", "replace"))
     return path
+
+
+def refuse_others(path: Path) -> None:
+    """InputError when what stands at `path` is no page that was written here."""
+    if not path.exists():
+        return
+    beginning = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            beginning = file.read(4096)
+    if not any(mark in beginning for mark in MARKS):
+        raise InputError(
+            str(path), found="something else than a page of crosscade's", expected="a new file", cure="Give another."
+        )
 
 
 def spread(count: int, most: int) -> list[int]:

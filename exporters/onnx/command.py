@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Iterable
+import glob
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
-from ..safety.manifest import PRECISIONS
+from ...framework.data.contents import summary
+from ...framework.support import atomic
+from ...framework.support.folders import Held, Kind, check, refuse_overlap
+from ..safety.manifest import FORMAT, NAME, OLDER, PRECISIONS
+
+if TYPE_CHECKING:
+    from ...framework import Bundle, Dataset, Exporter
+
+OTHER = "crosscade.files/1"
 
 OPTIONS = ("direction", "precision", "taps", "opset", "licence")
 """Arguments that are the exporter's options; those that are not given keep the exporter's defaults."""
+
+
+KIND = Kind("an export", NAME, (FORMAT, OLDER, OTHER), lambda table: map(glob.escape, table["files"]))
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +45,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="NAME[:A,B]", help="pictures to verify and calibrate with (default: the training's test set)"
     )
     parser.add_argument("--format", metavar="NAME", help="exporter plugin (default: onnx)")
-    parser.add_argument("--force", action="store_true", help="replace a folder that is there")
+    parser.add_argument("--force", action="store_true", help="replace an export that is there")
 
 
 def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
@@ -39,37 +53,40 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework.recipe.read import dataset_from
     from ...framework.recipe.recipe import Component
     from ...framework.recipe.schema import structure
-    from ...framework.support import atomic
 
     if bool(arguments.out) == bool(arguments.triton):
         raise InputError("crosscade export", expected="either --out DIR or --triton DIR")
     if arguments.triton and arguments.format:
         raise InputError("--format", found="--triton as well", expected="one of them")
     out, report = Path(arguments.out or arguments.triton), Reporter()
-    if arguments.out and not arguments.force:
-        atomic.empty_folder(out, force=False).rmdir()  # refused before the work, not after it
     name = "triton" if arguments.triton else arguments.format or "onnx"
     offer = catalogue.get("exporter", name)
-    chosen = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
-    options = structure(chosen, offer.options, f"exporter '{name}'")
-    bundle = load(arguments.bundle, catalogue)
-    data = bundle.recipe.data
-    dataset = dataset_from(catalogue, arguments.data) if arguments.data else catalogue.build("dataset", data)
-    for line in dataset.set_aside:
-        report.warn(line)
-    exporter = catalogue.build("exporter", Component(name, options))
-    if arguments.triton:
-        exporter.export(bundle, out, dataset, report.say)
-    else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", suffix=".part") as folder:
-            staging = Path(folder) / "made"
-            staging.mkdir()
-            exporter.export(bundle, staging, dataset, report.say)
-            atomic.empty_folder(out, force=arguments.force).rmdir()
-            staging.rename(out)
+    with ExitStack() as stack:
+        hint = "--force replaces it, if all in it is an export's."
+        new = partial(check, out, KIND, force=arguments.force, hint=hint)
+        held = stack.enter_context(Held(out, new if arguments.out else lambda: None))
+        chosen = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
+        options = structure(chosen, offer.options, f"exporter '{name}'")
+        bundle = load(arguments.bundle, catalogue)
+        data = bundle.recipe.data
+        dataset = dataset_from(catalogue, arguments.data) if arguments.data else catalogue.build("dataset", data)
+        refuse_overlap(out, dataset.sources)
+        for line in summary(dataset.set_aside):
+            report.warn(line)
+        exporter = catalogue.build("exporter", Component(name, options))
+        if arguments.triton:
+            exporter.export(bundle, out, dataset, report.say)
+        else:
+            held.replace(partial(_write, exporter, bundle, dataset, report.say), [bundle.folder])
     print(out)
     return 0
+
+
+def _write(exporter: Exporter, bundle: Bundle, dataset: Dataset, say: Callable[[str], None], folder: Path) -> None:
+    exporter.export(bundle, folder, dataset, say)
+    if not (folder / NAME).exists():  # another format; its files are this command's all the same
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        atomic.write_json(folder / NAME, {"format": OTHER, "files": files})
 
 
 @hookimpl

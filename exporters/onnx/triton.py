@@ -31,6 +31,7 @@ from ..safety.manifest import INPUT, STYLE, Graph, Manifest
 from .exporter import OnnxExporter, OnnxOptions
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
+MARK = b'key: "crosscade.'
 
 
 @frozen
@@ -101,6 +102,9 @@ def _slug(name: str) -> str:
 
 def _refuse_another(folder: Path, found: Manifest, way: Graph) -> None:
     numbers = versions_of(folder)
+    if (folder / CONFIG).exists() and MARK not in (folder / CONFIG).read_bytes():
+        cure = "Use another folder, or remove it."
+        raise InputError(str(folder / CONFIG), found="settings not written here", expected="none", cure=cure)
     if not numbers:
         return
     before = manifest.read(folder / str(numbers[-1]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...framework import DIRECTIONS, Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.data.files import image_files, results_folder, translate_files
+from ...framework.data.files import Sources, translate_files
+from ...framework.data.results import Results
 
 if TYPE_CHECKING:
     from ...framework import Image, Reporter
@@ -21,7 +22,7 @@ SPEED_SECONDS = 3.0
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made")
     parser.add_argument("files", nargs="*", metavar="FILES", help="images, or folders of images")
-    parser.add_argument("--out", help="folder for the results (PNG, same names)")
+    parser.add_argument("--out", help="folder for the results (PNG, placed as their sources are) and their list")
     parser.add_argument("--direction", choices=DIRECTIONS, help="default: a2b; with --check: every one there is")
     parser.add_argument(
         "--device",
@@ -49,20 +50,28 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust", action="store_true", help="the export is your own: do not try it in a process of its own first"
     )
-    parser.add_argument("--force", action="store_true", help="write into a folder that is not empty")
+    parser.add_argument("--force", action="store_true", help="write among other things; make anew what is there")
 
 
 def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter
-    from .exported import load
 
     if arguments.check and (arguments.files or arguments.out or arguments.no_check):
         raise InputError("--check", found="it with files, --out or --no-check", expected="it alone")
     if not arguments.check and not (arguments.files and arguments.out):
         cure = "To only check the export: --check."
         raise InputError("crosscade run", found="no images or no --out", expected="DIR FILES … --out OUT", cure=cure)
-    files = image_files(arguments.files)
-    out = None if arguments.check else results_folder(arguments.out, force=arguments.force)
+    if arguments.check:
+        return _check(_loaded(arguments, Reporter()), arguments)
+    sources, report = Sources.of(arguments.files), Reporter()
+    results = Results(Path(arguments.out), sources.inputs, arguments.force)
+    with results.held():
+        return _translate(_loaded(arguments, report), arguments, sources, results, report)
+
+
+def _loaded(arguments: argparse.Namespace, report: Reporter) -> Exported:
+    from .exported import load
+
     exported = load(
         arguments.export,
         device=arguments.device,
@@ -73,10 +82,9 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         check=not arguments.no_check,
         trust=arguments.trust,
     )
-    report = Reporter()
     for line in exported.warnings:
         report.warn(line)
-    return _check(exported, arguments) if out is None else _translate(exported, arguments, files, out, report)
+    return exported
 
 
 def _check(exported: Exported, arguments: argparse.Namespace) -> int:
@@ -96,26 +104,28 @@ def _check(exported: Exported, arguments: argparse.Namespace) -> int:
 
 
 def _translate(
-    exported: Exported, arguments: argparse.Namespace, files: list[Path], out: Path, report: Reporter
+    exported: Exported, arguments: argparse.Namespace, sources: Sources, results: Results, report: Reporter
 ) -> int:
     from ...framework.data.images import grid
     from ...framework.data.styles import styles_for
+    from ..safety.manifest import NAME
     from .exported import checked_batch
 
     batch = checked_batch(arguments.batch)
     direction = arguments.direction or "a2b"
     provider = exported.provider(direction)
-    styles = styles_for(len(files), exported.way(direction).style_size, seed=arguments.seed)
+    styles = styles_for(len(sources.files), exported.way(direction).style_size, seed=arguments.seed)
 
-    def translated(places: list[int], pictures: list[Image]) -> Iterator[dict[str, Image]]:
+    def translated(places: list[int], pictures: list[Image]) -> Iterator[Sequence[Image]]:
         # a file's style does not depend on which others can be read
         options: dict[str, Any] = {"batch": batch, "style": None if styles is None else styles[places]}
         if not arguments.strip:
-            return ({"": image} for image in exported.translate(pictures, direction, **options))
-        return ({"": grid([columns])} for columns in zip(*exported.strip(pictures, direction, **options)))
+            return ([image] for image in exported.translate(pictures, direction, **options))
+        return ([grid([columns])] for columns in zip(*exported.strip(pictures, direction, **options)))
 
     by = f", on {provider}"
-    return translate_files(files, out, report, exported.fit, translated, stage="run", batch=batch, by=by)
+    results.made(exported.folder / NAME, direction, arguments.strip, arguments.seed if styles is not None else 0)
+    return translate_files(sources, results, report, exported.fit, translated, stage="run", batch=batch, by=by)
 
 
 @hookimpl

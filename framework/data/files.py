@@ -1,96 +1,154 @@
-"""Which pictures a command reads, where its results go, and the way from the ones to the others. Torch-free."""
+"""Which pictures a command reads, where its results go, and the way from the ones to the others. Torch-free.
+
+A result lies where its picture lies below the folder that was named.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, count
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attrs import define, field, frozen
+
 from ..errors import CrosscadeError, InputError
+from ..support import atomic
+from .contents import MORE, Contents, lines, summary
+from .results import LIST, Results, free_name, shown
 
 if TYPE_CHECKING:
     from ..support.progress import Reporter
     from .dataset import Image
 
-
-def image_files(names: Iterable[str]) -> list[Path]:
-    """The named files, and the image files in the named folders. InputError for a name that is neither."""
-    from .images import SUFFIXES  # brings numpy and Pillow, which the help of a command does not need
-
-    files: list[Path] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise InputError(
-                    name, found="no images in this folder", expected="PNG, JPEG, WebP, BMP, TIFF or GIF files"
-                )
-            files += inside
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise InputError(name, found="no such file", expected="an image or a folder of images")
-    return files
+NO_PICTURE = "no picture of a known format"
 
 
-def free_name(stem: str, taken: set[str]) -> str:
-    """`stem`, numbered when it is taken already: pictures of several folders may share a name. It is taken then."""
-    candidates = chain([stem], (f"{stem}-{n}" for n in count(2)))
-    name = next(v for v in candidates if v.lower() not in taken)  # some file systems know no upper case
-    taken.add(name.lower())
-    return name
+@frozen
+class Source:
+    """A file to be read, and where its result goes below the folder for results, without an ending."""
+
+    path: Path
+    place: Path
+    named: bool
+    """Whether the user named this file itself, and not a folder that holds it."""
 
 
-def results_folder(name: str, *, force: bool) -> Path:
-    """The folder for results, not made yet. InputError for a file, and for one that is not empty unless `force`."""
-    out = Path(name)
-    if out.is_file():
-        raise InputError(str(out), found="a file", expected="a folder to write to", cure="Give another --out.")
-    if out.exists() and any(out.iterdir()) and not force:
-        raise InputError(
-            str(out), found="a folder that is not empty", expected="an empty or new one", cure="Use --force."
-        )
-    return out
+@define
+class Sources:
+    """Everything that was named to be read."""
+
+    files: list[Source] = field(factory=list)
+    left_out: list[tuple[Path, str]] = field(factory=list)
+    inputs: list[Path] = field(factory=list)
+    """What results may be neither over nor among."""
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Sources:
+        """The named files, and what the named folders hold. InputError for a name that is neither.
+
+        Below one folder alone results lie as their pictures do; of several each has a folder of its name.
+        """
+        sources, taken = cls(), set[str]()
+        for name in names:
+            path = Path(name)
+            if os.path.isdir(path):
+                contents = Contents.of(path)
+                if not contents.files and not contents.left_out:
+                    raise InputError(name, found="no images in this folder", expected=EXPECTED)
+                top = Path() if len(names) == 1 else Path(free_name(path.resolve().name, taken))
+                sources.files += [Source(v, top / v.relative_to(path).with_suffix(""), False) for v in contents.files]
+                sources.left_out += contents.left_out
+                sources.inputs += [path, *contents.folders]
+            elif os.path.exists(path):
+                sources.files.append(Source(path, Path(path.stem), True))
+                sources.inputs.append(path)
+            else:
+                raise InputError(name, found="no such file", expected="an image or a folder of images")
+        return sources
+
+
+EXPECTED = "PNG, JPEG, WebP, BMP, TIFF or GIF files"
 
 
 def translate_files(
-    files: Sequence[Path],
-    out: Path,
+    sources: Sources,
+    results: Results,
     report: Reporter,
     read: Callable[[Path], Any],
-    translated: Callable[[list[int], list[Any]], Iterable[Mapping[str, Image]]],
+    translated: Callable[[list[int], list[Any]], Iterable[Sequence[Image]]],
     *,
     stage: str,
+    endings: Sequence[str] = ("",),
     batch: int = 1,
     by: str = "",
 ) -> int:
-    """Writes what becomes of each file into `out`, as PNG; the command's exit code, 1 when some could not be read.
+    """Writes what becomes of each file into the held folder, as PNG; the exit code, 1 when some could not be read.
 
-    `translated` gets the places among `files` of those of a batch that could be read, and what `read` made of them;
-    for each it gives the results by what their files' names end with. `by` follows `out` in what is said at the end.
+    `translated` gets the places among the files of those of a batch that could be read, and what `read` made of them;
+    for each it gives the results, one for each of `endings` of their names. `by` follows the folder in what is said.
     """
+    from .images import SUFFIXES, frames
+
+    files, bad, out = sources.files, list(sources.left_out), results.out
+    places = results.places(files, endings)
+    todo = [k for k, source in enumerate(files) if not results.done(source, places[k])]
+    failed, made, told = 0, 0, list[tuple[Path, str]]()
+    for k in todo:
+        names = [shown(path.relative_to(out).as_posix()) for path in places[k]]
+        results.rows[shown(files[k].path)] = [(name, "not made yet") for name in names]
+    results.write_list()  # a kill leaves whose each is
+    try:
+        with report.stage(stage, len(todo)) as bar:
+            for piece in _pieces(todo, batch):
+                pictures: dict[int, Any] = {}
+                for k in piece:
+                    try:
+                        pictures[k] = read(files[k].path)
+                        if frames(files[k].path) > 1:
+                            told.append((files[k].path, MORE))
+                    except CrosscadeError as error:
+                        reason = error.found or str(error)
+                        bad.append((files[k].path, reason))
+                        is_one = files[k].named or reason != NO_PICTURE or files[k].path.suffix.lower() in SUFFIXES
+                        failed += is_one  # another file that lies there is left out, which is no failure
+                        results.rows[shown(files[k].path)] = [("", reason)]
+                for k, images in zip(pictures, translated(list(pictures), list(pictures.values()))) if pictures else ():
+                    try:
+                        _write(places[k], images, results.by)
+                    except CrosscadeError as error:
+                        if isinstance(error.__cause__, OSError) and error.__cause__.errno in atomic.FULL:
+                            raise
+                        bad.append((files[k].path, error.found))
+                        failed += 1
+                        continue
+                    made += 1
+                    names = [shown(path.relative_to(out).as_posix()) for path in places[k]]
+                    results.rows[shown(files[k].path)] = [(name, "") for name in names]
+                bar.advance(len(piece))
+    finally:
+        left = {shown(path): [("", reason)] for path, reason in sources.left_out}
+        results.rows |= {path: rows for path, rows in left.items() if path not in results.rows}
+        results.write_list()
+    for line in summary(lines(bad)):
+        report.warn(f"{line}. Replace or remove it.")
+    for line in summary(lines(told)):
+        report.warn(line)
+    there = len(files) - len(todo)
+    if not made and not there:
+        raise InputError(f"{len(bad)} file(s)", found="none that can be read", expected="images")
+    said = [f"{made} images in {out}{by}", *([f"{there} were there already"] if there else [])]
+    report.say(", ".join([*said, *([f"{len(bad)} could not be read, see {out / LIST}"] if bad else [])]))
+    return 1 if failed else 0
+
+
+def _pieces(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(places), size):
+        yield places[start : start + size]
+
+
+def _write(paths: Sequence[Path], images: Sequence[Image], by: str) -> None:
     from .images import write_png
 
-    done, names = 0, set[str]()
-    with report.stage(stage, len(files)) as bar:
-        for start in range(0, len(files), batch):
-            pictures: dict[int, Any] = {}
-            piece = range(start, min(start + batch, len(files)))
-            for place in piece:
-                try:
-                    pictures[place] = read(files[place])
-                except CrosscadeError as error:
-                    report.warn(str(error))
-            if pictures:
-                for place, results in zip(pictures, translated(list(pictures), list(pictures.values()))):
-                    for ending, image in results.items():
-                        write_png(out / f"{free_name(files[place].stem + ending, names)}.png", image)
-            done += len(pictures)
-            bar.advance(len(piece))
-    failed = len(files) - done
-    if not done:
-        raise InputError(f"{failed} file(s)", found="none that can be read", expected="images")
-    report.say(f"{done} images in {out}{by}" + (f", {failed} could not be read" if failed else ""))
-    return 1 if failed else 0
+    for path, image in zip(paths, images):
+        write_png(path, image, by=by)

@@ -5,14 +5,18 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from ..errors import InputError
 from ..support import atomic
@@ -22,93 +26,154 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
 MAX_PIXELS = 64_000_000
 """More than this is refused before a pixel is decoded: a small file may claim to be enormous."""
+LONG = 4
+"""From this proportion of its sides on an image is cut before it is resized."""
+MAKER = "crosscade"
+"""The key of a PNG's text."""
+_STRIP = 1_000_000
+"""Pixels that are converted at a time."""
+_TURNS = {
+    1: None,
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 T = TypeVar("T")
 
 
-def read_rgb(path: str | Path) -> Image:
+def read_rgb(path: str | Path, most: int = MAX_PIXELS) -> Image:
     """The picture in a file as uint8 (H, W, 3).
 
     EXIF orientation is applied, transparency is laid on white, 16 bits are scaled to 8 (Pillow's own conversion cuts
-    them off), of several frames the first is taken. Raises `InputError` with the reason for anything else.
+    them off), of several frames the first is taken. Raises `InputError` with the reason for anything else, and for
+    more than `most` pixels.
     """
-    return _decoded(Path(path), _rgb)
+    return decoded(path, rgb, most)
 
 
 def verify(path: str | Path) -> tuple[int, int]:
-    """Width and height as stored, after decoding the whole file, as cheaply as it goes. Raises like `read_rgb`."""
+    """Width and height as stored, after reading all of the file, as cheaply as that goes.
+
+    Raises like `read_rgb`, which then reads it too.
+    """
 
     def check(picture: Pillow.Image) -> tuple[int, int]:
         size = picture.size
         # A JPEG can be decoded at an eighth of its size: all of the file is read, most of the arithmetic saved.
         picture.draft(None, (1, 1))
-        picture.load()
-        if picture.mode == "F":
-            _rgb(picture)  # may hold values that are no picture
+        rgb(picture)
         return size
 
-    return _decoded(Path(path), check)
+    return decoded(path, check)
 
 
-def _decoded(path: Path, use: Callable[[Pillow.Image], T]) -> T:
+def frames(path: str | Path) -> int:
+    """How many pictures a file holds. Raises like `read_rgb`, which takes the first."""
+    return decoded(path, lambda picture: int(getattr(picture, "n_frames", 1)))
+
+
+def decoded(path: str | Path, use: Callable[[Pillow.Image], T], most: int = MAX_PIXELS) -> T:
+    """What `use` makes of the opened picture; whatever is wrong with the file is an `InputError` that names it."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever
+            raise InputError(str(path), found="no regular file", expected="a picture")
         # Pillow only warns of a size it finds suspicious; the limit here is ours and is checked before decoding.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Pillow.open(path, formats=FORMATS) as picture:
                 width, height = picture.size
-                if width * height > MAX_PIXELS:
-                    raise _bad(path, f"{width} x {height} pixels", f"at most {MAX_PIXELS // 10**6} million")
+                if width * height > most:
+                    raise _bad(path, f"{width} x {height} pixels", f"at most {most // 10**6} million")
                 return use(picture)
     except InputError:
         raise
     except FileNotFoundError:
         raise InputError(str(path), found="no such file", expected="a picture") from None
     except UnidentifiedImageError:
-        found = "no picture of a known format" if path.stat().st_size else "an empty file"
+        found = "no picture of a known format" if os.stat(path).st_size else "an empty file"
         raise _bad(path, found, ", ".join(FORMATS)) from None
     except Pillow.DecompressionBombError:
-        raise _bad(path, "too many pixels", f"at most {MAX_PIXELS // 10**6} million") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, ArithmeticError, LookupError, TypeError) as reason:
-        # Pillow's decoders raise all of these for damaged files.
+        raise _bad(path, "too many pixels", f"at most {most // 10**6} million") from None
+    except MemoryError:
+        raise _bad(path, "more than this machine's memory holds", "a smaller picture") from None
+    except Exception as reason:  # there is hardly an error that Pillow's decoders do not raise for some damaged file
+        if isinstance(reason, OSError) and reason.errno:
+            raise InputError(str(path), found=os.strerror(reason.errno), expected="a picture to read") from None
         text = " ".join(str(reason).split()) or type(reason).__name__
         raise _bad(path, f"a damaged file ({text})", "a whole picture") from None
 
 
-def _bad(path: Path, found: str, expected: str) -> InputError:
+def _bad(path: str | Path, found: str, expected: str) -> InputError:
     return InputError(str(path), found=found, expected=expected, cure="Replace or remove it.")
 
 
-def _rgb(picture: Pillow.Image) -> Image:
-    orientation = picture.getexif().get(0x0112, 1)
-    flat: Pillow.Image
+def rgb(picture: Pillow.Image) -> Image:
+    """An opened picture as uint8 (H, W, 3), as `read_rgb` gives it."""
+    picture.load()  # first: a damaged file must not pass for one whose EXIF cannot be read
+    turn = orientation(picture)
     if picture.mode in _DEEP:
-        flat = Pillow.fromarray(_eight_bits(picture))
+        flat = _in_strips(picture, partial(_eight_bits, top=_top(picture)))
     elif picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        front = picture.convert("RGBA")
-        flat = Pillow.new("RGBA", front.size, (255, 255, 255, 255))
-        flat.alpha_composite(front)
+        flat = _in_strips(picture, _on_white)
     else:
-        flat = picture
-    rgb = flat.convert("RGB")
-    if orientation != 1:
-        exif = rgb.getexif()
-        exif[0x0112] = orientation
-        rgb = ImageOps.exif_transpose(rgb)
-    return np.array(rgb, dtype=np.uint8)
+        flat = picture.convert("RGB")
+    return np.array(turned(flat, turn), dtype=np.uint8)
 
 
-def _eight_bits(picture: Pillow.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Grey with more than 8 bits. Whole numbers mean 0..65535; floats mean 0..1, or 0..255 when they exceed 1."""
-    values = np.asarray(picture, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("values that are not finite")
-    if picture.mode == "F":
-        top = 1.0 if values.max(initial=0) <= 1 else 255.0 if values.max() <= 255 else 65535.0
-    else:
+def orientation(picture: Pillow.Image) -> int:
+    """How EXIF says the camera was held, 1 to 8; 1 where that cannot be read."""
+    try:
+        value = picture.getexif().get(0x0112, 1)
+        return value if value in _TURNS else 1
+    except Exception:  # cameras write odd things there, and none of them is worth a picture
+        return 1
+
+
+def turned(picture: Pillow.Image, way: int) -> Pillow.Image:
+    """A picture as it was seen, by its `orientation`."""
+    turn = _TURNS.get(way)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _in_strips(picture: Pillow.Image, convert: Callable[[Pillow.Image], Pillow.Image]) -> Pillow.Image:
+    """RGB of what `convert` makes of a strip at a time: a conversion needs many times the picture's own memory."""
+    flat = Pillow.new("RGB", picture.size)
+    rows = max(1, _STRIP // picture.width)
+    for top in range(0, picture.height, rows):
+        box = (0, top, picture.width, min(top + rows, picture.height))
+        flat.paste(convert(picture.crop(box)).convert("RGB"), box)
+    return flat
+
+
+def _on_white(strip: Pillow.Image) -> Pillow.Image:
+    front = strip.convert("RGBA")
+    flat = Pillow.new("RGBA", front.size, (255, 255, 255, 255))
+    flat.alpha_composite(front)
+    return flat
+
+
+def _top(picture: Pillow.Image) -> float:
+    """What white is in grey of more than 8 bits: 65535 in whole numbers, in floats 1, or 255 when they exceed 1."""
+    if picture.mode != "F":
         # Mode I also holds 16-bit PNGs; a file that never exceeds 8 bits there was still written as 16.
-        top = 65535.0
-    return (np.clip(values / top, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return 65535.0
+    values, highest = np.asarray(picture), 0.0
+    for top in range(0, len(values), max(1, _STRIP // picture.width)):
+        strip = values[top : top + max(1, _STRIP // picture.width)]
+        if not np.isfinite(strip).all():
+            raise ValueError("values that are not finite")
+        highest = max(highest, float(strip.max(initial=0)))
+    return 1.0 if highest <= 1 else 255.0 if highest <= 255 else 65535.0
+
+
+def _eight_bits(strip: Pillow.Image, top: float) -> Pillow.Image:
+    values = np.asarray(strip, dtype=np.float64)
+    return Pillow.fromarray((np.clip(values / top, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 def resize_short_side(image: Image, size: int) -> Image:
@@ -130,16 +195,52 @@ def centre_crop(image: Image, size: int) -> Image:
     return image[top : top + size, left : left + size]
 
 
-def png(image: Image, *, small: bool = False) -> bytes:
-    """A PNG file's bytes; `small` takes longer for fewer of them."""
-    stream = io.BytesIO()
-    Pillow.fromarray(np.ascontiguousarray(image, dtype=np.uint8)).save(stream, "PNG", optimize=small)
+def fit_square(image: Image, size: int) -> Image:
+    """The middle of an image, (S, S, 3): its shorter side resized to S, the longer one cut.
+
+    A very long image is cut first: all of it resized would take memory that no small file should take.
+    """
+    height, width = image.shape[:2]
+    if max(height, width) <= LONG * min(height, width):
+        return centre_crop(resize_short_side(image, size), size)
+    side, ratio = min(height, width), size / min(height, width)
+    # what of it the middle of the resized image is made of, in the arithmetic of `resize_short_side`
+    box = [0.0, 0.0, float(width), float(height)]
+    axis, whole = (0, width) if width > height else (1, height)
+    new = max(size, round(whole * ratio))
+    first, step = (new - size) // 2, whole / new
+    box[axis], box[axis + 2] = first * step, (first + size) * step
+    margin = 3 * side + 3  # more than the filter reaches
+    low, high = max(0, int(box[axis]) - margin), min(whole, int(box[axis + 2]) + margin)
+    part = image[:, low:high] if axis == 0 else image[low:high]
+    box[axis], box[axis + 2] = box[axis] - low, box[axis + 2] - low
+    resized = Pillow.fromarray(np.ascontiguousarray(part)).resize(
+        (size, size), Pillow.Resampling.BICUBIC, box=(box[0], box[1], box[2], box[3])
+    )
+    return np.array(resized, dtype=np.uint8)
+
+
+def png(image: Image, *, small: bool = False, by: str = "") -> bytes:
+    """A PNG file's bytes; `small` takes longer for fewer of them, `by` is what `made_by` reads."""
+    stream, info = io.BytesIO(), PngInfo()
+    if by:
+        info.add_text(MAKER, by)
+    Pillow.fromarray(np.ascontiguousarray(image, dtype=np.uint8)).save(stream, "PNG", optimize=small, pnginfo=info)
     return stream.getvalue()
 
 
-def write_png(path: str | Path, image: Image) -> None:
+def write_png(path: str | Path, image: Image, *, by: str = "") -> None:
     """Writes a PNG so that the path never holds half a file."""
-    atomic.write_bytes(Path(path), png(image), sync=False)  # a thousand of them need not wait for the disk each
+    data = png(image, by=by)
+    atomic.write_bytes(Path(path), data, sync=False)  # a thousand of them need not wait for the disk each
+
+
+def made_by(path: str | Path) -> str:
+    """What a PNG says that it was made `by`; nothing for any other file."""
+    try:
+        return decoded(path, lambda picture: str(picture.info.get(MAKER, "")))
+    except InputError:
+        return ""
 
 
 def grid(rows: Sequence[Sequence[Image]], *, pad: int = 4, background: tuple[int, int, int] = (255, 255, 255)) -> Image:

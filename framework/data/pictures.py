@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps
 
 from ..errors import InputError
-from .images import centre_crop, read_rgb, resize_short_side
+from .images import fit_square, orientation, read_rgb, turned
 
 Images = NDArray[np.uint8]
 Picture = str | Path | Images | Pillow.Image
@@ -26,7 +25,7 @@ PLAIN_MODES = ("RGB", "L", "1")
 def fit(picture: Picture, size: int) -> Images:
     """One picture as uint8 (S, S, 3): short side resized (bicubic, antialiased), centre cut."""
     image = _image(picture)
-    return image if image.shape[:2] == (size, size) else centre_crop(resize_short_side(image, size), size)
+    return image if image.shape[:2] == (size, size) else fit_square(image, size)
 
 
 def fitted(pictures: Any, size: int) -> Images:
@@ -53,7 +52,7 @@ def _image(picture: Any) -> Images:
                 expected=" or ".join(PLAIN_MODES),
                 cure="Convert it as it is meant, or give its file's path.",
             )
-        return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+        return np.array(turned(picture, orientation(picture)).convert("RGB"))
     if not isinstance(picture, np.ndarray):
         expected = "a path, a Pillow image, an array, or a list of these"
         raise InputError("picture", found=type(picture).__name__, expected=expected)

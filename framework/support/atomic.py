@@ -8,10 +8,9 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..errors import InputError, RunError
@@ -22,12 +21,6 @@ MOST_TEXT = 64 << 20
 """Bytes of a text file that is read whole."""
 DEEPEST = 50
 """Brackets in each other, more than any file of ours has."""
-
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows, where two runs in one folder are not noticed
-    fcntl = None
 
 
 def write(path: Path, fill: Callable[[Path], object], *, sync: bool = True) -> None:
@@ -60,7 +53,9 @@ def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
 def write_json(path: Path, value: Any, *, sealed: bool = False) -> None:
     """`path` becomes `value` as indented JSON; `sealed` with its own hash beside it, which `read_json` checks."""
     whole = {**value, SEAL: _seal(value)} if sealed else value
-    write_bytes(path, (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    # a file's name may be bytes that are no text: JSON reads what stands for them back as they were
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _seal(value: Mapping[str, Any]) -> str:
@@ -110,34 +105,10 @@ def reserve(path: Path) -> None:
 
 
 def clear_parts(folder: Path) -> None:
-    """Removes what writes that were cut off left below a folder."""
+    """Removes the files that writes which were cut off left below a folder. A folder of that name is an export's."""
     for part in [*folder.rglob(".*.part"), *folder.rglob(".*.part.npy")]:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Holds `folder` for this process; a second one is refused. A killed process lets go by itself."""
-    with (folder / "lock").open("w") as handle:
-        try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                str(folder), found="another process at work on it", expected="one at a time", cure="Wait for it to end."
-            ) from None
-        yield
-
-
-def held(folder: Path) -> bool:
-    """Whether another process is at work on `folder`."""
-    if not (folder / "lock").exists():
-        return False
-    try:
-        with alone(folder):
-            return False
-    except InputError:
-        return True
+        if not part.is_dir():
+            part.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:
@@ -197,33 +168,3 @@ def read_json(path: Path, expected: str, *formats: str, most: int = MOST_TEXT) -
         found = f"format {value.get('format')!r:.60}"
         raise InputError(str(path), found=found, expected=" or ".join(formats), cure=cure)
     return value
-
-
-def empty_folder(
-    folder: Path, *, force: bool, hint: str = "--force overwrites it", keep: Iterable[Path | str] = ()
-) -> Path:
-    """`folder`, existing and empty; a non-empty one is refused unless `force`, which clears it.
-
-    One that holds the working directory, the user's home or one of `keep` is never cleared.
-    """
-    if folder.is_file():
-        raise InputError(str(folder), found="a file", expected="a folder to write to")
-    if folder.exists() and any(folder.iterdir()):
-        if not force:
-            raise InputError(str(folder), found="a folder that is not empty", expected="an empty or new one", cure=hint)
-        here = folder.resolve()
-        for precious in (Path.cwd(), Path.home(), *keep):
-            protected = Path(precious).resolve()
-            if here == protected or here in protected.parents:
-                raise InputError(
-                    str(folder),
-                    found=f"a folder that holds {protected}",
-                    expected="one that may be cleared",
-                    cure="Give another folder.",
-                )
-        shutil.rmtree(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_error(folder, error) from error
-    return folder

@@ -31,7 +31,6 @@ def opened(
     start: str,
     *,
     resume: bool,
-    force: bool,
 ) -> tuple[RunState, Recipe]:
     """The state and the recipe of a run that goes on, or of one that can begin: nothing is changed yet."""
     if resume:
@@ -45,15 +44,12 @@ def opened(
         return state, kept
     if recipe is None:
         raise InputError("recipe", found="none", expected=f"one, because {folder.path} has no run to go on with yet")
-    if not force and not folder.new:
-        atomic.empty_folder(folder.path, force=False, hint=HINT)
     return RunState.new(recipe, minutes, command, start), recipe
 
 
-def begin(folder: RunFolder, state: RunState, recipe: Recipe, dataset: Dataset, force: bool) -> None:
-    """The run's folder, cleared if need be, with what says that it was begun."""
-    keep: list[Path | str] = [*dataset.sources, state.start] if state.start else [*dataset.sources]
-    atomic.empty_folder(folder.path, force=force or folder.new, hint=HINT, keep=keep)
+def begin(state: RunState, recipe: Recipe, path: Path) -> None:
+    """Writes into a run's folder what says that it was begun."""
+    folder = RunFolder(path)
     state.write(folder)  # first: what is there without it has not been begun
     atomic.write_json(folder.recipe, recipe.plain())
 

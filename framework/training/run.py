@@ -18,6 +18,7 @@ from torch import nn
 from ..bundle import bundle
 from ..bundle.networks import Networks
 from ..catalogue import Catalogue
+from ..data.contents import summary
 from ..data.dataset import Dataset
 from ..errors import InputError, RunError
 from ..features import prepare
@@ -27,13 +28,14 @@ from ..rehearsal import look_at, rehearse
 from ..spec import DIRECTIONS
 from ..support import atomic, ranks, tensor_files
 from ..support.events import Events
+from ..support.folders import Held, check, paths_in, refuse_overlap
 from ..support.interrupts import counted_interrupts
 from ..support.progress import Reporter
 from . import checkpoint
 from .after_stage import check_final, check_inverters, check_translations, translate_stores
 from .loop import TrainState, train_stage
-from .opening import begin, computing, opened, same_everywhere, watchers
-from .run_state import RunFolder, RunState
+from .opening import HINT, begin, computing, opened, same_everywhere, watchers
+from .run_state import KIND, RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
 from .stages import Stage, build_stage
@@ -56,31 +58,36 @@ def train(
     device: str = "auto",
     start: str | Path = "",
     watch: Sequence[str] = (),
+    inputs: Sequence[Path] = (),
 ) -> Path:
     """Trains `recipe` (None: the one that is resumed) into folder `out` and returns the bundle's folder.
 
     `minutes` scales every stage's images so that training takes about that long on this machine (measured first).
     `resume` goes on with the run in `out`, bit for bit as if it had not stopped, or begins where there is none yet;
-    `force` clears the folder. A finished run that is resumed with more minutes than it had learns on: its last stage,
-    for the rest of them. `start` is a bundle or a finished run whose networks (and critics, of a run) the new ones
-    begin with, as far as they fit: `taken` in `run.json` says which do. `device` is what `support.device.device_of`
-    takes; `auto` is a resumed run's own. Processes that torchrun has started train together: see `support.ranks`.
+    `force` clears the folder, if all in it is a run's and neither the images nor one of `inputs` are there. A finished
+    run that is resumed with more minutes than it had learns on: its last stage, for the rest of them. `start` is a
+    bundle or a finished run whose networks (and critics, of a run) the new ones begin with, as far as they fit: `taken`
+    in `run.json` says which do. `device` is what `support.device.device_of` takes; `auto` is a resumed run's own.
+    Processes that torchrun has started train together: see `support.ranks`.
     `watch` names what follows the training.
     """
     with ranks.together(device), ExitStack() as stack:
         folder, catalogue = RunFolder(out), catalogue or Catalogue.discover()
+        held = Held(folder.path, partial(check, folder.path, KIND, force=force, resume=resume, hint=HINT))
+        ranks.on_first(lambda: bool(stack.enter_context(held)))  # before it is read: it may be another's
         report = (report or Reporter()) if ranks.first() else Reporter(stack.enter_context(_silent()))
         resume = ranks.on_first(lambda: resume and not folder.new)
-        asked = partial(opened, folder, catalogue, recipe, minutes, command, str(start), resume=resume, force=force)
+        asked = partial(opened, folder, catalogue, recipe, minutes, command, str(start), resume=resume)
         state, recipe = ranks.on_first(asked)
         compute = computing(state, recipe.training, device)
         dataset = dataset or catalogue.build("dataset", recipe.data)
-        for line in dataset.set_aside:
+        for line in summary(dataset.set_aside):
             report.warn(line)
         if not recipe.image.size:
             recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
         setup = Setup.of(recipe, catalogue, compute)
         if not resume:
+            refuse_overlap(folder.path, dataset.sources)
             # whatever cannot work is refused before the folder is cleared and before hours are spent
             earlier = Earlier.opened(Path(state.start), setup) if state.start else None
             look_at(dataset, setup)
@@ -89,9 +96,9 @@ def train(
                     earlier.give(stage)
             if earlier:
                 state.taken = earlier.told(recipe)
-            ranks.on_first(partial(begin, folder, state, recipe, dataset, force))
+            read = [*dataset.sources, *inputs, *paths_in([state.asked, state.start])]
+            ranks.on_first(partial(held.begin, partial(begin, state, recipe), read))
         same_everywhere(setup, dataset, folder)
-        ranks.on_first(partial(stack.enter_context, atomic.alone(folder.path)))
         with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
             share = lambda done: bar.advance(done * ranks.world())  # noqa: E731 (the others do as much meanwhile)
             data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, share)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,22 @@ from ..errors import InputError
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import renamed, resolve
 from ..spec import Direction
-from ..support import atomic
+from ..support import atomic, folders
 from ..support.events import Events
 
 FORMAT = "crosscade.run/1"
+BUNDLE_FILES = ("bundle.json", "recipe.json", "*.safetensors")
+KIND = folders.Kind(
+    "a run",
+    "run.json",
+    (FORMAT,),
+    lambda _: (
+        "recipe.json", "events.jsonl", "checkpoint.json", "checkpoint-*", "store/*.npy", "store/*.json",
+        "store/*.safetensors", "stages/*.safetensors", "stages/*.json", "samples/*-[0-9]*.png", "index.html",
+        "scores.json", "scores.md", *(f"{b}/{f}" for b in ("bundle", "without-refine") for f in BUNDLE_FILES),
+    ),
+)  # fmt: skip
+"""What `crosscade train` makes, with the page and the scores that `report` and `evaluate` may have put beside it."""
 FREE = ("$.training.checkpoint_seconds", "$.training.samples_seconds", "$.training.threads")
 """What may differ when a run goes on: it changes no bit of the result (the threads are the run's own all the same)."""
 
@@ -61,9 +72,7 @@ class RunFolder:
     @property
     def new(self) -> bool:
         """Whether nothing has been begun: there is no folder, or nothing in it but what a write left when cut off."""
-        return not self.path.exists() or (
-            self.path.is_dir() and all(re.fullmatch(r"\..*\.part", path.name) for path in self.path.iterdir())
-        )
+        return folders.is_new(self.path)
 
     @property
     def events(self) -> Events:

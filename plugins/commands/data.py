@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import re
-import shutil
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ...framework import Catalogue, CommandOffer, Dataset, ImageSet, InputError, Reporter, hookimpl, write_png
+from ...framework import Catalogue, CommandOffer, ImageSet, InputError, Reporter, hookimpl, write_png
+from ...framework.data.contents import summary
 from ...framework.recipe.read import dataset_from
 from ...framework.support.atomic import write_bytes, write_json
+from ...framework.support.folders import Held, Kind, check, refuse_overlap
 
 FOLDERS = ("trainA", "trainB", "testA", "testB")
-DONE = "dataset.json"
+DONE, FORMAT = "dataset.json", "crosscade.data/1"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -31,35 +35,16 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="an option of the dataset, like train=100",
     )
-    parser.add_argument("--force", action="store_true", help="replace those four folders where they exist")
+    parser.add_argument("--force", action="store_true", help="replace a dataset that stands there")
 
 
-def prepare(out: Path, dataset: Dataset, force: bool) -> None:
-    """Makes the output folder ready, or refuses: nothing of the user's is overwritten unasked."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}", found="a file", expected="a folder")
-    for source in dataset.sources:
-        here, pictures = out.resolve(), source.resolve()
-        if here == pictures or here in pictures.parents or pictures in here.parents:
-            raise InputError(
-                f"--out {out}",
-                found=f"a folder that overlaps the pictures to read ({source})",
-                expected="another place",
-            )
-    if out.is_dir() and any(out.iterdir()):
-        if not force:
-            raise InputError(
-                f"--out {out}",
-                found="a folder that is not empty",
-                expected="a new or empty one",
-                cure=f"--force replaces {', '.join(FOLDERS)} in it.",
-            )
-        # The mark of completeness goes first.
-        (out / DONE).unlink(missing_ok=True)
-        for name in FOLDERS:
-            if (out / name).is_dir():
-                shutil.rmtree(out / name)
-    out.mkdir(parents=True, exist_ok=True)
+def written(table: Mapping[str, Any]) -> list[str]:
+    """The names of what was written beside a `dataset.json`."""
+    names = [f"{folder}/{name}" for folder, files in table["files"].items() for name in files]
+    return [*map(glob.escape, names), *(f"{folder}/truth.csv" for folder in table["files"])]
+
+
+KIND = Kind("a dataset that crosscade wrote", DONE, (FORMAT,), written)
 
 
 def file_names(images: ImageSet) -> list[str]:
@@ -82,39 +67,44 @@ def truth_table(images: ImageSet, names: list[str]) -> str:
 
 
 def run(args: Namespace, catalogue: Catalogue) -> int:
-    """Writes the dataset; `dataset.json` comes last, so that a folder with it is whole."""
+    """Writes the dataset: a folder that is whole or not there."""
     if args.size and args.size < 8:
         raise InputError(f"--size {args.size}", expected="at least 8 pixels")
     dataset = dataset_from(catalogue, args.data, args.settings)
     size = args.size or dataset.preferred_size
     report = Reporter()
-    for line in dataset.set_aside:
+    for line in summary(dataset.set_aside):
         report.say(f"set aside: {line}")
-    prepare(args.out, dataset, args.force)
-    a, b = dataset.domains
-    sets = dict(zip(FOLDERS, (a.train, b.train, a.test, b.test)))
-    total = sum(map(len, sets.values()))
-    with report.stage("writing", total) as bar:
-        for folder, images in sets.items():
-            names = file_names(images)
-            for i, name in enumerate(names):
-                write_png(args.out / folder / name, images.load(i, size))
-                bar.advance()
-            if images.truth:
-                write_bytes(args.out / folder / "truth.csv", truth_table(images, names).encode())
-    write_json(
-        args.out / DONE,
-        {
+    refuse_overlap(args.out, dataset.sources)
+    hint = "--force replaces it, if all in it was written by this command."
+    with Held(args.out, partial(check, args.out, KIND, force=args.force, hint=hint)) as held:
+        a, b = dataset.domains
+        sets = dict(zip(FOLDERS, (a.train, b.train, a.test, b.test)))
+        facts = {
+            "format": FORMAT,
             "dataset": args.data,
             "settings": list(args.settings),
             "domains": [a.name, b.name],
             "short_side": size,
             "images": {folder: len(images) for folder, images in sets.items()},
             "set_aside": list(dataset.set_aside),
-        },
-    )
-    report.say(f"{total} images in {args.out}")
+        }
+        held.replace(partial(write, sets, size, facts, report), dataset.sources)
+    report.say(f"{sum(map(len, sets.values()))} images in {args.out}")
     return 0
+
+
+def write(sets: Mapping[str, ImageSet], size: int, facts: Mapping[str, Any], report: Reporter, out: Path) -> None:
+    """Writes the `sets` by folder, then `dataset.json` with the `facts`."""
+    files = {folder: file_names(images) for folder, images in sets.items()}
+    with report.stage("writing", sum(map(len, files.values()))) as bar:
+        for folder, images in sets.items():
+            for i, name in enumerate(files[folder]):
+                write_png(out / folder / name, images.load(i, size))
+                bar.advance()
+            if images.truth:
+                write_bytes(out / folder / "truth.csv", truth_table(images, files[folder]).encode())
+    write_json(out / DONE, {**facts, "files": files})
 
 
 @hookimpl

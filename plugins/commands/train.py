@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from, recipe_name
+from ...framework.support.folders import paths_in
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="what follows the training, like tensorboard: `crosscade plugins watcher` lists them",
     )
-    parser.add_argument("--force", action="store_true", help="clear RUN first")
+    parser.add_argument("--force", action="store_true", help="clear RUN first, if all in it is a run's")
 
 
 def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
@@ -66,6 +67,7 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         device=arguments.device,
         start=arguments.start,
         watch=arguments.watch,
+        inputs=[*paths_in([arguments.recipe, arguments.start])],
     )
     if os.environ.get("RANK", "0") == "0":
         print(bundle)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
-from ...framework.data.files import image_files, results_folder, translate_files
+from ...framework.data.files import Sources, translate_files
+from ...framework.data.results import Results
 from ...framework.recipe.read import device_argument
+from ...framework.support.atomic import sha256
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
     parser.add_argument("files", nargs="+", help="images, or folders of images")
-    parser.add_argument("--out", required=True, help="folder for the results (PNG, same names)")
+    parser.add_argument(
+        "--out", required=True, help="folder for the results (PNG, placed as their sources are) and their list"
+    )
     parser.add_argument("--direction", choices=("a2b", "b2a"), default="a2b", help="default: a2b")
     parser.add_argument(
         "--strip", action="store_true", help="source | deepest | next | final in one picture (Fig. S15)"
@@ -25,35 +29,39 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     styles.add_argument("--style", metavar="FILE", help="all in the style of this image of the target domain")
     device_argument(parser)
-    parser.add_argument("--force", action="store_true", help="write into a folder that is not empty")
+    parser.add_argument("--force", action="store_true", help="write among other things; make anew what is there")
 
 
 def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework import Reporter, Translation, load, read_rgb
+    from ...framework import Reporter, Translation, load
     from ...framework.data.images import grid
 
-    files, samples = image_files(arguments.files), arguments.samples
+    sources, samples = Sources.of(arguments.files), arguments.samples
     if samples is not None and samples < 1:
         raise InputError("--samples", found=str(samples), expected="a number above 0")
-    out = results_folder(arguments.out, force=arguments.force)
-    translation = Translation(load(arguments.bundle, catalogue), arguments.direction, device=arguments.device)
-    if samples or arguments.style:
-        translation.need_styles("--samples" if samples else "--style")
-    style = translation.style_of(Path(arguments.style)) if arguments.style else None
+    results = Results(Path(arguments.out), sources.inputs, arguments.force)
+    with results.held():
+        translation = Translation(load(arguments.bundle, catalogue), arguments.direction, device=arguments.device)
+        if samples or arguments.style:
+            translation.need_styles("--samples" if samples else "--style")
+        style = translation.style_of(Path(arguments.style)) if arguments.style else None
 
-    def translated(places: list[int], pictures: list[Image]) -> Iterator[dict[str, Image]]:
-        """What is made of each picture; its place among all draws its styles."""
-        for seed, picture in zip(places, pictures):
-            translations = translation.translate([picture] * (samples or 1), style=style, seed=seed)
-            if arguments.strip:
-                *shown, _ = translation.strip([picture], style=style, seed=seed)
-                yield {"": grid([[*(column[0] for column in shown), *translations]])}
-            elif samples:
-                yield {f"-{n}": image for n, image in enumerate(translations, 1)}
-            else:
-                yield {"": translations[0]}
+        def translated(places: list[int], pictures: list[Image]) -> Iterator[Sequence[Image]]:
+            """What is made of each picture; its place among all draws its styles."""
+            for seed, picture in zip(places, pictures):
+                translations = translation.translate([picture] * (samples or 1), style=style, seed=seed)
+                if arguments.strip:
+                    *shown, _ = translation.strip([picture], style=style, seed=seed)
+                    yield [grid([[*(column[0] for column in shown), *translations]])]
+                else:
+                    yield list(translations)
 
-    return translate_files(files, out, Reporter(), read_rgb, translated, stage="translate")
+        example = sha256(Path(arguments.style)) if arguments.style else ""
+        results.made(translation.folder / "bundle.json", arguments.direction, arguments.strip, samples, example)
+        endings = [f"-{n}" for n in range(1, samples + 1)] if samples and not arguments.strip else [""]
+        return translate_files(
+            sources, results, Reporter(), translation.fit, translated, stage="translate", endings=endings
+        )
 
 
 @hookimpl

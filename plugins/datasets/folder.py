@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen, validators
 
@@ -29,13 +30,11 @@ from ...framework import (
     read_rgb,
     resize_short_side,
 )
-from ...framework.data.images import verify
+from ...framework.data.contents import MORE, Contents, lines
+from ...framework.data.images import frames, verify
 from ...framework.support import atomic
 from ...framework.support.fetch import cache_dir
 
-# Files that lie beside pictures and are nobody's mistake. Anything else is tried, and named when it is no picture.
-_BESIDE = "txt csv tsv json jsonl md rst xml yaml yml toml ini html log pdf zip tar gz npy npz db py mat sha256 part"
-BESIDE = frozenset(f".{suffix}" for suffix in _BESIDE.split())
 NARROWEST = 16  # sides in a greater proportion make no square crop that shows anything, and an enormous resize
 
 
@@ -64,53 +63,44 @@ class Found:
     digest: str
 
 
-def _files(folder: Path) -> list[Path]:
-    """Every file below a folder that might be a picture, in an order that is the same everywhere."""
-    files = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [
-            Path(where, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() not in BESIDE
-        ]
-    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def _examined(path: Path) -> tuple[str, str]:
-    """The content's hash, and what is wrong with the file or nothing."""
-    digest = ""
+def _examined(path: Path) -> tuple[str, str, int]:
+    """The content's hash, what is wrong with the file or nothing, and its frames."""
+    digest, several = "", 1
     try:
         digest = atomic.sha256(path)
         width, height = verify(path)
+        several = frames(path)
     except InputError as error:
-        return digest, error.found
+        return digest, error.found, several
     except OSError as error:
-        return digest, error.strerror or str(error)
+        return digest, error.strerror or str(error), several
     if max(width, height) > NARROWEST * min(width, height):
-        return digest, f"{width} x {height} pixels, too narrow"
-    return digest, ""
+        return digest, f"{width} x {height} pixels, too narrow", several
+    return digest, "", several
 
 
 def examine(folder: Path) -> tuple[list[Found], list[str]]:
-    """The usable pictures below a folder, and a line for each that is not."""
-    memory = cache_dir() / "folders" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]}.json"
+    """The usable pictures below a folder, and a line for each file that is not used, or only in part."""
+    memory = cache_dir() / "folders" / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:24]}.json"
     try:
         known = atomic.read_json(memory, "pictures and their hashes")
     except (OSError, CrosscadeError):
         known = {}
 
-    def one(path: Path) -> list[str]:
+    def one(path: Path) -> list[Any]:
         try:
             state = path.stat()
             stamp = f"{state.st_size} {state.st_mtime_ns}"
         except OSError as error:
-            return ["", "", error.strerror or str(error)]
+            return ["", "", error.strerror or str(error), 1]
         old = known.get(path.relative_to(folder).as_posix())
         # Only what was found good is believed: a bad file may be bad no longer for reasons outside of it.
-        if isinstance(old, list) and len(old) == 3 and old[0] == stamp and not old[2]:
+        if isinstance(old, list) and len(old) == 4 and old[0] == stamp and not old[2]:
             return old
         return [stamp, *_examined(path)]
 
-    paths = _files(folder)
+    contents = Contents.of(folder)
+    paths = contents.files
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(one, paths))
     seen = {path.relative_to(folder).as_posix(): result for path, result in zip(paths, results)}
@@ -118,8 +108,9 @@ def examine(folder: Path) -> tuple[list[Found], list[str]]:
         # A cache that cannot be written costs time at the next start, nothing else.
         with suppress(OSError, CrosscadeError):
             atomic.write_json(memory, seen)
-    good = [Found(path, digest) for path, (_, digest, wrong) in zip(paths, results) if not wrong]
-    return good, [f"{path}: {wrong}" for path, (_, _, wrong) in zip(paths, results) if wrong]
+    good = [Found(path, digest) for path, (_, digest, wrong, _) in zip(paths, results) if not wrong]
+    said = [(path, wrong or MORE) for path, (_, _, wrong, several) in zip(paths, results) if wrong or several > 1]
+    return good, [*lines([*contents.left_out, *said])]
 
 
 def hold_out(found: Sequence[Found], share: float) -> tuple[list[Found], list[Found]]:
@@ -170,8 +161,13 @@ def _names(a: Path, b: Path) -> Pair[str]:
     a, b = a.resolve(), b.resolve()
     for one, other in ((a, b), (a.parent, b.parent)):
         if one.name != other.name:
-            return Pair(one.name or "a", other.name or "b")
-    return Pair(f"{a.name}-a", f"{b.name}-b")
+            return Pair(_text(one.name) or "a", _text(other.name) or "b")
+    return Pair(f"{_text(a.name)}-a", f"{_text(b.name)}-b")
+
+
+def _text(name: str) -> str:
+    """A name that pages and graphs can hold, whatever bytes the folder's is made of."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 class FolderDataset(Dataset):

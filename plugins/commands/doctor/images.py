@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....framework import Dataset, Domain, Pair, Recipe, Reporter
+from ....framework.data.contents import summary
 from ....framework.metrics.evaluate import FEWEST
 from .finding import OK, PROBLEM, WARNING, Line, few, shortened
 from .look import FLAT, SIDE, Glance, copies, glance, named
@@ -29,7 +30,13 @@ def examine(dataset: Dataset, recipe: Recipe, report: Reporter) -> list[Line]:
     with report.stage("look at images", total) as bar:
         seen = dataset.domains.map(lambda d: Pair(d.train, d.test).map(lambda images: glance(images, bar.advance)))
     names = dataset.domains.map(lambda d: shortened(d.name))
-    lines = [counts(dataset.domains, recipe), balance(dataset.domains), set_aside(dataset), *sizes(seen, names, recipe)]
+    unread = [line for sets in seen for g in sets for line in g.unread]
+    lines = [
+        counts(dataset.domains, recipe),
+        balance(dataset.domains),
+        set_aside(dataset, unread),
+        *sizes(seen, names, recipe),
+    ]
     return [*lines, leaks(seen), within(seen, names), both(seen, names), flat(seen, names)]
 
 
@@ -66,13 +73,14 @@ def balance(domains: Pair[Domain]) -> Line:
     return Line(OK, "balance", found if ratio > 1.05 else "as many training images of each")
 
 
-def set_aside(dataset: Dataset) -> Line:
-    """Files that cannot be used."""
-    if not dataset.set_aside:
+def set_aside(dataset: Dataset, unread: Sequence[str] = ()) -> Line:
+    """Files that cannot be used, those among them that could not be looked at though they were read before."""
+    every = [*dataset.set_aside, *unread]
+    if not every:
         return Line(OK, "set aside", "none: every file can be read" if _files(dataset) else "none")
     # a full path would take the whole line
-    said = [re.sub(r"^(.*?): ", lambda m: f"{Path(m[1]).name}: ", line) for line in dataset.set_aside]
-    found = f"{len(said)}: {'; '.join(f'{v:.60}' for v in said[:2])}{'; …' if len(said) > 2 else ''}"
+    said = [re.sub(r"^(.*?): ", lambda m: f"{Path(m[1]).name}: ", line) for line in summary(every)]
+    found = f"{len(every)}: {'; '.join(f'{v:.90}' for v in said[:3])}{'; …' if len(said) > 3 else ''}"
     if not _files(dataset):
         return Line(OK, "set aside", found)
     return Line(WARNING, "set aside", found, "whole pictures", "Repair or remove them.")

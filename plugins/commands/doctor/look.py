@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,10 +15,10 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps
 
-from ....framework import Image, ImageSet, read_rgb
-from ....framework.data.images import FORMATS
+from ....framework import Image, ImageSet, InputError
+from ....framework.data.images import decoded, orientation, rgb
+from ....framework.support.atomic import sha256
 from .finding import shortened
 
 SIDE = 17
@@ -52,6 +51,8 @@ class Glance:
     sizes: NDArray[np.int64]  # (N, 2): W, H
     small: Small
     kinds: Counter[str]
+    unread: tuple[str, ...] = ()
+    """Lines about files that could not be read, though they were when the dataset was made."""
 
     @property
     def flat(self) -> NDArray[np.bool_]:
@@ -63,22 +64,30 @@ class Glance:
 def glance(images: ImageSet, progress: Callable[[int], None]) -> Glance:
     """Looks at every image of a set, several at a time."""
 
-    def one(index: int) -> tuple[bytes, tuple[int, int], Small, list[str]]:
+    def one(index: int) -> tuple[bytes, tuple[int, int], Small, list[str]] | str:
         path = images.path(index)
-        return _file(path) if path else _made(images, index)
+        try:
+            return _file(path) if path else _made(images, index)
+        except (InputError, OSError) as error:
+            return f"{path}: {error.found if isinstance(error, InputError) else error.strerror}"
 
-    seen = []
+    seen, labels, unread = [], [], []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for facts in pool.map(one, range(len(images))):
-            seen.append(facts)
+        for n, facts in enumerate(pool.map(one, range(len(images)))):
+            if isinstance(facts, str):
+                unread.append(facts)
+            else:
+                seen.append(facts)
+                labels.append(images.label(n))
             progress(1)
     digests, sizes, small, kinds = zip(*seen) if seen else ((), (), (), ())
     return Glance(
-        tuple(images.label(n) for n in range(len(images))),
+        tuple(labels),
         digests,
         np.array(sizes, np.int64).reshape(-1, 2),
         np.array(small, np.uint8).reshape(-1, SIDE, SIDE),
         Counter(kind for listed in kinds for kind in listed),
+        tuple(unread),
     )
 
 
@@ -88,23 +97,19 @@ def _made(images: ImageSet, index: int) -> tuple[bytes, tuple[int, int], Small, 
 
 
 def _file(path: Path) -> tuple[bytes, tuple[int, int], Small, list[str]]:
-    content = path.read_bytes()
-    with Pillow.open(io.BytesIO(content), formats=FORMATS) as picture:
+    def use(picture: Pillow.Image) -> tuple[tuple[int, int], Small, list[str]]:
         kinds = [_KINDS.get(picture.mode, "16 bit" if picture.mode.startswith("I;16") else picture.mode)]
         if picture.has_transparency_data:
             kinds.append("transparent")
-        turned = picture.getexif().get(0x0112, 1)
-        if turned != 1:
-            kinds.append("EXIF-rotated")
         width, height = picture.size
-        if picture.format == "JPEG":
-            # decoded at a fraction of its size, which saves most of the time and nothing that a small copy would show
-            picture.draft(None, (4 * SIDE, 4 * SIDE))
-            image = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-        else:
-            image = read_rgb(path)
-    size = (height, width) if turned in (5, 6, 7, 8) else (width, height)
-    return hashlib.sha256(content).digest(), size, shrunk(image), kinds
+        # a JPEG is decoded at a fraction of its size, which saves most of the time and nothing that a small copy shows
+        picture.draft(None, (4 * SIDE, 4 * SIDE))
+        small, way = shrunk(rgb(picture)), orientation(picture)
+        if way != 1:
+            kinds.append("EXIF-rotated")
+        return (height, width) if way in (5, 6, 7, 8) else (width, height), small, kinds
+
+    return bytes.fromhex(sha256(path)), *decoded(path, use)
 
 
 def shrunk(image: Image) -> Small:

@@ -12,7 +12,7 @@ import pytest
 from crosscade.evaluation.experiments import jobs
 from crosscade.evaluation.experiments.jobs import Cost, Job, places, run_jobs
 from crosscade.framework import Reporter
-from crosscade.framework.support import atomic
+from crosscade.framework.support.folders import alone
 from crosscade.framework.training.watcher import InterruptedRunError
 from tests.framework.tiny import TABLE, former
 
@@ -148,7 +148,7 @@ def test_a_run_that_another_process_still_works_on_is_waited_for(standin, tmp_pa
     one.run.mkdir(parents=True)
 
     def end():
-        with atomic.alone(one.run):
+        with alone(one.run):
             holding.set()
             while not (two.run / "ended").exists():
                 threading.Event().wait(0.05)

@@ -24,7 +24,7 @@ def test_a_triton_repository_gets_a_version_with_each_export(crosscade, bundle, 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--out", "full"], "full: found a folder that is not empty; expected an empty or new one. --force"),
+        (["--out", "full"], "full: found a folder that is not empty, and not an export; expected an empty or new"),
         (["--out", "made", "--opset", "9"], "'opset' must be >= 18: 9 @ exporter 'onnx'"),
         ([], "crosscade export: expected either --out DIR or --triton DIR"),
         (["--out", "made", "--format", "onx"], "unknown exporter 'onx'. did you mean 'onnx'?"),

@@ -25,7 +25,7 @@ def run(crosscade, tmp_path):
 
 
 def made(folder):
-    return {path.name: read_rgb(path) for path in sorted(folder.iterdir())}
+    return {path.relative_to(folder).as_posix(): read_rgb(path) for path in sorted(folder.rglob("*.png"))}
 
 
 def test_a_folder_is_translated(run, tmp_path):
@@ -47,7 +47,8 @@ def test_a_broken_picture_among_good_ones_is_set_aside(run, tmp_path):
     answer = run("in", "--out", "out", "--batch", "2")
     assert answer.code == 1
     assert "1.png" in answer.others[0]
-    assert answer.others[1] == "2 images in out, on CPUExecutionProvider, 1 could not be read"
+    expected = "2 images in out, on CPUExecutionProvider, 1 could not be read, see out/results.csv"
+    assert answer.others[1] == expected
     assert list(made(tmp_path / "out")) == ["0.png", "2.png"]
     assert (made(tmp_path / "out")["2.png"] == translated(pictures(3))[2]).all()
 
@@ -56,8 +57,8 @@ def test_pictures_of_several_folders_may_share_a_name(run, tmp_path):
     write_png(tmp_path / "more" / "0.PNG", pictures(1, seed=5)[0])
     assert run("in", "more", "--out", "out", "--batch", "2").code == 0
     found = made(tmp_path / "out")
-    assert list(found) == ["0-2.png", "0.png", "1.png", "2.png"]
-    assert (found["0-2.png"] == translated(pictures(1, seed=5))[0]).all()
+    assert list(found) == ["in/0.png", "in/1.png", "in/2.png", "more/0.png"]
+    assert (found["more/0.png"] == translated(pictures(1, seed=5))[0]).all()
 
 
 def test_the_strip_puts_the_levels_beside_each_other(run, tmp_path):
@@ -124,8 +125,8 @@ def test_a_gpu_that_is_not_there_is_an_error_unless_the_cpu_will_do(run, monkeyp
         (["in", "--check"], "--check"),
         (["--check", "--no-check"], "--check"),
         (["nowhere", "--out", "out"], "no such file"),
-        (["in", "--out", "in"], "not empty"),
-        (["in", "--out", "in/0.png"], "a file"),
+        (["in", "--out", "in"], "overlaps"),
+        (["in", "--out", "tiny.onnx/a2b.onnx"], "a file"),
         (["in", "--out", "out", "--batch", "0"], "batch: found 0"),
         (["in", "--out", "out", "--threads", "-2"], "threads: found -2"),
         (["in", "--out", "out", "--device", "tpu"], "tpu"),

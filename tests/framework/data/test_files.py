@@ -1,59 +1,167 @@
-"""Which pictures a command reads, and what its results are called."""
+"""Which pictures a command reads, and where their results go."""
+
+import csv
+import os
 
 import numpy as np
 import pytest
 
 from crosscade.framework import InputError, Reporter
-from crosscade.framework.data.files import free_name, image_files, results_folder, translate_files
+from crosscade.framework.data.files import Sources, translate_files
+from crosscade.framework.data.images import made_by, read_rgb, write_png
+from crosscade.framework.data.results import Results, free_name
 
 
-def test_folders_give_the_images_in_them_and_files_are_taken_as_they_are(tmp_path):
-    for name in ("in/b.PNG", "in/deeper/a.jpg", "in/notes.txt", "data.bin"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = image_files([str(tmp_path / "data.bin"), str(tmp_path / "in")])
-    assert [path.name for path in found] == ["data.bin", "b.PNG", "a.jpg"]
+def picture(path, value=0):
+    write_png(path, np.full((8, 8, 3), value, np.uint8))
+    return path
+
+
+def go(names, out, *, force=False, model="model", endings=("",), read=read_rgb, batch=1):
+    """What a command does: its exit code, what it said, and the places of the files that it made something of."""
+    sources, report, asked = Sources.of([str(v) for v in names]), Reporter(quiet=True), []
+
+    def translated(places, pictures):
+        asked.extend(places)
+        return [[image] * len(endings) for image in pictures]
+
+    file = out.parent / "model"
+    file.write_text(model)
+    results = Results(out, sources.inputs, force)
+    with results.held():
+        results.made(file, "a2b")
+        code = translate_files(sources, results, report, read, translated, stage="test", endings=endings, batch=batch)
+    return code, report.warnings, asked
+
+
+def made(out):
+    return sorted(p.relative_to(out).as_posix() for p in out.rglob("*.png"))
+
+
+def listed(out):
+    with (out / "results.csv").open(encoding="utf-8", newline="") as file:
+        return [tuple(row.values()) for row in csv.DictReader(file)]
+
+
+def test_results_lie_as_their_pictures_do_and_are_listed(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for name in ("day/1.png", "night/1.png", "night/1.jpg", "2.PNG"):
+        picture(source / name)
+    (source / "notes.txt").touch()
+    assert go([source], out)[0] == 0
+    assert made(out) == ["2.png", "day/1.png", "night/1-2.png", "night/1.png"]
+    assert (str(source / "night/1.png"), "night/1-2.png", "") in listed(out)
+    assert len(listed(out)) == 4
+    assert go([source / "day", source / "night", source / "2.PNG"], tmp_path / "several")[0] == 0
+    assert made(tmp_path / "several") == ["2.png", "day/1.png", "night/1-2.png", "night/1.png"]
+
+
+def test_what_is_there_is_not_made_again_unless_its_picture_is_newer(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for name in "abc":
+        picture(source / f"{name}.png")
+    go([source], out, endings=("-1", "-2"))
+    (out / "b-2.png").unlink()
+    picture(source / "0.png")
+    os.utime(source / "c.png", (2**33, 2**33))
+    assert go([source], out, endings=("-1", "-2"))[2] == [0, 2, 3]
+    assert made(out) == [f"{v}-{n}.png" for v in "0abc" for n in (1, 2)]
+    assert go([source], out, endings=("-1", "-2"), force=True)[2] == [0, 1, 2, 3]
+    assert made(out) == [f"{v}-{n}.png" for v in "0abc" for n in (1, 2)]
+
+
+def test_results_of_another_model_are_made_anew_only_when_forced(tmp_path):
+    source, out = picture(tmp_path / "a.png"), tmp_path / "out"
+    go([source], out)
+    with pytest.raises(InputError, match="another model"):
+        go([source], out, model="other")
+    before = made_by(out / "a.png")
+    assert go([source], out, model="other", force=True)[2] == [0]
+    assert made(out) == ["a.png"]
+    assert made_by(out / "a.png") not in ("", before)
+
+
+def test_files_of_others_are_never_overwritten(tmp_path):
+    source, out = picture(tmp_path / "in" / "a.png"), picture(tmp_path / "out" / "a.png", 9).parent
+    with pytest.raises(InputError, match=r"not empty.*--force"):
+        go([source], out)
+    assert go([source], out, force=True)[0] == 0
+    assert made(out) == ["a-2.png", "a.png"]
+    assert read_rgb(out / "a.png").max() == 9
+    picture(out / "a-2.png", 7)  # edited by hand: no result any more
+    assert go([source], out)[0] == 0
+    assert made(out) == ["a-2.png", "a-3.png", "a.png"]
+    assert read_rgb(out / "a-2.png").max() == 7
+    (out / "results.csv").write_text("my,own,table")
+    with pytest.raises(InputError, match=r"results\.csv.*something else"):
+        go([source], out, force=True)
+    assert (out / "results.csv").read_text() == "my,own,table"
+
+
+@pytest.mark.parametrize("out", ["in", "in/made", "."])
+def test_results_are_neither_over_nor_among_the_sources(tmp_path, out):
+    source = picture(tmp_path / "in" / "a.png").parent
+    for force in (False, True):
+        with pytest.raises(InputError, match="overlaps"):
+            go([source], tmp_path / out, force=force)
+    assert made(tmp_path) == ["in/a.png"]
+
+
+def test_one_bad_file_costs_itself_alone(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    long = "x" * 250
+    for name in ("a.png", f"{long}.png", os.fsdecode(b"caf\xe9.png"), "many.gif", "noextension"):
+        picture(source / name) if name.endswith("png") else None
+    for path in (source / "many.gif", source / "noextension"):
+        picture(path)
+    (source / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (source / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    for n in range(300):
+        (source / f"{n}.AAE").write_text("<xml>")
+    os.mkfifo(source / "pipe.png")
+    calls = []
+
+    def read(path):
+        calls.append(path)
+        if path.name == "a.png":
+            raise InputError(str(path), found="more than this machine's memory holds")
+        return read_rgb(path)
+
+    code, warnings, _ = go([source], out, read=read, batch=4)
+    assert code == 1
+    assert len(warnings) == 5, warnings
+    assert [v for v in warnings if "300 .aae files: no picture of a known format" in v]
+    assert len(made(out)) == 4
+    reasons = {os.path.basename(source): reason for source, _, reason in listed(out) if reason}
+    assert {"a.png", "cut.jpg", "photo.heic", "7.AAE", "pipe.png"} < reasons.keys()
+    assert len([row for row in listed(out) if row[1]]) == 4
+
+
+def test_a_kill_leaves_a_list_of_whose_each_is(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for name in "abc":
+        picture(source / f"{name}.png")
+
+    def read(path):
+        if path.name == "c.png":
+            raise KeyboardInterrupt
+        return read_rgb(path)
+
+    with pytest.raises(KeyboardInterrupt):
+        go([source], out, read=read)
+    assert [row[2] for row in listed(out)] == ["", "", "not made yet"]
+    assert go([source], out)[2] == [2]
 
 
 def test_a_name_without_images_is_refused(tmp_path):
-    for name, reason in ((str(tmp_path), "no images"), (str(tmp_path / "x"), "no such file")):
+    for name, reason in ((str(tmp_path), "no images"), (str(tmp_path / "x"), "no such file"), ("y" * 999, "no such")):
         with pytest.raises(InputError, match=reason):
-            image_files([name])
+            Sources.of([name])
+    (tmp_path / "bad.png").touch()
+    with pytest.raises(InputError, match="none that can be read"):
+        go([tmp_path / "bad.png"], tmp_path / "out")
 
 
 def test_a_taken_name_is_numbered_whatever_its_case():
     taken: set[str] = set()
     assert [free_name(stem, taken) for stem in ("a", "A", "a", "b", "a-2")] == ["a", "A-2", "a-3", "b", "a-2-2"]
-
-
-def test_results_go_into_an_empty_folder_or_are_forced(tmp_path):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "x.png").touch()
-    for name in ("full", "full/x.png"):
-        with pytest.raises(InputError, match="found a"):
-            results_folder(str(tmp_path / name), force=False)
-    assert results_folder(str(tmp_path / "full"), force=True) == tmp_path / "full"
-    assert not results_folder(str(tmp_path / "new"), force=False).exists()
-
-
-def test_what_can_be_read_is_translated_in_batches_by_its_place_among_all(tmp_path):
-    def read(path):
-        if path.stem == "bad":
-            raise InputError(str(path), found="noise")
-        return path.stem
-
-    def translated(places, pictures):
-        asked.append((places, pictures))
-        return [{"": np.zeros((8, 8, 3), np.uint8), "-x": np.ones((8, 8, 3), np.uint8)} for _ in pictures]
-
-    asked: list[object] = []
-    files = [tmp_path / name for name in ("a.jpg", "bad.jpg", "deeper/a.jpg", "b.jpg")]
-    report = Reporter(quiet=True)
-    assert translate_files(files, tmp_path, report, read, translated, stage="test", batch=3) == 1
-    assert asked == [([0, 2], ["a", "a"]), ([3], ["b"])]
-    assert len(report.warnings) == 1
-    made = {path.name for path in tmp_path.glob("*.png")}
-    assert made == {"a.png", "a-x.png", "a-2.png", "a-x-2.png", "b.png", "b-x.png"}
-    assert translate_files(files[3:], tmp_path, report, read, translated, stage="test") == 0
-    with pytest.raises(InputError, match="none that can be read"):
-        translate_files(files[1:2], tmp_path, report, read, translated, stage="test")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosscade.framework import Catalogue, InputError, read_rgb, write_png
+from crosscade.framework import Catalogue, InputError, read_rgb
 from crosscade.plugins.commands import data as data_command
 from crosscade.plugins.datasets import folder
 from crosscade.plugins.datasets.safari import dataset as safari
@@ -59,19 +59,19 @@ def test_what_it_writes_can_be_read_as_a_folder_dataset(tmp_path: Path) -> None:
     )
 
 
-def test_refuses_to_overwrite_unless_forced(tmp_path: Path) -> None:
+def test_what_it_wrote_it_replaces_when_forced_and_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (out / "trainA").mkdir(parents=True)
-    (out / "mine.txt").write_text("keep")
-    write_png(out / "trainA" / "old.png", np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(InputError, match="not empty"):
+    assert crosscade_data("safari", "--out", str(out), *SMALL) == 0
+    with pytest.raises(InputError, match=r"not empty.*--force"):
         crosscade_data("safari", "--out", str(out), *SMALL)
-    assert (out / "trainA" / "old.png").exists()
+    (out / "trainA" / "mine.png").write_text("keep")
+    with pytest.raises(InputError, match=r"trainA/mine\.png"):
+        crosscade_data("safari", "--out", str(out), "--force", *SMALL)
+    assert (out / "trainA" / "mine.png").read_text() == "keep"
+    (out / "trainA" / "mine.png").unlink()
     assert crosscade_data("safari", "--out", str(out), "--force", *SMALL) == 0
-    assert not (out / "trainA" / "old.png").exists()
-    assert (out / "mine.txt").read_text() == "keep"
     with pytest.raises(InputError, match="a file"):
-        crosscade_data("safari", "--out", str(out / "mine.txt"), *SMALL)
+        crosscade_data("safari", "--out", str(out / "dataset.json"), *SMALL)
 
 
 def test_never_writes_over_its_own_source(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_never_writes_over_its_own_source(tmp_path: Path) -> None:
     assert len(list((tmp_path / "one" / "trainA").glob("*.png"))) == 3
 
 
-def test_interrupted_it_leaves_whole_files_and_no_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = SafariSet.load
 
     def load(self: SafariSet, index: int, short_side: int) -> object:
@@ -93,9 +93,7 @@ def test_interrupted_it_leaves_whole_files_and_no_summary(tmp_path: Path, monkey
     monkeypatch.setattr(SafariSet, "load", load)
     with pytest.raises(KeyboardInterrupt):
         crosscade_data("safari", "--out", str(tmp_path / "out"), *SMALL)
-    files = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
-    assert {p.suffix for p in files} == {".png", ".csv"}
-    assert all(read_rgb(p).shape == (32, 32, 3) for p in files if p.suffix == ".png")
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_input_is_explained(tmp_path: Path) -> None:
