@@ -28,9 +28,10 @@ KIND = folders.Kind(
     "run.json",
     (FORMAT,),
     lambda _: (
-        "recipe.json", "events.jsonl", "checkpoint.json", "checkpoint-*", "store/*.npy", "store/*.json",
-        "store/*.safetensors", "stages/*.safetensors", "stages/*.json", "samples/*-[0-9]*.png", "index.html",
-        "scores.json", "scores.md", *(f"{b}/{f}" for b in ("bundle", "without-refine") for f in BUNDLE_FILES),
+        "recipe.json", "start.safetensors", "events.jsonl", "checkpoint*.json", "checkpoint-*", "store/*.npy",
+        "store/*.json", "store/*.safetensors", "stages/*.safetensors", "stages/*.json", "samples/*-[0-9]*.png",
+        "index.html", "scores.json", "scores.md", "tensorboard/events.out.*",
+        *(f"{b}/{f}" for b in ("bundle", "without-refine") for f in BUNDLE_FILES),
     ),
 )  # fmt: skip
 """What `crosscade train` makes, with the page and the scores that `report` and `evaluate` may have put beside it."""
