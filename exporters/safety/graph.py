@@ -13,8 +13,8 @@ reaches it. Refused is what `allowed` does not list; further:
 
 What passes has no way to run code or to reach other files. It may still ask for more memory or time than there is, or
 meet a fault of the runtime: onnxruntime 1.32 ends on `InstanceNormalization` of a map that a `Slice` has emptied, which
-cannot be seen without the shapes. So the runtime tries it in a process of its own first. The hashes say that a graph is the one that its exporter wrote,
-not that its exporter meant well.
+cannot be seen without the shapes. So the runtime tries it in a process of its own first. The hashes say that a graph is
+the one that its exporter wrote, not that its exporter meant well.
 """
 
 from __future__ import annotations
