@@ -15,6 +15,7 @@ from .catalogue import ALONE, Catalogue, version_of
 from .errors import CrosscadeError, InputError, needs_extra
 from .hookspecs import CommandOffer
 from .support.atomic import FULL, disk_error
+from .support.limits import out_of_memory
 
 NO_PLUGINS = "run no code of other installed packages: built-in parts alone"
 
@@ -99,7 +100,7 @@ def _known(error: Exception) -> CrosscadeError | None:
         return error
     if isinstance(error, OSError) and error.errno in FULL:
         return disk_error(Path(error.filename or "."), error)
-    return needs_extra(error)
+    return needs_extra(error) or out_of_memory(error)
 
 
 def _say(text: str, code: int) -> int:

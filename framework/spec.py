@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from attrs import field, frozen, validators
 
 from .errors import InputError
+from .support.limits import MOST_SIDE
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -75,7 +76,7 @@ DIRECTIONS = tuple(Direction)
 class ImageSpec:
     """The images that a cascade reads and writes: square RGB, values in [-1, 1] inside the networks."""
 
-    size: int = field(validator=validators.ge(8))
+    size: int = field(validator=[validators.ge(8), validators.le(MOST_SIDE)])
     channels: int = 3
     resize: str = "bicubic-antialias, short side, centre crop"
 

@@ -9,7 +9,6 @@ hash of everything that determines them, so that the next evaluation of the same
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from attrs import evolve, frozen
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from ...framework import InputError
 from ...framework.support import atomic
 from ...framework.support.device import CPU, choose, full_float32
 from ...framework.support.fetch import cache_dir
@@ -207,13 +207,13 @@ def cached(
 
 def _restored(path: Path, net: JudgeNet) -> dict[str, float] | None:
     try:
-        record = json.loads(path.with_suffix(".json").read_text())
+        record = atomic.read_json(path.with_suffix(".json"), "a judge's facts")
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != record["sha256"]:
             return None
         net.load_state_dict(load(data))
         facts = {str(k): float(v) for k, v in record["facts"].items()}
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, InputError):
         return None  # missing, damaged or of another shape: as good as not there
     net.eval()
     return facts

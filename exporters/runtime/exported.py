@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ...framework import Direction, InputError, Pair, RunError, Translator, did_you_mean, read_rgb
 from ...framework.data.pictures import Images, Pictures, fitted
 from ...framework.data.styles import Styles, styles_for
+from ...framework.support.limits import checked_threads
 from ..safety.folder import check_folder
 from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Graph, Manifest
 from .onnxruntime import OnnxRuntime
@@ -73,8 +74,7 @@ def load(
     """
     if backend not in BACKENDS:
         raise InputError(f"backend '{backend}'", expected=" or ".join(BACKENDS), cure=did_you_mean(backend, BACKENDS))
-    if threads < 0:
-        raise InputError("threads", found=str(threads), expected="0 (the backend's choice) or more")
+    checked_threads(threads)
     if backend == "openvino" and device not in ("auto", "cpu"):
         raise InputError(f"device '{device}'", found="backend 'openvino'", expected="cpu", cure="Use onnxruntime.")
     if backend == "onnxruntime" and precision != "f32":

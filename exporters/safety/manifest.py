@@ -17,10 +17,11 @@ from attrs import asdict, field, frozen, validators
 
 from ...framework import InputError
 from ...framework.support import atomic
+from ...framework.support.limits import MOST_SIDE
 
 FORMAT, OLDER = "crosscade.onnx/2", "crosscade.onnx/1"
 """What is written, and what is also read: where a method has styles, another rule drew those of the golden pictures."""
-NAME = "manifest.json"
+NAME, MAX_MANIFEST = "manifest.json", 2**20
 PRECISIONS = ("fp32", "fp16", "int8")
 INPUT, OUTPUT, STYLE = "images", "translated", "style"
 """Graphs read `images` uint8 (N, H, W, 3), some also `style` float32 (N, style_size); they give `translated`, alike."""
@@ -76,7 +77,7 @@ class Manifest:
     """All that a deployer needs to know of an export. Read with `read`, written with `write`."""
 
     method: str = field(validator=_text)
-    size: int = field(validator=[_whole, validators.ge(8)])
+    size: int = field(validator=[_whole, validators.ge(8), validators.le(MOST_SIDE)])
     resize: str = field(validator=_text)
     precision: str = field(validator=validators.in_(PRECISIONS))
     opset: int = field(validator=_whole)
@@ -115,7 +116,7 @@ def read(folder: str | Path) -> Manifest:
         raise InputError(
             str(folder), found=f"no {NAME}", expected="a folder that `crosscade export` made", cure="Export again."
         )
-    table = atomic.read_json(path, "an export's manifest", FORMAT, OLDER)
+    table = atomic.read_json(path, "an export's manifest", FORMAT, OLDER, most=MAX_MANIFEST)
     try:
         return _structured(table)
     except (TypeError, ValueError, AttributeError) as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from ..features.normalise import Normalise, from_tensors
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import resolve
 from ..spec import DIRECTIONS, Direction, ImageSpec, Pair
-from ..support import atomic, tensor_files
+from ..support import atomic, fetch, tensor_files
 from ..support.device import CPU
 from .cascade import Cascade
 from .networks import Networks
@@ -115,13 +114,32 @@ class Bundle:
         """The trained cascade of a direction, in eval mode."""
         if direction not in DIRECTIONS:
             raise InputError(f"direction '{direction}'", expected=" or ".join(DIRECTIONS))
-        networks, way = Networks.build(self.recipe, self.catalogue, self.encoder), Direction(direction)
+        parts, way = (self.recipe, self.catalogue, self.encoder), Direction(direction)
+        self._check_shapes(parts, way)
+        networks = Networks.build(*parts)
         for name, net in networks.files(way).items():
             file = f"{name}.safetensors"
             fill(net, read_checked(self.folder, file, self.manifest), str(self.folder / file))
         cascade = networks.cascade(way, self.encoder, self.normalise).to(self.device)
         freeze(cascade)
         return cascade
+
+    def _check_shapes(self, parts: tuple[Recipe, Catalogue, Encoder], way: Direction) -> None:
+        """Refuses files that are not of the recipe's networks before these take any memory."""
+        with torch.device("meta"):
+            described = Networks.build(*parts).files(way)
+        for name, net in described.items():
+            file = f"{name}.safetensors"
+            check_file(self.folder, file, self.manifest)
+            held, wanted = tensor_files.shapes(self.folder / file), net.state_dict()
+            for key in sorted(held.keys() | wanted.keys()):
+                if key not in held or key not in wanted or held[key] != tuple(wanted[key].shape):
+                    raise InputError(
+                        str(self.folder / file),
+                        found="weights of another network",
+                        expected=type(net).__name__,
+                        cure=f"'{key}' is {held.get(key, 'not there')} in the file.",
+                    )
 
 
 def fill(net: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
@@ -187,8 +205,9 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
     _check_manifest(folder / "bundle.json", manifest)
     catalogue = catalogue or Catalogue.discover()
     check_file(folder, "recipe.json", manifest)
-    recipe = resolve(json.loads((folder / "recipe.json").read_text(encoding="utf-8")), catalogue)
-    encoder: Encoder = catalogue.build("encoder", recipe.encoder)
+    recipe = resolve(atomic.read_json(folder / "recipe.json", "a bundle's recipe"), catalogue)
+    with fetch.nothing():
+        encoder: Encoder = catalogue.build("encoder", recipe.encoder)
     if weights_hash(encoder) != manifest["encoder"]["weights_sha256"]:
         raise InputError(
             f"encoder '{recipe.encoder.use}'",

@@ -13,6 +13,7 @@ from typing import Any
 from ..catalogue import Catalogue
 from ..data.dataset import Dataset
 from ..errors import InputError
+from ..support import atomic
 from .recipe import Recipe
 from .resolve import FORMER, component, renamed, resolve
 
@@ -81,12 +82,10 @@ def read(
 def _table(name: str, catalogue: Catalogue) -> dict[str, Any]:
     path = Path(name)
     if path.suffix in (".toml", ".json"):
-        if not path.is_file():
-            raise InputError(name, found="no such file", expected="a recipe in TOML or JSON")
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise InputError(f"recipe '{name}'", found=str(error), expected="a text file in UTF-8") from None
+            text = atomic.read_text(path, "a recipe in TOML or JSON").removeprefix("\ufeff")
+        except InputError as error:
+            raise error.at(f"recipe '{name}'") from None
     else:
         offer = catalogue.get("recipe", name)
         with catalogue.calling("recipe", name, "`build`"):
@@ -94,8 +93,8 @@ def _table(name: str, catalogue: Catalogue) -> dict[str, Any]:
         catalogue.require(isinstance(text, str), "recipe", name, "`build`", text, "a recipe's text in TOML")
         name = catalogue.part("recipe", name)
     try:
-        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        table = atomic.parsed(text, json.loads if path.suffix == ".json" else tomllib.loads)
+    except ValueError as error:
         where = name if path.suffix not in (".toml", ".json") else f"recipe '{name}'"
         raise InputError(
             where, found=str(error), expected="valid TOML" if path.suffix != ".json" else "valid JSON"

@@ -12,6 +12,7 @@ import attrs
 from attrs import evolve, field, frozen, validators
 
 from ..hookspecs import betas_option, option
+from ..support.limits import MOST_SIDE
 from .schema import plain
 
 
@@ -77,7 +78,9 @@ class Schedule:
 class ImageOptions:
     """How images are cut from what the dataset gives."""
 
-    size: int = option(0, "pixels, square (0: what the dataset prefers; paper: 224)", validators.ge(0))
+    size: int = option(
+        0, "pixels, square (0: what the dataset prefers; paper: 224)", validators.ge(0), validators.le(MOST_SIDE)
+    )
     load: int = option(0, "short side before the random crop (0: 9/8 of size; paper-like: 256)", validators.ge(0))
     crops: int = option(2, "of each training image, encoded once and kept", validators.gt(0))
     mirror: bool = option(True, "every second crop is mirrored (paper: yes)")

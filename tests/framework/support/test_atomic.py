@@ -56,3 +56,45 @@ def test_a_full_disk_is_named(tmp_path):
     with pytest.raises(RunError, match=r"disk full .*--resume") as caught:
         atomic.write(tmp_path / "x", full)
     assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[" * 100_000, "brackets without end"),
+        ('{"a": ' + "[" * 60 + "]" * 60 + "}", "more than 50 brackets"),
+        ('{"a": ' + "1" * 5_000 + "}", "not JSON"),
+        ("[1]", r"\[1\]"),
+        ("{", "not JSON"),
+    ],
+)
+def test_json_that_is_none_of_ours(tmp_path, text, found):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(InputError, match=found):
+        atomic.read_json(tmp_path / "x.json", "a state")
+
+
+def test_only_regular_files_of_a_bounded_size_are_read(tmp_path):
+    with (tmp_path / "sparse.json").open("wb") as file:
+        file.truncate(8 << 30)
+    (tmp_path / "folder.json").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.json")
+    for name, found in (
+        ("sparse.json", "8589934592 bytes; expected a state, of at most 67108864"),
+        ("folder.json", "no regular file"),
+        ("pipe.json", "no regular file" if hasattr(os, "mkfifo") else "no such file"),
+        ("gone.json", "no such file"),
+        ("/dev/zero", "no regular file" if os.name != "nt" else "no such file"),
+    ):
+        with pytest.raises(InputError, match=found):
+            atomic.read_json(tmp_path / name, "a state")
+
+
+def test_a_sealed_file_that_was_changed_is_refused(tmp_path):
+    file = tmp_path / "x.json"
+    atomic.write_json(file, {"step": 7, "of": {5: [1.5, None]}}, sealed=True)
+    assert atomic.read_json(file, "a state") == {"step": 7, "of": {"5": [1.5, None]}}
+    file.write_text(file.read_text().replace("7", "8", 1))
+    with pytest.raises(InputError, match=r"x\.json: found changed since it was written; expected a state"):
+        atomic.read_json(file, "a state")
