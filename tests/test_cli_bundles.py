@@ -41,7 +41,7 @@ def manifest(**changes):
         ("a2b/level4.safetensors", lambda p: p.unlink(), "{}: found no such file; expected a whole bundle. Copy"),
         ("bundle.json", lambda p: p.unlink(), "bundle: found no bundle.json; expected a bundle folder or a finished"),
         ("bundle.json", lambda p: p.write_text("{"), "{}: found not JSON (Expecting property name"),
-        ("bundle.json", lambda p: p.write_bytes(b"\xff\xfe"), "{}: found not JSON ("),
+        ("bundle.json", lambda p: p.write_bytes(b"\xff\xfe"), "{}: found no UTF-8 ("),
         ("bundle.json", lambda p: p.write_text("[]"), "{}: found []; expected a bundle's manifest"),
         ("bundle.json", manifest(format="crosscade.cascade/2"), "{}: found format 'crosscade.cascade/2'; expected "),
         ("bundle.json", manifest(files=None), "{}: found no 'files'; expected a whole manifest"),

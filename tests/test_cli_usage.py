@@ -23,7 +23,7 @@ from tests.cli_tools import MAIN, read_answer
         (("train", "--recipe", "demo", "--out", "x", "--minutes", "soon"), "argument --minutes: invalid float value"),
         (("train", "--out", "x"), "--recipe: found none; expected a recipe. See `crosscade plugins recipe`."),
         (("train", "--recipe", "dmeo", "--out", "x"), "unknown recipe 'dmeo'. did you mean 'demo'?"),
-        (("train", "--recipe", "no.toml", "--out", "x"), "no.toml: found no such file; expected a recipe in TOML"),
+        (("train", "--recipe", "no.toml", "--out", "x"), "recipe 'no.toml': found no such file"),
         (("train", "--recipe", "demo", "--out", "x", "--a", "only"), "--a and --b: found one of them"),
         (("train", "--recipe", "demo", "--out", "x", "--data", "safari:zebra"), "--data safari:zebra: found domains"),
         (("train", "--out", "x", "--resume"), "recipe: found none; expected one, because x has no run to go on"),

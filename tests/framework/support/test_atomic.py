@@ -1,6 +1,7 @@
 """Files are written wholly or not at all."""
 
 import errno
+import os
 
 import pytest
 
