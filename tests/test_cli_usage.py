@@ -110,7 +110,7 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
         ("refine={}", "the losses of 'refine': found none that counts from the start"),
         ("refine.losses=[{use='hinge', start=0.5}]", "the losses of 'refine': found none that counts from the start"),
         ("encoder={use='vgg19', weights='no.pth'}", "encoder vgg19 @ $.encoder: found no file at no.pth"),
-        ("encoder={use='vgg19', weights='tiny.json'}", "encoder vgg19 (tiny.json) @ $.encoder: found SHA-256 "),
+        ("encoder={use='vgg19', weights='tiny.json'}", "encoder vgg19 @ $.encoder: found tiny.json, no file"),
     ],
 )
 def test_recipes(train, setting, line, tmp_path):
