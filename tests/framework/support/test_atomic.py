@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from crosscade.framework import RunError
+from crosscade.framework import InputError, RunError
 from crosscade.framework.support import atomic
 
 
