@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 
 def open_translator(
-    path: str | Path, catalogue: Catalogue, *, batch: int = 16, device: str = "auto"
+    path: str | Path, catalogue: Catalogue, *, batch: int = 16, device: str = "auto", settings: Sequence[str] = ()
 ) -> Translation | Exported:
     """What is in `path`, ready to translate on `device`; a bundle does so in batches of `batch`.
+
+    `settings` are of a bundle's encoder: `encoder.weights=PATH`.
 
     Raises InputError when it is neither a bundle, a finished run nor an export, or is not sound, and for a device that
     is not there.
@@ -36,7 +38,7 @@ def open_translator(
         raise InputError(str(path), found="no bundle.json" if folder.is_dir() else "no such folder", expected=expected)
     from ..framework import Translation, load  # which need torch
 
-    return Translation(load(folder, catalogue), batch=batch, device=device)
+    return Translation(load(folder, catalogue, settings), batch=batch, device=device)
 
 
 def open_export(path: str | Path, device: str = "auto") -> Exported:

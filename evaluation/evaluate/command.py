@@ -10,13 +10,14 @@ from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.data.contents import summary
-from ...framework.recipe.read import device_argument
+from ...framework.recipe.read import dataset_named, device_argument, encoder_argument, folders_argument
 from ...framework.support.folders import refuse_overlap
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("judged", metavar="BUNDLE|EXPORT", help="a bundle, a finished run's folder, or an export's")
     parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
+    folders_argument(parser)
     parser.add_argument("--metrics", metavar="A,B,…", help="these only, fetching the weights that some need")
     parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
     parser.add_argument(
@@ -24,6 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", help="also write index.html, scores.md and scores.json here")
     device_argument(parser)
+    encoder_argument(parser)
 
 
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
@@ -44,9 +46,9 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     report, device = Reporter(), arguments.device
     device_of(device)  # an export's judges, too, have one that is there
     exports = [open_export(folder, device) for folder in arguments.exported]
-    first = open_translator(arguments.judged, catalogue, batch=BATCH, device=device)
+    first = open_translator(arguments.judged, catalogue, batch=BATCH, device=device, settings=arguments.set)
     rows = rows_of(first, exports)
-    dataset = subjects.dataset_of(first, arguments.data, catalogue)
+    dataset = dataset_named(arguments, catalogue) or subjects.dataset_of(first, None, catalogue)
     if arguments.out:
         refuse_overlap(Path(arguments.out), dataset.sources)
     warnings = [line for _, translator in rows for line in translator.warnings]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.data.contents import summary
+from ...framework.recipe.read import dataset_named, encoder_argument, folders_argument
 from ...framework.support import atomic
 from ...framework.support.folders import Held, Kind, check, refuse_overlap
 from ..safety.manifest import FORMAT, NAME, OLDER, PRECISIONS
@@ -44,13 +45,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="NAME[:A,B]", help="pictures to verify and calibrate with (default: the training's test set)"
     )
+    folders_argument(parser)
+    encoder_argument(parser)
     parser.add_argument("--format", metavar="NAME", help="exporter plugin (default: onnx)")
     parser.add_argument("--force", action="store_true", help="replace an export that is there")
 
 
 def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter, load
-    from ...framework.recipe.read import dataset_from
     from ...framework.recipe.recipe import Component
     from ...framework.recipe.schema import structure
 
@@ -67,9 +69,9 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         held = stack.enter_context(Held(out, new if arguments.out else lambda: None))
         chosen = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
         options = structure(chosen, offer.options, f"exporter '{name}'")
-        bundle = load(arguments.bundle, catalogue)
+        bundle = load(arguments.bundle, catalogue, arguments.set)
         data = bundle.recipe.data
-        dataset = dataset_from(catalogue, arguments.data) if arguments.data else catalogue.build("dataset", data)
+        dataset = dataset_named(arguments, catalogue) or catalogue.build("dataset", data)
         refuse_overlap(out, dataset.sources)
         for line in summary(dataset.set_aside):
             report.warn(line)

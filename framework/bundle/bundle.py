@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ from ..encoder import Encoder
 from ..errors import InputError
 from ..features.normalise import Normalise, from_tensors
 from ..recipe.recipe import Recipe
-from ..recipe.resolve import resolve
 from ..spec import DIRECTIONS, Direction, ImageSpec, Pair
 from ..support import atomic, fetch, tensor_files
 from ..support.device import CPU
+from .anywhere import encoder_of, public, recipe_of
 from .cascade import Cascade
 from .networks import Networks
 
@@ -63,7 +63,7 @@ def write(
         files |= {f"{name}.safetensors": net.state_dict() for name, net in networks.files(direction).items()}
     for name, tensors in files.items():
         tensor_files.write(folder / name, tensors)
-    atomic.write_json(folder / "recipe.json", recipe.plain())
+    atomic.write_json(folder / "recipe.json", public(recipe.plain()))
     atomic.write_json(
         folder / "bundle.json",
         {
@@ -73,7 +73,7 @@ def write(
             "encoder": {"use": recipe.encoder.use, "weights_sha256": weights_hash(encoder)},
             "components": versions(recipe, catalogue),
             "versions": {"torch": torch.__version__},
-            **facts,
+            **public(dict(facts)),
             "files": {name: atomic.sha256(folder / name) for name in [*files, "recipe.json"]},
         },
     )
@@ -194,8 +194,12 @@ def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
             )
 
 
-def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
-    """Reads a bundle (or the run folder that holds one). InputError names what is wrong with which file."""
+def load(path: str | Path, catalogue: Catalogue | None = None, settings: Sequence[str] = ()) -> Bundle:
+    """Reads a bundle (or the run folder that holds one). InputError names what is wrong with which file.
+
+    The encoder's weights are found by their hash: where `settings` say (`encoder.weights=PATH`), where its run had
+    them if it lies in that, or in the encoder's own place.
+    """
     folder = Path(path)
     if not (folder / "bundle.json").exists() and (folder / "bundle" / "bundle.json").exists():
         folder = folder / "bundle"
@@ -205,16 +209,9 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Bundle:
     _check_manifest(folder / "bundle.json", manifest)
     catalogue = catalogue or Catalogue.discover()
     check_file(folder, "recipe.json", manifest)
-    recipe = resolve(atomic.read_json(folder / "recipe.json", "a bundle's recipe"), catalogue)
+    recipe = recipe_of(folder, atomic.read_json(folder / "recipe.json", "a bundle's recipe"), catalogue, settings)
     with fetch.nothing():
-        encoder: Encoder = catalogue.build("encoder", recipe.encoder)
-    if weights_hash(encoder) != manifest["encoder"]["weights_sha256"]:
-        raise InputError(
-            f"encoder '{recipe.encoder.use}'",
-            found="other weights than the bundle was trained on",
-            expected=f"sha256 {manifest['encoder']['weights_sha256'][:12]}…",
-            cure="Install the same weights.",
-        )
+        encoder = encoder_of(recipe, catalogue, manifest["encoder"]["weights_sha256"], weights_hash)
     tensors = read_checked(folder, "statistics.safetensors", manifest)
     sides = Pair("a.", "b.").map(lambda p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)})
     normalise = sides.map(lambda t: from_tensors(t, recipe.training.clip_sigma))

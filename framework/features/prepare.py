@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from ..data.dataset import Dataset, Domain
+from ..data.dataset import Dataset, Domain, Image, ImageSet
 from ..encoder import Encoder
+from ..errors import InputError
 from ..recipe.recipe import Recipe
 from ..spec import Pair
 from ..support import ranks, tensor_files
@@ -51,6 +53,48 @@ def room(recipe: Recipe, encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
     return now, max(now, peak)
 
 
+class _Kept(ImageSet):
+    """Images that a store has: they are asked for only when it is damaged."""
+
+    def __init__(self, name: str, count: int, real: Callable[[], ImageSet]) -> None:
+        self.name, self._count, self._real = name, count, real
+
+    def __len__(self) -> int:
+        return self._count
+
+    def load(self, index: int, short_side: int) -> Image:
+        """As the dataset has it. InputError when that has another number of images now."""
+        real = self._real()
+        if len(real) != self._count:
+            found, cure = f"{len(real)} images", "Give the same data, or begin a new run."
+            raise InputError(
+                f"{self.name}", found=found, expected=f"the {self._count} that the run began with", cure=cure
+            )
+        return real.load(index, short_side)
+
+
+class Kept(Dataset):
+    """What a run's stores hold of `names`' images; the dataset itself is built only if a store must be made again."""
+
+    def __init__(self, recipe: Recipe, names: Pair[str], folder: Path, build: Callable[[], Dataset]) -> None:
+        self.name, built = recipe.data.use, lru_cache(1)(build)
+
+        def domain(side: str, name: str) -> Domain:
+            def part(split: str, views: int) -> ImageSet:
+                count = len(Store(folder / f"{side}-{split}")) // views
+                return _Kept(name, count, lambda: getattr(getattr(built().domains, side), split))
+
+            return Domain(name, part("train", recipe.image.crops), part("test", 1))
+
+        self.domains = Pair("a", "b").zip(domain, names)
+
+
+def whole(folder: Path) -> bool:
+    """Whether a run's stores are there, so that its data may have moved."""
+    names = [f"{side}-{split}" for side in "ab" for split in ("train", "test")]
+    return all(Store(folder / name).done and Store(folder / name).has("images") for name in names)
+
+
 def training_data(
     recipe: Recipe, dataset: Dataset, encoder: Encoder, compute: Compute, folder: Path, progress: Callable[[int], None]
 ) -> tuple[TrainingData, list[str]]:
@@ -58,7 +102,7 @@ def training_data(
     levels, clip = levels_of(recipe), recipe.training.clip_sigma
     warnings: list[str] = []
 
-    def whole(train: Store, test: Store) -> bool:
+    def sound(train: Store, test: Store) -> bool:
         if not (train.done and test.done):
             return False
         if damaged := train.damaged() or test.damaged():
@@ -68,7 +112,7 @@ def training_data(
     def domain(side: str, d: Domain) -> tuple[Store, Store, Normalise]:
         train, test = Store(folder / f"{side}-train"), Store(folder / f"{side}-test")
         statistics = folder / f"{side}.safetensors"
-        if ranks.on_first(lambda: statistics.exists() and whole(train, test)):
+        if ranks.on_first(lambda: statistics.exists() and sound(train, test)):
             return train, test, from_tensors(tensor_files.read(statistics), clip).to(compute.device)
         for target, images, views in ((train, d.train, True), (test, d.test, False)):
             if ranks.first():

@@ -35,6 +35,18 @@ def data_arguments(parser: argparse.ArgumentParser, *, data: str, key: str) -> N
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=f"override {key}")
 
 
+def encoder_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument that says where a bundle's encoder finds its weights on this machine."""
+    text = "of a bundle's encoder, like encoder.weights=PATH: the weights' hash is checked"
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=text)
+
+
+def folders_argument(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name two folders of images instead of a dataset."""
+    parser.add_argument("--a", metavar="DIR", help="instead of --data: folder of images of domain A")
+    parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
+
+
 def device_argument(parser: argparse.ArgumentParser) -> None:
     """The argument that names what is computed on."""
     parser.add_argument(
@@ -77,6 +89,13 @@ def read(
     elif data:
         settings = [*data_settings(data), *settings]
     return override(_table(name, catalogue), settings)
+
+
+def _refuse_half(data: str | None, a: str | None, b: str | None) -> tuple[str, str]:
+    if not (a and b) or data:
+        found, expected = "one of them, or --data as well", "both folders, or --data alone"
+        raise InputError("--a and --b", found=found, expected=expected)
+    return a, b
 
 
 def _table(name: str, catalogue: Catalogue) -> dict[str, Any]:
@@ -195,6 +214,15 @@ def data_settings(spec: str) -> list[str]:
 def _texts(*domains: str) -> list[str]:
     """Settings of the two domains, as text whatever they look like."""
     return [f"data.{side}={json.dumps(name, ensure_ascii=False)}" for side, name in zip("ab", domains)]
+
+
+def dataset_named(arguments: argparse.Namespace, catalogue: Catalogue) -> Dataset | None:
+    """The dataset of `--data`, or of `--a` and `--b`; None without them. InputError for a mixture."""
+    data, a, b = arguments.data, arguments.a, arguments.b
+    if a or b:
+        texts = _texts(*_refuse_half(data, a, b))
+        return dataset_from(catalogue, "folder", [text.removeprefix("data.") for text in texts])
+    return dataset_from(catalogue, data) if data else None
 
 
 def dataset_from(catalogue: Catalogue, spec: str, settings: Sequence[str] = ()) -> Dataset:

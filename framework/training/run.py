@@ -25,7 +25,7 @@ from ..features import prepare
 from ..features.training_data import TrainingData
 from ..recipe.recipe import Recipe
 from ..rehearsal import look_at, rehearse
-from ..spec import DIRECTIONS
+from ..spec import DIRECTIONS, Pair
 from ..support import atomic, ranks, tensor_files
 from ..support.events import Events
 from ..support.folders import Held, check, paths_in, refuse_overlap
@@ -80,7 +80,11 @@ def train(
         asked = partial(opened, folder, catalogue, recipe, minutes, command, str(start), resume=resume)
         state, recipe = ranks.on_first(asked)
         compute = computing(state, recipe.training, device)
-        dataset = dataset or catalogue.build("dataset", recipe.data)
+        build = partial(catalogue.build, "dataset", recipe.data)
+        known = dataset is None and resume and state.ready and bool(state.domains)
+        if known and ranks.on_first(partial(prepare.whole, folder.store)):
+            dataset = prepare.Kept(recipe, Pair(**state.domains), folder.store, build)
+        dataset = dataset or build()
         for line in summary(dataset.set_aside):
             report.warn(line)
         if not recipe.image.size:
@@ -91,6 +95,7 @@ def train(
             # whatever cannot work is refused before the folder is cleared and before hours are spent
             earlier = Earlier.opened(Path(state.start), setup) if state.start else None
             look_at(dataset, setup)
+            state.domains = dict(zip("ab", dataset.domains.map(lambda d: d.name)))
             for stage in rehearse(setup):
                 if earlier:
                     earlier.give(stage)

@@ -137,6 +137,8 @@ class RunState:
     """That train together, as far as this was last begun or gone on with."""
     data: Mapping[str, str] = field(factory=dict)
     """Hashes of the training images by domain."""
+    domains: Mapping[str, str] = field(factory=dict)
+    """The domains' names, by side."""
     ready: bool = False
     """Whether data and budget are settled, and `recipe.json` final."""
     seconds: list[float] | None = None

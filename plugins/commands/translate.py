@@ -9,7 +9,7 @@ from pathlib import Path
 from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
 from ...framework.data.files import Sources, translate_files
 from ...framework.data.results import Results
-from ...framework.recipe.read import device_argument
+from ...framework.recipe.read import device_argument, encoder_argument
 from ...framework.support.atomic import sha256
 
 
@@ -29,6 +29,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     styles.add_argument("--style", metavar="FILE", help="all in the style of this image of the target domain")
     device_argument(parser)
+    encoder_argument(parser)
     parser.add_argument("--force", action="store_true", help="write among other things; make anew what is there")
 
 
@@ -41,7 +42,8 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("--samples", found=str(samples), expected="a number above 0")
     results = Results(Path(arguments.out), sources.inputs, arguments.force)
     with results.held():
-        translation = Translation(load(arguments.bundle, catalogue), arguments.direction, device=arguments.device)
+        bundle = load(arguments.bundle, catalogue, arguments.set)
+        translation = Translation(bundle, arguments.direction, device=arguments.device)
         if samples or arguments.style:
             translation.need_styles("--samples" if samples else "--style")
         style = translation.style_of(Path(arguments.style)) if arguments.style else None
