@@ -77,6 +77,17 @@ def frames(path: str | Path) -> int:
     return decoded(path, lambda picture: int(getattr(picture, "n_frames", 1)))
 
 
+def highest(path: str | Path) -> int:
+    """The highest value in a file of grey with 16 bits; 65535 in any other. Raises like `read_rgb`."""
+
+    def of(picture: Pillow.Image) -> int:
+        if picture.mode not in _DEEP or picture.mode == "F":  # a float is scaled by its own highest value
+            return 65535
+        return int(np.asarray(picture).max(initial=0))
+
+    return decoded(path, of)
+
+
 def decoded(path: str | Path, use: Callable[[Pillow.Image], T], most: int = MAX_PIXELS) -> T:
     """What `use` makes of the opened picture; whatever is wrong with the file is an `InputError` that names it."""
     try:

@@ -21,6 +21,14 @@ Pictures = Picture | Sequence[Picture]
 PLAIN_MODES = ("RGB", "L", "1")
 """Pillow's modes that become RGB without a choice; files may hold anything."""
 
+CURES = {
+    "f": "For values in 0 to 1: (255 * values).round().astype(np.uint8).",
+    "b": "For a mask: (255 * values).astype(np.uint8).",
+    "u": "Where white is {top}: (values / {top} * 255).round().astype(np.uint8).",
+    "i": "Where white is {top}: (values / {top} * 255).round().astype(np.uint8).",
+}
+"""What to do with other numbers, by numpy's kind: nobody but who made them knows what white is."""
+
 
 def fit(picture: Picture, size: int) -> Images:
     """One picture as uint8 (S, S, 3): short side resized (bicubic, antialiased), centre cut."""
@@ -57,14 +65,18 @@ def _image(picture: Any) -> Images:
         expected = "a path, a Pillow image, an array, or a list of these"
         raise InputError("picture", found=type(picture).__name__, expected=expected)
     if picture.dtype != np.uint8:
-        raise InputError(
-            "picture",
-            found=f"an array of {picture.dtype}",
-            expected="uint8, 0 to 255",
-            cure="For values in 0 to 1: (255 * values).round().astype(np.uint8).",
-        )
+        top = np.iinfo(picture.dtype).max if picture.dtype.kind in "ui" else 1
+        cure = CURES.get(picture.dtype.kind, "").format(top=top)
+        raise InputError("picture", found=f"an array of {picture.dtype}", expected="uint8, 0 to 255", cure=cure)
     if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        shape, cure = picture.shape, ""
+        if picture.ndim == 2 or shape[2:] == (1,):
+            cure = "Grey: np.dstack([values] * 3)."
+        elif picture.ndim == 3 and shape[0] == 3:
+            cure = "Channels first: values.transpose(1, 2, 0)."
+        elif shape[2:] == (4,):
+            cure = "Lay what is transparent on a colour, or give the file's path."
         raise InputError(
-            "picture", found=f"an array of shape {picture.shape}", expected="(H, W, 3): RGB, channels last"
+            "picture", found=f"an array of shape {shape}", expected="(H, W, 3): RGB, channels last", cure=cure
         )
     return picture

@@ -30,11 +30,12 @@ from ...framework import (
     read_rgb,
     resize_short_side,
 )
-from ...framework.data.contents import MORE, Contents, lines
-from ...framework.data.images import frames, verify
+from ...framework.data.contents import DARK, MORE, Contents, lines
+from ...framework.data.images import frames, highest, verify
 from ...framework.support import atomic
 from ...framework.support.fetch import cache_dir
 
+TWELVE_BITS = 2**12
 NARROWEST = 16  # sides in a greater proportion make no square crop that shows anything, and an enormous resize
 
 
@@ -63,20 +64,20 @@ class Found:
     digest: str
 
 
-def _examined(path: Path) -> tuple[str, str, int]:
-    """The content's hash, what is wrong with the file or nothing, and its frames."""
-    digest, several = "", 1
+def _examined(path: Path) -> tuple[str, str, str]:
+    """The content's hash, what is wrong with the file or nothing, and what else is to be said of it."""
+    digest, note = "", ""
     try:
         digest = atomic.sha256(path)
         width, height = verify(path)
-        several = frames(path)
+        note = MORE if frames(path) > 1 else DARK if highest(path) < TWELVE_BITS else ""
     except InputError as error:
-        return digest, error.found, several
+        return digest, error.found, note
     except OSError as error:
-        return digest, error.strerror or str(error), several
+        return digest, error.strerror or str(error), note
     if max(width, height) > NARROWEST * min(width, height):
-        return digest, f"{width} x {height} pixels, too narrow", several
-    return digest, "", several
+        return digest, f"{width} x {height} pixels, too narrow", note
+    return digest, "", note
 
 
 def examine(folder: Path) -> tuple[list[Found], list[str]]:
@@ -92,10 +93,10 @@ def examine(folder: Path) -> tuple[list[Found], list[str]]:
             state = path.stat()
             stamp = f"{state.st_size} {state.st_mtime_ns}"
         except OSError as error:
-            return ["", "", error.strerror or str(error), 1]
+            return ["", "", error.strerror or str(error), ""]
         old = known.get(path.relative_to(folder).as_posix())
         # Only what was found good is believed: a bad file may be bad no longer for reasons outside of it.
-        if isinstance(old, list) and len(old) == 4 and old[0] == stamp and not old[2]:
+        if isinstance(old, list) and len(old) == 4 and old[0] == stamp and not old[2] and isinstance(old[3], str):
             return old
         return [stamp, *_examined(path)]
 
@@ -109,7 +110,7 @@ def examine(folder: Path) -> tuple[list[Found], list[str]]:
         with suppress(OSError, CrosscadeError):
             atomic.write_json(memory, seen)
     good = [Found(path, digest) for path, (_, digest, wrong, _) in zip(paths, results) if not wrong]
-    said = [(path, wrong or MORE) for path, (_, _, wrong, several) in zip(paths, results) if wrong or several > 1]
+    said = [(path, wrong or note) for path, (_, _, wrong, note) in zip(paths, results) if wrong or note]
     return good, [*lines([*contents.left_out, *said])]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from crosscade.framework import InputError, write_png
 from crosscade.framework.testing import check_dataset
@@ -148,3 +149,14 @@ def test_what_cannot_be_used_is_explained(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=text):
             FolderDataset(FolderOptions(**wrong))
+
+
+@pytest.mark.parametrize(("top", "said"), [(4095, 3), (65535, 0)])
+def test_twelve_bits_in_sixteen_are_said_at_the_start(tmp_path, top, said):
+    for n in range(3):
+        values = np.random.default_rng(n).integers(0, top + 1, (40, 40)).astype(np.uint16)
+        (tmp_path / "deep").mkdir(exist_ok=True)
+        Image.fromarray(values).save(tmp_path / "deep" / f"{n}.png")
+    found, lines = folder.examine(tmp_path / "deep")
+    assert len(found) == 3
+    assert len([line for line in lines if "nearly black" in line]) == said
