@@ -194,7 +194,9 @@ def resize_short_side(image: Image, size: int) -> Image:
         return image
     ratio = size / min(height, width)
     new = (size, max(size, round(height * ratio))) if width <= height else (max(size, round(width * ratio)), size)
-    return np.array(Pillow.fromarray(image).resize(new, Pillow.Resampling.BICUBIC), dtype=np.uint8)
+    return np.array(
+        Pillow.fromarray(np.ascontiguousarray(image)).resize(new, Pillow.Resampling.BICUBIC), dtype=np.uint8
+    )
 
 
 def centre_crop(image: Image, size: int) -> Image:
@@ -212,23 +214,18 @@ def fit_square(image: Image, size: int) -> Image:
     A very long image is cut first: all of it resized would take memory that no small file should take.
     """
     height, width = image.shape[:2]
-    if max(height, width) <= LONG * min(height, width):
-        return centre_crop(resize_short_side(image, size), size)
-    side, ratio = min(height, width), size / min(height, width)
-    # what of it the middle of the resized image is made of, in the arithmetic of `resize_short_side`
-    box = [0.0, 0.0, float(width), float(height)]
-    axis, whole = (0, width) if width > height else (1, height)
-    new = max(size, round(whole * ratio))
-    first, step = (new - size) // 2, whole / new
-    box[axis], box[axis + 2] = first * step, (first + size) * step
-    margin = 3 * side + 3  # more than the filter reaches
-    low, high = max(0, int(box[axis]) - margin), min(whole, int(box[axis + 2]) + margin)
-    part = image[:, low:high] if axis == 0 else image[low:high]
-    box[axis], box[axis + 2] = box[axis] - low, box[axis + 2] - low
-    resized = Pillow.fromarray(np.ascontiguousarray(part)).resize(
-        (size, size), Pillow.Resampling.BICUBIC, box=(box[0], box[1], box[2], box[3])
-    )
-    return np.array(resized, dtype=np.uint8)
+    most = LONG * min(height, width)
+    if height > most:
+        image = _middle(image, most)
+    elif width > most:
+        image = _middle(image.swapaxes(0, 1), most).swapaxes(0, 1)
+    return centre_crop(resize_short_side(image, size), size)
+
+
+def _middle(image: Image, rows: int) -> Image:
+    rows += (len(image) - rows) % 2  # so that the middle stays the middle
+    first = (len(image) - rows) // 2
+    return image[first : first + rows]
 
 
 def png(image: Image, *, small: bool = False, by: str = "") -> bytes:

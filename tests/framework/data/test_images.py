@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from PIL import Image
 
 from crosscade.framework import InputError, read_rgb, resize_short_side, write_png
-from crosscade.framework.data.images import MAX_PIXELS, centre_crop, grid, verify
+from crosscade.framework.data import images
+from crosscade.framework.data.images import MAX_PIXELS, centre_crop, fit_square, grid, verify
 
 RAMP = np.stack(np.broadcast_arrays(np.arange(0, 240, 5)[None], np.arange(0, 200, 5)[:, None], 90), -1).astype(np.uint8)
 
@@ -170,3 +173,88 @@ def test_grid() -> None:
     assert (sheet[46:, 54:] == 255).all()
     with pytest.raises(InputError):
         grid([[]])
+
+
+def exif_of_a_phone(turn: int) -> bytes:
+    """An orientation beside a tag that Pillow reads and cannot write back: its type is unsigned, its value is not."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, turn, 0) + struct.pack("<HHII", 0x011A, 5, 1, 38)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + struct.pack("<I", 0) + struct.pack("<II", 1, 0)
+
+
+@pytest.mark.parametrize(("turn", "expected"), list(enumerate(
+    [RAMP, RAMP[:, ::-1], RAMP[::-1, ::-1], RAMP[::-1], RAMP.transpose(1, 0, 2), np.rot90(RAMP, -1),
+     RAMP[::-1, ::-1].transpose(1, 0, 2), np.rot90(RAMP)], 1
+)))  # fmt: skip
+def test_every_orientation_is_applied_by_its_number(tmp_path: Path, turn: int, expected: np.ndarray) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    Image.fromarray(RAMP).save(tmp_path / "x.png", exif=exif)
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), expected)
+    Image.fromarray(RAMP).save(tmp_path / "x.jpg", exif=exif_of_a_phone(turn))
+    assert read_rgb(tmp_path / "x.jpg").shape == expected.shape
+    assert verify(tmp_path / "x.jpg") == (48, 40)
+
+
+@pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + b"\xff" * 99])
+def test_exif_that_cannot_be_read_costs_no_picture(tmp_path: Path, exif: bytes) -> None:
+    Image.fromarray(RAMP).save(tmp_path / "x.jpg", exif=exif)
+    assert read_rgb(tmp_path / "x.jpg").shape == RAMP.shape
+    verify(tmp_path / "x.jpg")
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError, match="no regular file"):
+            read_rgb(path)
+
+
+def test_any_error_of_a_decoder_is_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_png(tmp_path / "x.png", RAMP)
+    for error, said in ((MemoryError(), "memory"), (struct.error("odd"), "odd"), (RecursionError("deep"), "deep")):
+
+        def fail(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(Image.Image, "convert", fail)
+        for reader in (read_rgb, verify):
+            with pytest.raises(InputError, match=said):
+                reader(tmp_path / "x.png")
+
+
+def test_pictures_are_converted_in_strips_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    made = {
+        "deep.png": Image.fromarray(rng.integers(0, 2**16, (40, 30), dtype=np.uint16)),
+        "float.tiff": Image.fromarray(rng.uniform(0, 200, (40, 30)).astype(np.float32)),
+        "clear.png": Image.fromarray(rng.integers(0, 256, (40, 30, 4), dtype=np.uint8)),
+        "grey.png": Image.fromarray(rng.integers(0, 256, (40, 30, 2), dtype=np.uint8), "LA"),
+    }
+    for name, picture in made.items():
+        picture.save(tmp_path / name)
+    whole = {name: read_rgb(tmp_path / name) for name in made}
+    monkeypatch.setattr(images, "_STRIP", 100)
+    for name in made:
+        assert np.array_equal(read_rgb(tmp_path / name), whole[name])
+
+
+@pytest.mark.parametrize("length", [50, 61, 900])
+def test_a_narrow_picture_is_cut_first_to_the_same_square(length: int) -> None:
+    smooth = np.linspace(0, 255, length)[:, None, None] * np.ones((1, 4, 3))
+    image = smooth.round().astype(np.uint8)
+    for size in (8, 32, 50):
+        expected = centre_crop(resize_short_side(image, size), size).astype(int)
+        assert np.abs(fit_square(image, size) - expected).max() <= 256 / length
+        assert np.array_equal(fit_square(image.swapaxes(0, 1), size), fit_square(image, size).swapaxes(0, 1))
+    usual = np.random.default_rng(0).integers(0, 256, (40, 100, 3), dtype=np.uint8)
+    assert np.array_equal(fit_square(usual, 24), centre_crop(resize_short_side(usual, 24), 24))
+
+
+@pytest.mark.parametrize("shape", [(1, 200_000), (200_000, 1), (40, 4_000_000 // 40)])
+def test_a_narrow_picture_takes_no_more_memory_than_itself_and_the_square(shape: tuple[int, int]) -> None:
+    image = np.full((*shape, 3), 77, np.uint8)
+    tracemalloc.start()
+    assert fit_square(image, 256).shape == (256, 256, 3)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4 * (image.nbytes + 3 * 256**2)
