@@ -163,7 +163,9 @@ def _put(node: Any, steps: list[str], value: Any, setting: str) -> None:
     if isinstance(node, list):
         node[_index(last, node, path, setting)] = value
     elif last == "use" and node.get("use") != value:
-        kept = {k: node[k] for k in ("weight", "start", "a", "b") if k in node}
+        # datasets of drawn animals share their domains' names, which are wrong for somebody's own pictures
+        names = () if value == "folder" else ("a", "b")
+        kept = {k: node[k] for k in ("weight", "start", *names) if k in node}
         node.clear()
         node.update({"use": value, **kept})
     elif value is None:

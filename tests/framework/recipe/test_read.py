@@ -38,3 +38,9 @@ def test_a_recipe_is_read_on_other_data_with_settings():
 def test_two_folders_or_a_dataset_but_not_both(data):
     with pytest.raises(InputError, match=r"--a and --b.*expected both folders, or --data alone"):
         read("demo", Catalogue.discover(), **data)
+
+
+def test_ones_own_pictures_are_not_named_after_the_recipes_animals():
+    catalogue = Catalogue.discover()
+    assert read("demo", catalogue, data="folder", settings=["data.root=x"])["data"] == {"use": "folder", "root": "x"}
+    assert read("demo", catalogue, data="animals")["data"]["a"] == "zebra"
