@@ -12,9 +12,7 @@ from crosscade.framework.data.pictures import fitted
 RGB = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize(
-    "picture", [RGB, [RGB], RGB[None], Image.fromarray(RGB)], ids=["array", "list", "4d", "pil"]
-)
+@pytest.mark.parametrize("picture", [RGB, [RGB], RGB[None], Image.fromarray(RGB)], ids=["array", "list", "4d", "pil"])
 def test_uint8_rgb_is_what_it_is(picture):
     np.testing.assert_array_equal(fitted(picture, 16)[0], RGB)
 
