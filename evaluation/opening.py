@@ -30,7 +30,7 @@ def open_translator(
     Raises InputError when it is neither a bundle, a finished run nor an export, or is not sound, and for a device that
     is not there.
     """
-    folder = Path(path)
+    folder = manifest.folder_of(path)
     if (folder / manifest.NAME).is_file():
         return open_export(folder, device)
     if not any((where / "bundle.json").is_file() for where in (folder, folder / "bundle")):

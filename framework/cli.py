@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .catalogue import ALONE, Catalogue, version_of
-from .errors import CrosscadeError, InputError, needs_extra
+from .errors import CrosscadeError, InputError, needs_extra, printable
 from .hookspecs import CommandOffer
 from .support.atomic import FULL, disk_error
 from .support.limits import out_of_memory
@@ -100,13 +100,16 @@ def _known(error: Exception) -> CrosscadeError | None:
         return error
     if isinstance(error, OSError) and error.errno in FULL:
         return disk_error(Path(error.filename or "."), error)
+    if isinstance(error, PermissionError) and error.filename:
+        cure = "Check who may read and write there."
+        return InputError(str(error.filename), found=str(error.strerror), expected="permission", cure=cure)
     return needs_extra(error) or out_of_memory(error)
 
 
 def _say(text: str, code: int) -> int:
     process = os.environ.get("RANK", "0")  # of several that torchrun started
     name = "crosscade" if process == "0" else f"crosscade (process {process})"
-    print(f"{name}: {' '.join(text.splitlines())}", file=sys.stderr)
+    print(f"{name}: {printable(' '.join(text.splitlines()))}", file=sys.stderr)
     return code
 
 

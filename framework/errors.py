@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from typing import Self
 
+UNSEEN = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in [*range(10), *range(11, 32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+}
+"""Characters that steer a terminal, or turn what follows them round, spelt out."""
+
+
+def printable(text: str) -> str:
+    r"""`text` as it may be shown, whoever wrote it.
+
+    >>> printable("zebra\x1b[2J")
+    'zebra\\x1b[2J'
+    """
+    return text.translate(UNSEEN)
+
 
 class CrosscadeError(Exception):
     """A failure with a one-line explanation. The command line prints it and exits with `exit_code`."""
@@ -18,7 +33,7 @@ class CrosscadeError(Exception):
         if expected:
             parts.append(f"expected {expected}")
         line = ": ".join(parts[:2]) + ("; " + parts[2] if len(parts) > 2 else "")
-        super().__init__(f"{line}. {cure}" if cure else line)
+        super().__init__(printable(f"{line}. {cure}" if cure else line))
 
     def at(self, where: str, cure: str = "") -> Self:
         """The same of another place, with another `cure` if one is given."""

@@ -87,7 +87,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_translated(tr
         (("bundle", "nothing.png"), "nothing.png: found no such file; expected an image or a folder of images"),
         (("bundle", "empty"), "empty: found no images in this folder; expected PNG, JPEG"),
         (("bundle", "notes.txt"), "1 file(s): found none that can be read; expected images"),
-        (("nowhere", "one.png"), "nowhere: found no bundle.json; expected a bundle folder or a finished run"),
+        (("nowhere", "one.png"), "nowhere: found nothing there; expected a bundle folder or a finished run"),
         (("bundle", "one.png", "--direction", "a2c"), "argument --direction: invalid choice: 'a2c'"),
     ],
 )

@@ -9,13 +9,17 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Iterable
+from functools import partial
+from typing import Any, cast
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.read import device_argument
 
 HOST, PORT = "127.0.0.1", 7860
-CONNECTIONS = 16
+CONNECTIONS = 64
 """At a time; more are told to come back."""
+SILENT_SECONDS = 10.0
+"""How long a connection may ask for nothing before it is closed, so that others have room."""
 NEEDS = ("starlette", "uvicorn", "anyio")
 
 
@@ -33,6 +37,7 @@ def _app(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     try:
         import uvicorn
 
+        from .connection import Connection
         from .server import HEADERS, App
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in NEEDS:
@@ -52,7 +57,7 @@ def _app(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         port = listener.getsockname()[1]
         url = f"http://{f'[{arguments.host}]' if ':' in arguments.host else arguments.host}:{port}"
         if _is_loopback(arguments.host):
-            hosts = ["127.0.0.1", "localhost", "[::1]"]
+            hosts = ["127.0.0.1", "localhost", "[::1]", url.removeprefix("http://").removesuffix(f":{port}")]
         else:
             hosts = ["*"]
             report.warn(
@@ -62,6 +67,7 @@ def _app(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         server = uvicorn.Server(
             uvicorn.Config(
                 app.asgi(hosts),
+                http=cast(Any, partial(Connection, SILENT_SECONDS)),
                 log_level="warning",
                 access_log=False,
                 server_header=False,

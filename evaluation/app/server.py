@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ...framework import CrosscadeError, Direction, Image, InputError, Translator, did_you_mean, read_rgb
+from ...framework import Direction, Image, InputError, Translator, did_you_mean, read_rgb
 from ...framework.data.images import png
 from ..opening import strip_of
 
@@ -47,10 +47,15 @@ HEADERS = [
         "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("cache-control", "no-store"),
+    ("cross-origin-resource-policy", "same-origin"),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
 ]
 """Of every response."""
+
+
+class RefusedError(InputError):
+    """What was asked cannot be had; any other error is the server's own, whose paths are nobody's business."""
 
 
 class App:
@@ -70,14 +75,14 @@ class App:
         """The application. It answers to these host names alone, so that no other site's name can lead to it."""
         routes = [
             Route("/", self._page),
-            Route("/model", self._model),
-            Route("/examples/{direction}/{number:int}", self._example),
-            Route("/translate", self._translate, methods=["POST"]),
+            Route("/model", _own(self._model)),
+            Route("/examples/{direction}/{number:int}", _own(self._example)),
+            Route("/translate", _own(self._translate), methods=["POST"]),
         ]
         return Starlette(
             routes=routes,
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
-            exception_handlers={CrosscadeError: _refused, Exception: _failed},
+            exception_handlers={RefusedError: _refused, Exception: _failed},
             max_body_size=MAX_BYTES,
         )
 
@@ -118,10 +123,24 @@ class App:
             self._direction = direction
         styles = self.translator.style_size(direction) > 0
         if samples > 1 and not styles:
-            raise InputError("samples", found=str(samples), expected="1: a method without styles has no others")
+            raise RefusedError("samples", found=str(samples), expected="1: a method without styles has no others")
         strip = strip_of(self.translator, [picture] * samples, direction, seed)
         rows = [["data:image/png;base64," + b64encode(png(image)).decode() for image in row] for row in zip(*strip)]
         return {"columns": ("source", *self.translator.previews(direction), "final"), "styles": styles, "rows": rows}
+
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def _own(answer: Answer) -> Answer:
+    """What only the page asks for: a browser says when another site's page does."""
+
+    async def guarded(request: Request) -> Response:
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise HTTPException(403)
+        return await answer(request)
+
+    return guarded
 
 
 def _picture(data: bytes) -> Image:
@@ -132,24 +151,23 @@ def _picture(data: bytes) -> Image:
         try:
             return read_rgb(path, MAX_PIXELS)
         except InputError as error:
-            raise InputError("this file", found=error.found, expected=error.expected, cure="Try another.") from None
+            raise RefusedError("this file", found=error.found, expected=error.expected, cure="Try another.") from None
 
 
 def _chosen(direction: str, directions: Sequence[str]) -> str:
     if direction not in directions:
-        raise InputError("direction", found=f"'{direction:.20}'", cure=did_you_mean(direction, directions))
+        raise RefusedError("direction", found=f"'{direction:.20}'", cure=did_you_mean(direction, directions))
     return direction
 
 
 def _number(name: str, text: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
-        raise InputError(name, found=f"'{text:.20}'", expected=f"{least} to {most}")
+        raise RefusedError(name, found=f"'{text:.20}'", expected=f"{least} to {most}")
     return int(text)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    status = 400 if isinstance(error, InputError) else 500
-    return JSONResponse({"error": str(error)}, status_code=status)
+    return JSONResponse({"error": str(error)}, status_code=400)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -20,10 +20,10 @@ SPEED_SECONDS = 3.0
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made")
+    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made, or a graph in it")
     parser.add_argument("files", nargs="*", metavar="FILES", help="images, or folders of images")
     parser.add_argument("--out", help="folder for the results (PNG, placed as their sources are) and their list")
-    parser.add_argument("--direction", choices=DIRECTIONS, help="default: a2b; with --check: every one there is")
+    parser.add_argument("--direction", choices=DIRECTIONS, help="default: a2b, or the only one; with --check: all")
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "tensorrt"),
@@ -90,12 +90,15 @@ def _loaded(arguments: argparse.Namespace, report: Reporter) -> Exported:
 def _check(exported: Exported, arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from ...framework.errors import printable
+
     console = Console(highlight=False)
     for direction in [arguments.direction] if arguments.direction else exported.directions:
         checked, way = exported.check(direction), exported.way(direction)
+        domains = printable(f"{way.source} → {way.target}")
         speed = exported.images_per_second(direction, batch=arguments.batch, seconds=SPEED_SECONDS)
         console.print(
-            f"{direction} {way.source} → {way.target}: {checked.provider}, golden pictures at {checked.psnr_db:.1f} dB "
+            f"{direction} {domains}: {checked.provider}, golden pictures at {checked.psnr_db:.1f} dB "
             f"(at least {checked.least_db:g}), {speed:.3g} images/s in batches of {arguments.batch}",
             markup=False,
             soft_wrap=True,
@@ -112,7 +115,7 @@ def _translate(
     from .exported import checked_batch
 
     batch = checked_batch(arguments.batch)
-    direction = arguments.direction or "a2b"
+    direction = arguments.direction or exported.direction
     provider = exported.provider(direction)
     styles = styles_for(len(sources.files), exported.way(direction).style_size, seed=arguments.seed)
 

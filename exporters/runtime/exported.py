@@ -27,7 +27,7 @@ from ...framework.data.pictures import Images, Pictures, fitted
 from ...framework.data.styles import Styles, styles_for
 from ...framework.support.limits import checked_threads
 from ..safety.folder import check_folder
-from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Graph, Manifest
+from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Graph, Manifest, folder_of
 from .onnxruntime import OnnxRuntime
 from .openvino import OpenVino
 from .providers import MAX_BATCH, Facts
@@ -82,7 +82,7 @@ def load(
         raise InputError(
             f"precision '{precision}'", found="backend 'onnxruntime'", expected="the file's own", cure=cure
         )
-    path = Path(folder)
+    path = folder_of(folder)
     manifest = check_folder(path)
 
     def read(way: Graph) -> OnnxRuntime | OpenVino:
@@ -128,6 +128,7 @@ class Exported(Translator):
         self.domains = Direction(key).turn(Pair(way.source, way.target))
         older = manifest.format == OLDER and any(way.style_size for way in manifest.directions.values())
         self.warnings = (*warnings, *([OLD_STYLES.format(folder)] if older else []))
+        self.direction = "a2b" if "a2b" in self.directions else self.directions[0]
         self._read, self._check, self._attempt = read, check, attempt
         self._tried: set[str] = set()
         self._graphs: dict[str, OnnxRuntime | OpenVino] = {}

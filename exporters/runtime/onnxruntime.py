@@ -87,9 +87,15 @@ class OnnxRuntime:
             found="; ".join(reasons)
             or f"{machine.gpus} NVIDIA GPU(s), and an onnxruntime for {', '.join(machine.compiled)}",
             expected=" or ".join(wanted.accept),
-            cure="Choose device cpu, allow the fallback to the CPU or, with no plain onnxruntime beside it: "
-            + self._install(device),
+            cure=self._cure(device, lacking=machine.gpus > 0 or not {*wanted.accept} & {*machine.compiled}),
         )
+
+    def _cure(self, device: str, *, lacking: bool) -> str:
+        """What helps; an installation only where that is what is lacking."""
+        if not lacking:
+            return "Choose device cpu, or allow the fallback to the CPU: the driver lends this process no GPU."
+        others = "Choose device cpu, allow the fallback to the CPU or, with no plain onnxruntime beside it: "
+        return others + self._install(device)
 
     def _install(self, device: str) -> str:
         libraries = nvidia.tensorrt_wheel(getattr(self.ort, "cuda_version", "")) if device == "tensorrt" else ""

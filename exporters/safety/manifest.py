@@ -113,15 +113,32 @@ def read(folder: str | Path) -> Manifest:
     """The manifest of an export folder. InputError says which key is missing or of another kind."""
     path = Path(folder) / NAME
     if not path.is_file():
-        raise InputError(
-            str(folder), found=f"no {NAME}", expected="a folder that `crosscade export` made", cure="Export again."
-        )
+        raise _no_export(Path(folder))
     table = atomic.read_json(path, "an export's manifest", FORMAT, OLDER, most=MAX_MANIFEST)
     try:
         return _structured(table)
     except (TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error.args[0] if error.args else error).split())[:200]
         raise InputError(str(path), found=reason, expected="a whole manifest", cure="Copy the export again.") from None
+
+
+def folder_of(path: str | Path) -> Path:
+    """The folder of an export that is named by it or by a graph in it."""
+    folder = Path(path)
+    return folder.parent if folder.is_file() and (folder.parent / NAME).is_file() else folder
+
+
+def _no_export(path: Path) -> InputError:
+    """What was given instead of an export, and the command for that."""
+    found, cure = f"no {NAME}", "`crosscade export BUNDLE --out DIR` makes one."
+    if not path.exists():
+        found = "nothing there"
+    elif any((where / "bundle.json").is_file() for where in (path, path / "bundle")):
+        found = "a bundle"
+        cure = f"`crosscade translate {path} FILES --out DIR` translates with it; `crosscade export` makes an export."
+    elif (path / "run.json").is_file():
+        found, cure = "a run that is not finished", f"`crosscade train --out {path} --resume` goes on with it."
+    return InputError(str(path), found=found, expected="a folder that `crosscade export` made", cure=cure)
 
 
 def _structured(table: dict[str, Any]) -> Manifest:

@@ -27,7 +27,7 @@ from ..recipe.recipe import Recipe
 from ..spec import DIRECTIONS, Direction, ImageSpec, Pair
 from ..support import atomic, fetch, tensor_files
 from ..support.device import CPU
-from .anywhere import encoder_of, public, recipe_of
+from .anywhere import encoder_of, no_bundle, public, recipe_of
 from .cascade import Cascade
 from .networks import Networks
 
@@ -204,7 +204,7 @@ def load(path: str | Path, catalogue: Catalogue | None = None, settings: Sequenc
     if not (folder / "bundle.json").exists() and (folder / "bundle" / "bundle.json").exists():
         folder = folder / "bundle"
     if not (folder / "bundle.json").exists():
-        raise InputError(str(path), found="no bundle.json", expected="a bundle folder or a finished run")
+        raise no_bundle(Path(path))
     manifest = atomic.read_json(folder / "bundle.json", "a bundle's manifest", FORMAT)
     _check_manifest(folder / "bundle.json", manifest)
     catalogue = catalogue or Catalogue.discover()

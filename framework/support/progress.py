@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ..errors import printable
+
 LINE_SECONDS = 20.0
 
 
@@ -71,13 +73,13 @@ class Reporter:
     def say(self, text: str) -> None:
         """A line for people."""
         if not self.quiet:
-            self.console.print(text, markup=False, soft_wrap=True)
+            self.console.print(printable(text), markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A warning, said once."""
         if text not in self.warnings:
             self.warnings.append(text)
-            self.console.print(f"warning: {text}", markup=False, soft_wrap=True)
+            self.console.print(f"warning: {printable(text)}", markup=False, soft_wrap=True)
 
     @contextmanager
     def bars(self) -> Iterator[None]:

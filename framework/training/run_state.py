@@ -252,12 +252,19 @@ def resumed(
                 cure = "Leave it out (a finished run that had minutes learns on when it is given more), or begin a new "
                 cure += f"run from it: --start {folder.path} --out elsewhere."
             raise InputError(
-                f"--resume: {path}", found=f"{wanted!r}", expected=f"{was!r}, which the run began with", cure=cure
+                f"--resume: {path}",
+                found="nothing" if wanted is None else f"{wanted!r}",
+                expected=_began(was),
+                cure=cure,
             )
     atomic.clear_parts(folder.path)
     # a kill may have come between the first writing of the two files
     settled = state.ready or state.spent
     return state, resolve(folder.read_recipe() if settled else dict(state.asked), catalogue)
+
+
+def _began(value: Any) -> str:
+    return "nothing, as the run began" if value is None else f"{value!r}, which the run began with"
 
 
 def _differences(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

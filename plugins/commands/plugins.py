@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ...framework import Catalogue, CommandOffer, InputError, did_you_mean, hookimpl
+from ...framework.errors import printable
 from ...framework.hookspecs import KINDS
 from ...framework.recipe.schema import describe
+
+PIPED = 1000
+"""Columns."""
 
 
 def _plugins_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,17 +25,27 @@ def _plugins_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _plugins(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    table = Table("kind", "name", "provider", "version", "summary", box=box.SIMPLE_HEAD)
+    table = Table(
+        *(Column(title, no_wrap=True) for title in ("kind", "name", "provider", "version")),
+        "summary",
+        box=box.SIMPLE_HEAD,
+    )
     for kind in [arguments.kind] if arguments.kind else KINDS:
         for entry in catalogue.of_kind(kind):
             table.add_row(kind, entry.offer.name, entry.provider, entry.version, entry.offer.summary)
-    console = Console(highlight=False)
+    console = _console()
     console.print(table)
     if catalogue.failures:
         console.print(f"{len(catalogue.failures)} plugin(s) failed to load:")
         for failure in catalogue.failures:
-            console.print(f"  {failure}", markup=False)
+            console.print(f"  {printable(str(failure))}", markup=False, soft_wrap=True)
     return 0
+
+
+def _console() -> Console:
+    """As wide as the terminal; where there is none, as wide as it takes: nobody cuts or folds what is piped."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PIPED if piped else None)
 
 
 def _describe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +57,7 @@ def _describe(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if not matches:
         names = {e.offer.name for e in catalogue.entries}
         raise InputError(f"unknown component '{arguments.name}'", cure=did_you_mean(arguments.name, names))
-    console = Console(highlight=False)
+    console = _console()
     for entry in matches:
         offer = entry.offer
         console.print(f"[bold]{offer.kind} {entry.qualified}[/bold] {entry.version}: {offer.summary}")

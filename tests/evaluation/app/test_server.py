@@ -11,6 +11,7 @@ import time
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,10 +19,13 @@ from PIL import Image
 
 from crosscade.evaluation.opening import open_translator
 from crosscade.exporters.runtime.exported import load
-from crosscade.framework import DIRECTIONS, Catalogue, Pair, RunError, Translator
+from crosscade.framework import DIRECTIONS, Catalogue, InputError, Pair, Translator
 from tests.exporters import tiny_export
 
 uvicorn = pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
+from starlette.applications import Starlette  # noqa: E402
+
+from crosscade.evaluation.app.connection import Connection  # noqa: E402
 from crosscade.evaluation.app.server import HEADERS, MAX_BYTES, UPLOAD_TYPE, App  # noqa: E402
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -225,7 +229,7 @@ def test_nothing_is_left_behind(ask, tmp_path, monkeypatch):
 
 
 def test_a_failure_is_a_message_and_the_server_lives_on():
-    failures = [ZeroDivisionError("secret"), RunError("golden", found="20 dB"), None]
+    failures = [ZeroDivisionError("secret"), InputError("/home/me/bundle", found="a damaged file"), None]
 
     def work(images):
         if error := failures.pop(0):
@@ -237,5 +241,26 @@ def test_a_failure_is_a_message_and_the_server_lives_on():
         assert first[0] == second[0] == 500
         assert b"ZeroDivisionError" in first[2]
         assert b"secret" not in first[2]
-        assert json.loads(second[2])["error"] == "golden: found 20 dB"
+        assert json.loads(second[2])["error"].startswith("The server failed (InputError)"), "no path of the server's"
         assert np.array_equal(*rows(ask())[0])
+
+
+def test_another_sites_page_is_told_nothing():
+    with running(Fake()) as ask:
+        status, headers, _ = ask(headers=UPLOAD | {"sec-fetch-site": "cross-site"})
+        assert status == 403
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert ask(headers=UPLOAD | {"sec-fetch-site": "same-origin"})[0] == 200
+
+
+def test_silent_connections_keep_nobody_out():
+    """uvicorn's protocol with a clock: a connection on which nothing is asked is closed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        made = partial(Connection, 0.3)
+        server = uvicorn.Server(uvicorn.Config(Starlette(), http=made, lifespan="off", log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        with socket.create_connection(listener.getsockname(), timeout=20) as silent:
+            assert silent.recv(1) == b""
+        server.should_exit = True
+        thread.join(20)

@@ -86,7 +86,8 @@ def test_a_direction_that_was_not_exported_is_named(tmp_path):
     one = load(write(tmp_path, directions=("b2a",)))
     assert one.directions == ("b2a",)
     with pytest.raises(InputError, match=r"direction 'a2b': found no such one .*known: b2a"):
-        one.translate(WIDE)
+        one.translate(WIDE, "a2b")
+    assert np.array_equal(one.translate(WIDE), one.translate(WIDE, "b2a")), "the only one is what is meant"
 
 
 @pytest.mark.parametrize(
