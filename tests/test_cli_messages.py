@@ -1,7 +1,6 @@
 """What is given to the wrong command is told the right one; what strangers wrote steers no terminal."""
 
 import subprocess
-import sys
 
 import pytest
 
@@ -39,4 +38,3 @@ def test_what_would_steer_a_terminal_is_spelt_out():
 def test_piped_tables_are_not_cut():
     done = subprocess.run([*MAIN, "plugins", "encoder"], capture_output=True, text=True, timeout=120, env={"PATH": ""})
     assert "VGG-16 tuned from ImageNet for edges, conv1_1 to conv5_1: the paper's geometry, fetched once" in done.stdout
-    assert sys.executable
