@@ -26,7 +26,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start",
         metavar="EARLIER",
-        default="",
         help="begin with the networks of this bundle or finished run (and a run's critics) as far as they fit; without "
         "--recipe with its recipe, too",
     )
@@ -65,7 +64,7 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         minutes=arguments.minutes,
         command="crosscade " + shlex.join(sys.argv[1:]),
         device=arguments.device,
-        start=arguments.start,
+        start=arguments.start or "",
         watch=arguments.watch,
         inputs=[*paths_in([arguments.recipe, arguments.start])],
     )
