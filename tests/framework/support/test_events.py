@@ -73,7 +73,7 @@ def test_the_watcher_of_the_docs_follows_a_run_and_the_docs_know_its_events(tmp_
     module = ModuleType("lowest")
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], vars(module))
     catalogue = Catalogue.discover()
-    catalogue.entries += Catalogue.of(module).entries
+    catalogue.entries.extend(Catalogue.of(module).entries)
     tiny_run(tmp_path / "run", catalogue=catalogue, watch=["lowest"])
     events = Events(tmp_path / "run" / "events.jsonl").read()
     lowest = dict(line.split(",") for line in (tmp_path / "run" / "lowest.csv").read_text().splitlines())
