@@ -92,7 +92,7 @@ def test_domains_the_wrong_way_round_are_pointed_out(crosscade, here):
         (["nowhere"], "nowhere: found no such folder; expected a bundle, a finished run, or an export"),
         (["day"], "day: found no bundle.json; expected a bundle, a finished run, or an export with manifest.json"),
         (["tiny", "--exported", "other"], "other: found an export of another bundle; expected one of the same bundle"),
-        (["tiny", "--data", "folder:day,noon"], "folder b = 'noon': found nothing there"),
+        (["tiny", "--data", "folder:day,noon"], "folder b = 'noon' @ $.data: found nothing there"),
         (["tiny", "--all"], "--metrics: found --all as well"),
     ],
 )
