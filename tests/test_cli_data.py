@@ -21,10 +21,10 @@ def test_folders_that_are_missing_or_empty(train, tmp_path):
     picture(tmp_path / "b" / "x.png", 0)
     answer = train("--a", "empty", "--b", "b")
     assert answer.code == 2
-    assert answer.error.startswith("empty: found an empty folder; expected at least one picture")
+    assert answer.error.startswith("empty @ $.data: found an empty folder; expected at least one picture")
     answer = train("--a", "nowhere", "--b", "b")
     assert answer.code == 2, "the first mistake must not make the second try fail on a folder that is not empty"
-    assert answer.error.startswith("folder a = 'nowhere': found nothing there; expected a folder of pictures")
+    assert answer.error.startswith("folder a = 'nowhere' @ $.data: found nothing there; expected a folder of pictures")
 
 
 def test_one_picture_is_a_domain_and_a_bad_one_is_named_and_set_aside(train, tmp_path):

@@ -51,7 +51,7 @@ def test_what_was_taken_over_is_said_and_kept(whole, started):
         "critic wgan-gp.b of translate level 5, translators 4, critic hinge.a of refine, critic hinge.b of refine"
     ]
     facts = json.loads((started / "bundle" / "bundle.json").read_text())
-    assert (facts["start"], facts["taken"]) == (str(whole), taken(started))
+    assert (facts["start"], facts["taken"]) == (whole.name, taken(started))  # people share bundles, not paths
     assert load(started).domains.b == "elephant"
 
 
@@ -113,7 +113,7 @@ def test_other_sizes_components_and_levels_are_named(whole, tmp_path):
 
 
 def test_what_cannot_be_started_from_is_refused_before_anything_is_written(whole, tmp_path):
-    with pytest.raises(InputError, match=r"nowhere: found no bundle\.json; expected a bundle folder or a finished run"):
+    with pytest.raises(InputError, match=r"nowhere: found nothing there; expected a bundle folder or a finished run"):
         tiny_run(tmp_path / "run", start=tmp_path / "nowhere")
     assert not (tmp_path / "run").exists()
     setup = Setup.of(tiny_recipe(), Catalogue.discover(), Compute.as_it_is("cpu"))
@@ -167,7 +167,7 @@ def test_so_does_one_without_a_refinement(tmp_path):
 def test_fewer_minutes_or_none_before_are_refused(short, whole):
     with pytest.raises(InputError, match=r"--resume: --minutes: found 0\.01; expected 0\.02.* --start"):
         tiny_run(short, minutes=0.01, resume=True)
-    with pytest.raises(InputError, match=r"--resume: --minutes: found 3; expected None.* --start"):
+    with pytest.raises(InputError, match=r"--resume: --minutes: found 3; expected nothing.* --start"):
         tiny_run(whole, minutes=3, resume=True)
     with pytest.raises(InputError, match=r"--resume: --start: found .*; expected '', which the run began with"):
         tiny_run(whole, start=short, resume=True)
