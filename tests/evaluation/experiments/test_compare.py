@@ -21,6 +21,7 @@ from crosscade.evaluation.metrics.jackknife import HOW, SPREAD
 from crosscade.framework import Catalogue, InputError, Reporter, RunError, Score
 from crosscade.framework.bundle import bundle
 from crosscade.framework.support import device
+from crosscade.framework.support.folders import Held
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.framework.tiny import TABLE, tiny_recipe
 
@@ -88,8 +89,8 @@ def test_a_longer_run_begins_first(tmp_path, catalogue, monkeypatch):
     monkeypatch.setattr(comparison, "run_jobs", begin)
     asked = protocol(tmp_path, methods="cyclegan,munit,cyclegan@3,drit", images=60)
     out = tmp_path / "out"
-    with pytest.raises(BegunError) as begun:
-        comparison.run(trials_of(asked, catalogue, out), asked, Safari(SafariOptions()), catalogue, out=out)
+    with pytest.raises(BegunError) as begun, Held(out, lambda: None) as held:
+        comparison.run(trials_of(asked, catalogue, out), asked, Safari(SafariOptions()), catalogue, out=held)
     assert begun.value.args == ("cyclegan@3-0", "cyclegan-0", "munit-0", "drit-0")
 
 

@@ -149,7 +149,7 @@ def test_a_broken_metric_costs_only_itself(scenes):
     told = []
     scores = evaluate(without_memos(scenes), progress=told.append, catalogue=catalogue)
     assert scores["fixed"].value > 0
-    assert scores["bad"].absent == "RuntimeError: no such thing"
+    assert scores["bad"].absent.startswith("metric 'bad' of test 0: `measure`: found RuntimeError: no such thing")
     assert "Fetch them" in scores["gone"].absent
     assert math.isnan(scores["gone"].value)
     assert "scoring good" in told
