@@ -27,7 +27,7 @@ CURE = "Give its weights with --set encoder.weights=PATH: their hash is checked.
 def public(value: Any) -> Any:
     """Plain values without the folders of who made them: of an absolute path, its name.
 
-    >>> public({"a": "/home/me/my zebras", "command": "crosscade train --a /home/me/zebras --set image.size=64"})
+    >>> public({"a": "/mine/my zebras", "command": "crosscade train --a /mine/zebras --set image.size=64"})
     {'a': 'my zebras', 'command': 'crosscade train --a zebras --set image.size=64'}
     """
     if isinstance(value, Mapping):

@@ -17,6 +17,7 @@ from ..spec import Pair
 from ..support import ranks, tensor_files
 from ..support.device import Compute
 from . import store
+from .arrays import array_bytes
 from .health import check_participation
 from .normalise import Normalise, from_tensors
 from .store import Store
@@ -40,16 +41,16 @@ def room(recipe: Recipe, encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
     counts = [(len(d.train) * recipe.image.crops, len(d.test)) for d in dataset.domains]
     now = peak = 0
     for rows in counts:
-        now += sum(store.array_bytes(n * size * size * 3) for n in rows)
+        now += sum(array_bytes(n * size * size * 3) for n in rows)
         for n in rows:
-            raw = {i: store.array_bytes(2 * n * v) for i, v in values.items()}
+            raw = {i: array_bytes(2 * n * v) for i, v in values.items()}
             for i, v in values.items():  # all raw features, float16, until a level's normalised ones are written
-                now += store.array_bytes(n * v)
+                now += array_bytes(n * v)
                 peak = max(peak, now + sum(raw.values()))
                 del raw[i]
     for k, stage in enumerate(recipe.translate, start=1):
         kept = [n for train, test in counts for n in ((test,) if k == len(recipe.translate) else (train, test))]
-        now += sum(store.array_bytes(n * values[stage.level]) for n in kept)
+        now += sum(array_bytes(n * values[stage.level]) for n in kept)
     return now, max(now, peak)
 
 

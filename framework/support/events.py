@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -13,14 +14,14 @@ from typing import Any
 from .atomic import disk_error, write_bytes
 
 
-class Watcher:
+class Watcher(ABC):
     """Follows a training. What it raises costs only itself: it is told of nothing more, and the run goes on."""
 
+    @abstractmethod
     def event(self, event: Mapping[str, Any]) -> None:
         """One of a run's events, as docs/events.md has them; `event["event"]` says which."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most have nothing to end)
         """The training has ended, in whatever way."""
 
 

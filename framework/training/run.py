@@ -39,7 +39,7 @@ from .run_state import KIND, RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
 from .stages import Stage, build_stage
-from .start import Earlier, begin_with, kept
+from .start import Earlier, begin_with, keep_for_itself, take_over
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
 
@@ -162,7 +162,7 @@ class Run:
         if last:
             self._forget(build_stage(self.setup, recipe.trained.index(last)))
         elif state.start:
-            ranks.on_first(self._take_over)
+            ranks.on_first(partial(take_over, self.setup, self.folder, self.state))
         if state.minutes:
             minutes = state.minutes - state.spent
             budget = TimeBudget.measured(self.setup, self.data, self.report, minutes, last)
@@ -181,29 +181,12 @@ class Run:
         self.state.check(self.folder, self.folder.start, "It was changed since: begin a new run.")
         return self.folder.start.exists()
 
-    def _take_over(self) -> None:
-        """Keeps what the stages are to begin with: to resume needs the earlier run no more."""
-        earlier = Earlier.opened(Path(self.state.start), self.setup)
-        stages = (build_stage(self.setup, index) for index in range(len(self.setup.recipe.trained)))
-        tensor_files.write(self.folder.start, {k: v for stage in stages for k, v in earlier.give(stage).items()})
-        self.state.vouch(self.folder, self.folder.start)
-
     def _forget(self, stage: Stage) -> None:
         """Makes a trained stage one that is not, and that begins with what it had learnt."""
-        weights, translated = self.folder.weights(stage.name), f"translated{stage.level}"
-
-        def keep() -> None:
-            if not weights.exists():  # a kill came after this
-                return
-            tensor_files.write(self.folder.start, kept(stage, self.folder))
-            self.state.vouch(self.folder, self.folder.start)
-            self.state.forget(self.folder, self.folder.recipe)  # which is about to change
-            self.state.write(self.folder)
-            weights.unlink()
-
-        ranks.on_first(keep)
+        ranks.on_first(partial(keep_for_itself, stage, self.folder, self.state))
         if stage.kind == "translate":
             self.state.health = [health for health in self.state.health if health.level != stage.level]
+            translated = f"translated{stage.level}"
             for store in (*self.data.train, *self.data.test):
                 if ranks.on_first(partial(store.has, translated)):
                     store.drop(translated)

@@ -22,7 +22,7 @@ from ..support import tensor_files
 from ..support.tensor_files import Tensors
 from .run_state import RunFolder, RunState
 from .setup import Setup
-from .stages import Stage
+from .stages import Stage, build_stage
 
 NAMED = 3
 """So many of the tensors that a network cannot take over are named."""
@@ -132,12 +132,27 @@ class Earlier:
         return fitting
 
 
-def kept(stage: Stage, folder: RunFolder) -> Tensors:
-    """What a trained stage has learnt, for itself to begin with once more."""
-    tensors = {f"modules.{name}": tensor for name, tensor in tensor_files.read(folder.weights(stage.name)).items()}
+def take_over(setup: Setup, folder: RunFolder, state: RunState) -> None:
+    """Keeps what the stages are to begin with: to resume needs the earlier run no more."""
+    earlier = Earlier.opened(Path(state.start), setup)
+    stages = (build_stage(setup, index) for index in range(len(setup.recipe.trained)))
+    tensor_files.write(folder.start, {k: v for stage in stages for k, v in earlier.give(stage).items()})
+    state.vouch(folder, folder.start)
+
+
+def keep_for_itself(stage: Stage, folder: RunFolder, state: RunState) -> None:
+    """Keeps what a trained stage has learnt, for itself to begin with once more, and takes away that it is trained."""
+    weights = folder.weights(stage.name)
+    if not weights.exists():  # a kill came after this
+        return
+    tensors = {f"modules.{name}": tensor for name, tensor in tensor_files.read(weights).items()}
     if folder.critics(stage.name).exists():
         tensors |= tensor_files.read(folder.critics(stage.name))
-    return {f"{stage.name}/{name}": tensor for name, tensor in tensors.items()}
+    tensor_files.write(folder.start, {f"{stage.name}/{name}": tensor for name, tensor in tensors.items()})
+    state.vouch(folder, folder.start)
+    state.forget(folder, folder.recipe)  # which is about to change
+    state.write(folder)
+    weights.unlink()
 
 
 def begin_with(stage: Stage, start: Tensors) -> None:

@@ -1,6 +1,6 @@
 """Is a training by two processes quicker than by one? Steps of a recipe's stages, timed in turn on this machine.
 
-`python -m tests.benchmarks.processes [--recipe demo] [--batches 1 4] [--steps 6]` prints a table; it wants idle cores.
+`python -m tests.benchmarks.processes [--recipe demo] [--batches 0.5 1 4]` prints a table. Cores must be idle.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def seconds(recipe, times, steps, threads, folder):
             if not stage.learns:
                 continue
             count = trained.schedule.steps
-            stage.schedule = evolve(stage.schedule, batch=times * stage.schedule.batch)
+            stage.schedule = evolve(stage.schedule, batch=round(times * stage.schedule.batch))
             state = TrainState.of(stage)
             state.step = stage.schedule.steps // 2
             for step in range(WARM_UP + steps):
@@ -82,7 +82,7 @@ def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default="demo")
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4], help="times the recipe's batch")
+    parser.add_argument("--batches", type=float, nargs="+", default=[1, 4], help="times the recipe's batch")
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -98,7 +98,7 @@ def main():
     for times in arguments.batches:
         spent = [timed(way, arguments.recipe, times, arguments.steps) for way in WAYS]
         row = [f"{spent[0] / s:.2f} times as fast" if s != spent[0] else f"{s / 60:.1f} min" for s in spent]
-        print(f"| {arguments.recipe} | {times} x the recipe's |", " | ".join(row), "|", flush=True)
+        print(f"| {arguments.recipe} | {times:g} x the recipe's |", " | ".join(row), "|", flush=True)
 
 
 if __name__ == "__main__":

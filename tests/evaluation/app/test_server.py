@@ -229,7 +229,7 @@ def test_nothing_is_left_behind(ask, tmp_path, monkeypatch):
 
 
 def test_a_failure_is_a_message_and_the_server_lives_on():
-    failures = [ZeroDivisionError("secret"), InputError("/home/me/bundle", found="a damaged file"), None]
+    failures = [ZeroDivisionError("secret"), InputError("/mine/bundle", found="a damaged file"), None]
 
     def work(images):
         if error := failures.pop(0):

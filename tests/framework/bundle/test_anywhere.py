@@ -62,8 +62,8 @@ def test_a_bundle_names_no_folder_of_its_maker(run, tmp_path):
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ("/home/me/my zebras", "my zebras"),
-        ("crosscade train --a /home/me/zebras --out=/tmp/x/run", "crosscade train --a zebras --out=run"),
+        ("/mine/private/my zebras", "my zebras"),
+        ("crosscade train --a /mine/private/zebras --out=/scratch/x/run", "crosscade train --a zebras --out=run"),
         ({"files": ["~/secret/one.png: damaged", 3]}, {"files": ["one.png: damaged", 3]}),
         ("a share of 1/2, and/or runs/mine", "a share of 1/2, and/or runs/mine"),
     ],

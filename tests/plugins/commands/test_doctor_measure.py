@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from crosscade.framework import Catalogue, Reporter
-from crosscade.framework.features import prepare, store
+from crosscade.framework.features import arrays as array_files
+from crosscade.framework.features import prepare
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.setup import Setup
 from crosscade.plugins.commands.doctor import measure as doctor_measure
@@ -35,14 +36,14 @@ def test_room_is_what_the_stores_of_a_run_take(whole):
 def test_room_on_the_way_is_the_most_that_lay_there(tmp_path, monkeypatch):
     recipe, dataset, encoder = parts("data.test=1")
     held = [0]
-    original = store.new_array
+    original = array_files.new_array
 
     def watched(path, *rest):
         made = original(path, *rest)
         held.append(arrays(tmp_path))
         return made
 
-    monkeypatch.setattr(store, "new_array", watched)
+    monkeypatch.setattr(array_files, "new_array", watched)
     prepare.training_data(recipe, dataset, encoder, CPU, tmp_path, lambda _: None)
     whole, peak = prepare.room(recipe, encoder, dataset)
     assert peak == max(held) > whole
