@@ -41,7 +41,7 @@ OLD_STYLES = (
 
 INT8_ON_CUDA = (
     "{} is int8, for which onnxruntime has no CUDA kernels: its convolutions run in float32 with conversions between "
-    "them, slower than the float32 export. Export with --precision fp16 for CUDA, or use --device tensorrt or cpu"
+    "them, more work than the float32 export. Export with --precision fp16 for CUDA, or use --device tensorrt or cpu"
 )
 
 
