@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # before there is a group: its functions' defaults would keep that one's threads
 from attrs import define
 from numpy.typing import NDArray
 from torch import Tensor, nn
