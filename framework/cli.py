@@ -109,7 +109,7 @@ def _known(error: Exception) -> CrosscadeError | None:
 def _say(text: str, code: int) -> int:
     process = os.environ.get("RANK", "0")  # of several that torchrun started
     name = "crosscade" if process == "0" else f"crosscade (process {process})"
-    print(f"{name}: {printable(' '.join(text.splitlines()))}", file=sys.stderr)
+    sys.stderr.write(f"{name}: {printable(' '.join(text.splitlines()))}\n")
     return code
 
 

@@ -20,6 +20,11 @@ def printable(text: str) -> str:
     return text.translate(UNSEEN)
 
 
+def show(text: object) -> None:
+    """Prints what a command gives, which may hold what others wrote: names of files, of domains, of methods."""
+    print(printable(str(text)), flush=True)  # noqa: T201 (what is shown goes through here)
+
+
 class CrosscadeError(Exception):
     """A failure with a one-line explanation. The command line prints it and exits with `exit_code`."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.data.contents import summary
+from ...framework.errors import show
 from ...framework.recipe.read import dataset_named, device_argument, encoder_argument, folders_argument
 from ...framework.support.folders import refuse_overlap
 
@@ -59,12 +60,12 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.out:
         out = Path(arguments.out)
         evaluate_page.write_scores(out, judged)
-    print(evaluate_page.markdown(judged))
+    show(evaluate_page.markdown(judged))
     if arguments.out:
         report.say("drawing the page")
         data = subjects.about(first, judged, "crosscade " + shlex.join(sys.argv[1:]), warnings, device)
         page = evaluate_page.write_page(out, data, judged, subjects.deepest_of(first))
-        print(f"{page}: open it in a browser.")
+        show(f"{page}: open it in a browser.")
     return 0
 
 

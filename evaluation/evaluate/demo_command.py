@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.errors import show
 from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
 from ...framework.support.folders import Held, Kind, check, paths_in, refuse_overlap
 from ...framework.training import run_state
@@ -86,8 +87,8 @@ def _made(arguments: argparse.Namespace, catalogue: Catalogue, held: Held) -> in
     page, warnings = write_page(out, run, translation.bundle, judged)
     for line in warnings:
         report.warn(line)
-    print("\n".join(j.table.markdown() for j in judged))
-    print(f"{page}: open it in a browser. The bundle is {run / 'bundle'}.")
+    show("\n".join(j.table.markdown() for j in judged))
+    show(f"{page}: open it in a browser. The bundle is {run / 'bundle'}.")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...framework import Catalogue, Dataset, InputError, Reporter
 from ...framework.data.contents import summary
+from ...framework.errors import show
 from ...framework.support import atomic
 from ...framework.support.device import available
 from ...framework.support.folders import Held, paths_in, refuse_overlap
@@ -58,8 +59,8 @@ def run(
     lost = [*lost, *(f"{folder.name} failed: {reason}" for folder, reason in failed.items())]
     command = protocol.command_line(len(devices), every_metric, folder)
     page = write_files(folder, results, protocol, trained, lost, command, catalogue)
-    print((folder / "table.md").read_text(encoding="utf-8"))
-    print(f"{page}: open it in a browser.")
+    show((folder / "table.md").read_text(encoding="utf-8"))
+    show(f"{page}: open it in a browser.")
 
 
 def _begin(protocol: Protocol, folder: Path) -> None:

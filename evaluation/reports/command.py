@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.errors import show
 from ...framework.recipe.read import device_argument
 from ...framework.training.run_state import RunFolder, RunState
 
@@ -28,7 +29,7 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if not (run / "run.json").exists():
         raise _no_run(run)
     page = _write(arguments, catalogue, run)
-    print(f"{page}: open it in a browser.", flush=True)
+    show(f"{page}: open it in a browser.")
     while arguments.watch and not RunState.read(RunFolder(run)).done:
         before = _changed(run)
         while _changed(run) == before:

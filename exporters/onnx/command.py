@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.data.contents import summary
+from ...framework.errors import show
 from ...framework.recipe.read import dataset_named, encoder_argument, folders_argument
 from ...framework.support import atomic
 from ...framework.support.folders import Held, Kind, check, refuse_overlap
@@ -80,7 +81,7 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
             exporter.export(bundle, out, dataset, report.say)
         else:
             held.replace(partial(_write, exporter, bundle, dataset, report.say), [bundle.folder])
-    print(out)
+    show(out)
     return 0
 
 

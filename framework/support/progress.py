@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from attrs import define, field
 from rich.console import Console
@@ -17,10 +18,22 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from ..errors import printable
 
 LINE_SECONDS = 20.0
+
+
+class Terminal(Console):
+    """A console on which text is text, whoever wrote it: no escapes, no markup, nothing highlighted."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **how})
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """As any console's, of what may be shown."""
+        return super().render_str(printable(text), **how)
 
 
 @define
@@ -44,7 +57,7 @@ class Bar:
     def show(self, step: int, values: Mapping[str, float]) -> None:
         """`step` are done; `values` are shown beside the bar."""
         moved, self.done = step - self.done, step
-        text = "  ".join(f"{k} {v:.3g}" for k, v in values.items())
+        text = printable("  ".join(f"{k} {v:.3g}" for k, v in values.items()))
         live = self.reporter.live
         if live is not None and self.task is not None:
             live.update(self.task, completed=step)
@@ -63,7 +76,7 @@ class Reporter:
     """Says what is going on. Made once a command; `quiet` says only warnings."""
 
     def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or Terminal(stderr=True)
         self.quiet = quiet
         self.live: Progress | None = None
         self.whole: TaskID | None = None
@@ -88,13 +101,13 @@ class Reporter:
             yield
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
         )
         with Progress(*columns, console=self.console) as self.live:
             try:
@@ -108,7 +121,7 @@ class Reporter:
         with self.bars():
             bar = Bar(self, title, total)
             if self.live is not None:
-                bar.task = self.live.add_task(title, total=total, text="")
+                bar.task = self.live.add_task(printable(title), total=total, text="")
             yield bar
 
     @contextmanager
@@ -132,7 +145,7 @@ class Reporter:
         """Stage `index`'s bar, from step `start`."""
         bar = Bar(self, title, total, done=start, began_at=start, weight=self._weights[index] if self._weights else 0.0)
         if self.live is not None:
-            bar.task = self.live.add_task(title, total=total, completed=start, text="")
+            bar.task = self.live.add_task(printable(title), total=total, completed=start, text="")
             self.skip(index, start)
         self.say(f"{title}: {total} steps" + (f", from step {start}" if start else ""))
         yield bar

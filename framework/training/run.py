@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from attrs import asdict, define, evolve
 from numpy.typing import NDArray
-from rich.console import Console
 from torch import nn
 
 from ..bundle import bundle
@@ -30,7 +29,7 @@ from ..support import atomic, ranks, tensor_files
 from ..support.events import Events
 from ..support.folders import Held, check, paths_in, refuse_overlap
 from ..support.interrupts import counted_interrupts
-from ..support.progress import Reporter
+from ..support.progress import Reporter, Terminal
 from . import checkpoint
 from .after_stage import check_final, check_inverters, check_translations, translate_stores
 from .loop import TrainState, train_stage
@@ -127,9 +126,9 @@ def train(
 
 
 @contextmanager
-def _silent() -> Iterator[Console]:
+def _silent() -> Iterator[Terminal]:
     with open(os.devnull, "w", encoding="utf-8") as nothing:
-        yield Console(file=nothing)
+        yield Terminal(file=nothing)
 
 
 @define

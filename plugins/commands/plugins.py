@@ -8,13 +8,12 @@ import sys
 from collections.abc import Iterable
 
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
 
 from ...framework import Catalogue, CommandOffer, InputError, did_you_mean, hookimpl
-from ...framework.errors import printable
 from ...framework.hookspecs import KINDS
 from ...framework.recipe.schema import describe
+from ...framework.support.progress import Terminal
 
 PIPED = 1000
 """Columns."""
@@ -38,14 +37,14 @@ def _plugins(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if catalogue.failures:
         console.print(f"{len(catalogue.failures)} plugin(s) failed to load:")
         for failure in catalogue.failures:
-            console.print(f"  {printable(str(failure))}", markup=False, soft_wrap=True)
+            console.print(f"  {failure}", soft_wrap=True)
     return 0
 
 
-def _console() -> Console:
+def _console() -> Terminal:
     """As wide as the terminal; where there is none, as wide as it takes: nobody cuts or folds what is piped."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PIPED if piped else None)
+    return Terminal(width=PIPED if piped else None)
 
 
 def _describe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,9 +59,9 @@ def _describe(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     console = _console()
     for entry in matches:
         offer = entry.offer
-        console.print(f"[bold]{offer.kind} {entry.qualified}[/bold] {entry.version}: {offer.summary}")
+        console.print(f"{offer.kind} {entry.qualified} {entry.version}: {offer.summary}", style="bold")
         if offer.source:
-            console.print(f"source: {offer.source}", markup=False)
+            console.print(f"source: {offer.source}")
         if offer.kind == "command":
             console.print(f"see: crosscade {offer.name} --help\n")
             continue

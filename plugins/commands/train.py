@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.errors import show
 from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from, recipe_name
 from ...framework.support.folders import paths_in
 
@@ -69,7 +70,7 @@ def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         inputs=[*paths_in([arguments.recipe, arguments.start])],
     )
     if os.environ.get("RANK", "0") == "0":
-        print(bundle)
+        show(bundle)
     return 0
 
 

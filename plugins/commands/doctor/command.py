@@ -29,13 +29,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def show(console: Console, title: str, lines: Sequence[Line]) -> None:
     """Prints the screen. RunError, with what decides, when a line is a problem."""
-    console.print(Text(title, style="bold"))
+    console.print(title, style="bold")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column()
     for line in lines:
-        table.add_row(Text(line.mark, style=COLOURS[line.mark]), line.what, Text(line.text))
+        table.add_row(Text(line.mark, style=COLOURS[line.mark]), line.what, line.text)
     console.print(table)
     problems = [line.what for line in lines if line.mark == PROBLEM]
     if problems:
@@ -48,6 +48,7 @@ def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ....framework import Reporter
     from ....framework.support import ranks
     from ....framework.support.device import device_of
+    from ....framework.support.progress import Terminal
     from .images import examine
     from .measure import measure
 
@@ -55,15 +56,15 @@ def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     recipe = recipe_from(arguments, catalogue)
     dataset = catalogue.build("dataset", recipe.data)
     with ranks.together(arguments.device):
-        report = Reporter() if ranks.first() else Reporter(Console(file=io.StringIO()))
+        report = Reporter() if ranks.first() else Reporter(Terminal(file=io.StringIO()))
         # first the machine: the memory's high-water mark must be that of training, not that of looking at pictures
         recipe, machine = measure(recipe, catalogue, dataset, Path(arguments.out), report, arguments.device)
         if not ranks.first():
             return 0
     lines = [*examine(dataset, recipe, report), *machine]
-    console = Console(highlight=False)
+    console = Terminal()
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+        console = Terminal(width=WIDTH)
     names = " and ".join(d.name for d in dataset.domains)
     show(console, f"{names} ({recipe.data.use}), recipe {recipe.name}, {recipe.image.size} px", lines)
     return 0

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from PIL import Image
-from rich.console import Console
+from crosscade.framework.support.progress import Terminal
 
 from crosscade.framework import RunError
 from crosscade.plugins.commands.doctor.command import show
@@ -92,7 +92,7 @@ def test_bad_input_is_an_error_as_everywhere(doctor, words, error):
 def test_colours_are_for_terminals():
     def shown(terminal: bool) -> str:
         file = io.StringIO()
-        console = Console(file=file, force_terminal=terminal, width=100)
+        console = Terminal(file=file, force_terminal=terminal, width=100)
         with pytest.raises(RunError, match="disk"):
             show(console, "t [x]", [Line(OK, "one", "[bold]"), Line(WARNING, "two", "2"), Line(PROBLEM, "disk", "3")])
         return file.getvalue()
