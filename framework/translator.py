@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .data.dataset import WHITE
 from .data.pictures import Images, Picture, Pictures, fit, fitted, many
 from .data.styles import Styles, styles_for
 from .spec import Pair
@@ -35,6 +36,8 @@ class Translator(ABC):
     """S."""
     load: int
     """The short side, in pixels, at which test images are loaded before their centre is cut (0: 9/8 of S)."""
+    white: int = WHITE
+    """White in grey files of 16 bits, as in those that it was trained on."""
     data: Mapping[str, Any]
     """The dataset that it was trained on, as a recipe's table; empty where it does not say."""
     direction: str = "a2b"
@@ -79,7 +82,8 @@ class Translator(ABC):
 
         Raises InputError for what is no picture, or no style of this method.
         """
-        translations = self._run(fitted(pictures, self.size), direction, style, seed, batch, previews=False)[0]
+        images = fitted(pictures, self.size, self.white)
+        translations = self._run(images, direction, style, seed, batch, previews=False)[0]
         return translations if many(pictures) else translations[0]
 
     def strip(
@@ -92,12 +96,12 @@ class Translator(ABC):
         batch: int | None = None,
     ) -> list[Images]:
         """The columns source, deepest, next, …, final (Fig. S15), each (N, S, S, 3); arguments as of `translate`."""
-        images = fitted(pictures, self.size)
+        images = fitted(pictures, self.size, self.white)
         return [images, *self._run(images, direction, style, seed, batch, previews=True)]
 
     def fit(self, picture: Picture) -> Images:
         """One picture as the networks see it, (S, S, 3)."""
-        return fit(picture, self.size)
+        return fit(picture, self.size, self.white)
 
     def _run(
         self, images: Images, direction: str | None, style: Any, seed: int, batch: int | None, *, previews: bool

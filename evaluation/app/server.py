@@ -117,7 +117,7 @@ class App:
             return JSONResponse(await run_in_threadpool(self._made, data, direction, samples, seed))
 
     def _made(self, data: bytes, direction: str, samples: int, seed: int) -> dict[str, Any]:
-        picture = _picture(data)
+        picture = _picture(data, self.translator.white)
         if direction != self._direction:
             self.translator.forget()  # the old one goes before the new one comes
             self._direction = direction
@@ -143,13 +143,13 @@ def _own(answer: Answer) -> Answer:
     return guarded
 
 
-def _picture(data: bytes) -> Image:
+def _picture(data: bytes, white: int) -> Image:
     """An upload as uint8 (H, W, 3). InputError says what is wrong with it."""
     with tempfile.TemporaryDirectory(prefix="crosscade-app-") as folder:
         path = Path(folder) / "upload"
         path.write_bytes(data)
         try:
-            return read_rgb(path, MAX_PIXELS)
+            return read_rgb(path, MAX_PIXELS, white)
         except InputError as error:
             raise RefusedError("this file", found=error.found, expected=error.expected, cure="Try another.") from None
 

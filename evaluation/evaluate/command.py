@@ -49,7 +49,7 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     exports = [open_export(folder, device) for folder in arguments.exported]
     first = open_translator(arguments.judged, catalogue, batch=BATCH, device=device, settings=arguments.set)
     rows = rows_of(first, exports)
-    dataset = dataset_named(arguments, catalogue) or subjects.dataset_of(first, None, catalogue)
+    dataset = dataset_named(arguments, catalogue, first.white) or subjects.dataset_of(first, None, catalogue)
     if arguments.out:
         refuse_overlap(Path(arguments.out), dataset.sources)
     warnings = [line for _, translator in rows for line in translator.warnings]

@@ -72,7 +72,7 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         options = structure(chosen, offer.options, f"exporter '{name}'")
         bundle = load(arguments.bundle, catalogue, arguments.set)
         data = bundle.recipe.data
-        dataset = dataset_named(arguments, catalogue) or catalogue.build("dataset", data)
+        dataset = dataset_named(arguments, catalogue, bundle.white) or catalogue.build("dataset", data)
         refuse_overlap(out, dataset.sources)
         for line in summary(dataset.set_aside):
             report.warn(line)

@@ -172,6 +172,7 @@ def _manifest(bundle: Bundle, options: OnnxOptions, directions: Mapping[Directio
         directions={str(way): direction for way, direction in directions.items()},
         files={path.relative_to(folder).as_posix(): manifest.file(path) for path in files},
         load=bundle.recipe.image.short_side,
+        white=bundle.white,
         data=_data(bundle),
     )
 

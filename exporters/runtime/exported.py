@@ -123,6 +123,7 @@ class Exported(Translator):
     ) -> None:
         self.folder, self.manifest, self.name = folder, manifest, manifest.method
         self.size, self.load, self.data = manifest.size, manifest.load, manifest.data
+        self.white = manifest.white
         self.directions = tuple(manifest.directions)
         key, way = next(iter(manifest.directions.items()))
         self.domains = Direction(key).turn(Pair(way.source, way.target))

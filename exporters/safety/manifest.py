@@ -16,6 +16,7 @@ from typing import Any
 from attrs import asdict, field, frozen, validators
 
 from ...framework import InputError
+from ...framework.data.dataset import WHITE
 from ...framework.support import atomic
 from ...framework.support.limits import MOST_SIDE
 
@@ -90,6 +91,8 @@ class Manifest:
     files: Mapping[str, File]
     load: int = field(default=0, validator=[_whole, validators.ge(0)])
     """The short side, in pixels, at which test images are loaded before their centre is cut (0: 9/8 of `size`)."""
+    white: int = field(default=WHITE, validator=[_whole, validators.ge(1), validators.le(WHITE)])
+    """White in the grey files of 16 bits that it was trained on, and so in those that it translates."""
     data: Mapping[str, Any] = field(factory=dict, validator=validators.instance_of(dict))
     """The dataset that it was trained on, as a recipe's table; empty where that is a place on one machine."""
     format: str = field(default=FORMAT, validator=validators.in_((FORMAT, OLDER)))

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ..catalogue import Catalogue
 from ..contracts import freeze
+from ..data.dataset import WHITE
 from ..encoder import Encoder
 from ..errors import InputError
 from ..features.normalise import Normalise, from_tensors
@@ -103,6 +104,11 @@ class Bundle:
     catalogue: Catalogue
     device: torch.device = CPU
 
+    @property
+    def white(self) -> int:
+        """White in the grey files of 16 bits that it was trained on."""
+        return int(self.manifest.get("white", WHITE))
+
     def on(self, device: torch.device) -> Bundle:
         """The same bundle with its networks on `device`; this one's stay where they are."""
         if device == self.device:
@@ -182,6 +188,8 @@ def check_file(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
 
 def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     """Refuses a manifest in which something is missing or of another kind: it is the one file without a hash."""
+    if type(white := manifest.get("white", WHITE)) is not int or not 0 < white <= WHITE:
+        raise InputError(str(path), found=f"'white' = {white!r:.60}", expected=f"1 to {WHITE}", cure="Copy it again.")
     texts = {"domains": ("a", "b"), "encoder": ("use", "weights_sha256"), "files": ()}
     for key, names in texts.items():
         table = manifest.get(key)

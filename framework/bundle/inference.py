@@ -34,7 +34,7 @@ class Translation(Translator):
         self.bundle, self.folder, self.domains, self.directions = bundle, bundle.folder, bundle.domains, DIRECTIONS
         recipe = bundle.recipe
         self.name, self.size, self.load = recipe.name, recipe.image.size, recipe.image.load
-        self.data = recipe.plain()["data"]
+        self.data, self.white = recipe.plain()["data"], bundle.white
         self.direction, self.batch = direction, batch
         self._cascades: dict[str, Cascade] = {}
         self.prepare()

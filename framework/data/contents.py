@@ -23,7 +23,8 @@ _BESIDE = "txt csv tsv json jsonl md rst xml yaml yml toml ini html log pdf zip 
 BESIDE = frozenset(f".{suffix}" for suffix in _BESIDE.split())
 """Files that lie beside pictures and are nobody's mistake. Anything else is tried, and named when it is no picture."""
 MORE = "read, but only the first of its frames"
-DARK = "read as nearly black: of its 16 bits it uses 12 or fewer (scale its values so that white is 65535)"
+DARK = "read as nearly black: of its 16 bits it uses 12 or fewer (say what white is, as --set data.range=4095)"
+BRIGHT = "cut where it is brighter than data.range says that white is"
 FEW = 3
 """So many files that are left out for one reason get a line each; more of them one line together."""
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ..spec import Pair
 
+WHITE = 65535
+"""White in whole numbers of 16 bits."""
 # H, W of the loaded image; 3 = RGB
 Image = NDArray[np.uint8]
 
@@ -64,6 +66,9 @@ class Dataset(ABC):
     """One line for each file that cannot be used, with the reason; told to the user before work starts."""
     sources: tuple[Path, ...] = ()
     """Folders of the user's own that it reads: no result may be written over them."""
+
+    white: int = WHITE
+    """White in its grey files of 16 bits, which a bundle keeps: cameras of 12 bits write at most 4095."""
 
     def texture_swapped(self, train: int, test: int) -> Dataset | None:
         """Other images of the domains' shapes, each in the other's texture: so many a domain, shapes in this order.

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..errors import InputError
 from ..support import atomic
-from .dataset import Image
+from .dataset import WHITE, Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
@@ -46,14 +46,14 @@ _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 T = TypeVar("T")
 
 
-def read_rgb(path: str | Path, most: int = MAX_PIXELS) -> Image:
+def read_rgb(path: str | Path, most: int = MAX_PIXELS, white: int = WHITE) -> Image:
     """The picture in a file as uint8 (H, W, 3).
 
-    EXIF orientation is applied, transparency is laid on white, 16 bits are scaled to 8 (Pillow's own conversion cuts
-    them off), of several frames the first is taken. Raises `InputError` with the reason for anything else, and for
-    more than `most` pixels.
+    EXIF orientation is applied, transparency is laid on white, grey of 16 bits is scaled to 8 with `white` as 255
+    (Pillow's own conversion cuts them off), of several frames the first is taken. Raises `InputError` with the reason
+    for anything else, and for more than `most` pixels.
     """
-    return decoded(path, rgb, most)
+    return decoded(path, partial(rgb, white=white), most)
 
 
 def verify(path: str | Path) -> tuple[int, int]:
@@ -77,12 +77,12 @@ def frames(path: str | Path) -> int:
     return decoded(path, lambda picture: int(getattr(picture, "n_frames", 1)))
 
 
-def highest(path: str | Path) -> int:
-    """The highest value in a file of grey with 16 bits; 65535 in any other. Raises like `read_rgb`."""
+def highest(path: str | Path) -> int | None:
+    """The highest value in a file of grey with 16 bits; None for any other. Raises like `read_rgb`."""
 
-    def of(picture: Pillow.Image) -> int:
+    def of(picture: Pillow.Image) -> int | None:
         if picture.mode not in _DEEP or picture.mode == "F":  # a float is scaled by its own highest value
-            return 65535
+            return None
         return int(np.asarray(picture).max(initial=0))
 
     return decoded(path, of)
@@ -123,12 +123,12 @@ def _bad(path: str | Path, found: str, expected: str) -> InputError:
     return InputError(str(path), found=found, expected=expected, cure="Replace or remove it.")
 
 
-def rgb(picture: Pillow.Image) -> Image:
+def rgb(picture: Pillow.Image, white: int = WHITE) -> Image:
     """An opened picture as uint8 (H, W, 3), as `read_rgb` gives it."""
     picture.load()  # first: a damaged file must not pass for one whose EXIF cannot be read
     turn = orientation(picture)
     if picture.mode in _DEEP:
-        flat = _in_strips(picture, partial(_eight_bits, top=_top(picture)))
+        flat = _in_strips(picture, partial(_eight_bits, top=_top(picture, white)))
     elif picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         flat = _in_strips(picture, _on_white)
     else:
@@ -168,11 +168,11 @@ def _on_white(strip: Pillow.Image) -> Pillow.Image:
     return flat
 
 
-def _top(picture: Pillow.Image) -> float:
-    """What white is in grey of more than 8 bits: 65535 in whole numbers, in floats 1, or 255 when they exceed 1."""
+def _top(picture: Pillow.Image, white: int) -> float:
+    """What white is in grey of more than 8 bits: in floats 1, or 255 when they exceed 1, or 65535."""
     if picture.mode != "F":
         # Mode I also holds 16-bit PNGs; a file that never exceeds 8 bits there was still written as 16.
-        return 65535.0
+        return white
     values, highest = np.asarray(picture), 0.0
     for top in range(0, len(values), max(1, _STRIP // picture.width)):
         strip = values[top : top + max(1, _STRIP // picture.width)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ..errors import InputError
+from .dataset import WHITE
 from .images import fit_square, orientation, read_rgb, turned
 
 Images = NDArray[np.uint8]
@@ -30,18 +31,18 @@ CURES = {
 """What to do with other numbers, by numpy's kind: nobody but who made them knows what white is."""
 
 
-def fit(picture: Picture, size: int) -> Images:
-    """One picture as uint8 (S, S, 3): short side resized (bicubic, antialiased), centre cut."""
-    image = _image(picture)
+def fit(picture: Picture, size: int, white: int = WHITE) -> Images:
+    """One picture as uint8 (S, S, 3): short side resized (bicubic, antialiased), centre cut; `white`: `read_rgb`."""
+    image = _image(picture, white)
     return image if image.shape[:2] == (size, size) else fit_square(image, size)
 
 
-def fitted(pictures: Any, size: int) -> Images:
+def fitted(pictures: Any, size: int, white: int = WHITE) -> Images:
     """One picture or several as uint8 (N, S, S, 3). Raises InputError when there are none."""
     several = list(pictures) if many(pictures) else [pictures]
     if not several:
         raise InputError("pictures", found="none", expected="at least one")
-    return np.stack([fit(picture, size) for picture in several])
+    return np.stack([fit(picture, size, white) for picture in several])
 
 
 def many(pictures: Any) -> bool:
@@ -49,9 +50,9 @@ def many(pictures: Any) -> bool:
     return isinstance(pictures, (list, tuple)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
 
 
-def _image(picture: Any) -> Images:
+def _image(picture: Any, white: int) -> Images:
     if isinstance(picture, (str, Path)):
-        return read_rgb(picture)
+        return read_rgb(picture, white=white)
     if isinstance(picture, Pillow.Image):
         if picture.mode not in PLAIN_MODES:
             raise InputError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalogue import Catalogue
-from ..data.dataset import Dataset
+from ..data.dataset import WHITE, Dataset
 from ..errors import InputError
 from ..support import atomic
 from .recipe import Recipe
@@ -218,13 +218,17 @@ def _texts(*domains: str) -> list[str]:
     return [f"data.{side}={json.dumps(name, ensure_ascii=False)}" for side, name in zip("ab", domains)]
 
 
-def dataset_named(arguments: argparse.Namespace, catalogue: Catalogue) -> Dataset | None:
-    """The dataset of `--data`, or of `--a` and `--b`; None without them. InputError for a mixture."""
+def dataset_named(arguments: argparse.Namespace, catalogue: Catalogue, white: int = WHITE) -> Dataset | None:
+    """The dataset of `--data`, or of `--a` and `--b`; None without them. InputError for a mixture.
+
+    Folders' pictures are read with the `white` of whom they are given to.
+    """
     data, a, b = arguments.data, arguments.a, arguments.b
+    settings = [f"range={white}"] if white != WHITE and (a or str(data).partition(":")[0] == "folder") else []
     if a or b:
         texts = _texts(*_refuse_half(data, a, b))
-        return dataset_from(catalogue, "folder", [text.removeprefix("data.") for text in texts])
-    return dataset_from(catalogue, data) if data else None
+        return dataset_from(catalogue, "folder", [*(text.removeprefix("data.") for text in texts), *settings])
+    return dataset_from(catalogue, data, settings) if data else None
 
 
 def dataset_from(catalogue: Catalogue, spec: str, settings: Sequence[str] = ()) -> Dataset:

@@ -95,6 +95,7 @@ def train(
             earlier = Earlier.opened(Path(state.start), setup) if state.start else None
             look_at(dataset, setup)
             state.domains = dict(zip("ab", dataset.domains.map(lambda d: d.name)))
+            state.white = dataset.white
             for stage in rehearse(setup):
                 if earlier:
                     earlier.give(stage)
@@ -301,7 +302,8 @@ class Run:
     def write_bundles(self, networks: Networks, unrefined: Networks, dataset: Dataset) -> None:
         """The bundle and, where there is a refinement, the one without it to compare with; then the run is done."""
         state, setup, domains = self.state, self.setup, dataset.domains.map(lambda d: d.name)
-        facts = {key: getattr(state, key) for key in ("command", "precision", "threads", "device", "data", "warnings")}
+        told = ("command", "precision", "threads", "device", "data", "white", "warnings")
+        facts = {key: getattr(state, key) for key in told}
         if state.start:
             facts |= {"start": state.start, "taken": state.taken}
         parts = (setup.recipe, setup.catalogue, domains, setup.encoder, self.data.normalise)

@@ -139,6 +139,8 @@ class RunState:
     """Hashes of the training images by domain."""
     domains: Mapping[str, str] = field(factory=dict)
     """The domains' names, by side."""
+    white: int = 65535
+    """White in the data's grey files of 16 bits."""
     ready: bool = False
     """Whether data and budget are settled, and `recipe.json` final."""
     seconds: list[float] | None = None

@@ -30,7 +30,8 @@ from ...framework import (
     read_rgb,
     resize_short_side,
 )
-from ...framework.data.contents import DARK, MORE, Contents, lines
+from ...framework.data.contents import BRIGHT, DARK, MORE, Contents, lines
+from ...framework.data.dataset import WHITE
 from ...framework.data.images import frames, highest, verify
 from ...framework.support import atomic
 from ...framework.support.fetch import cache_dir
@@ -54,6 +55,12 @@ class FolderOptions:
         validators.ge(0.01),
         validators.le(0.9),
     )
+    range: int = option(
+        WHITE,
+        "white in grey files of 16 bits (a camera of 12 bits: 4095); a bundle reads the user's pictures alike",
+        validators.ge(1),
+        validators.le(WHITE),
+    )
 
 
 @frozen
@@ -64,13 +71,13 @@ class Found:
     digest: str
 
 
-def _examined(path: Path) -> tuple[str, str, str]:
+def _examined(path: Path, white: int) -> tuple[str, str, str]:
     """The content's hash, what is wrong with the file or nothing, and what else is to be said of it."""
     digest, note = "", ""
     try:
         digest = atomic.sha256(path)
         width, height = verify(path)
-        note = MORE if frames(path) > 1 else DARK if highest(path) < TWELVE_BITS else ""
+        note = MORE if frames(path) > 1 else _shade(highest(path), white)
     except InputError as error:
         return digest, error.found, note
     except OSError as error:
@@ -80,7 +87,13 @@ def _examined(path: Path) -> tuple[str, str, str]:
     return digest, "", note
 
 
-def examine(folder: Path) -> tuple[list[Found], list[str]]:
+def _shade(highest: int | None, white: int) -> str:
+    if highest is None:
+        return ""
+    return DARK if white == WHITE and highest < TWELVE_BITS else BRIGHT if highest > white else ""
+
+
+def examine(folder: Path, white: int = WHITE) -> tuple[list[Found], list[str]]:
     """The usable pictures below a folder, and a line for each file that is not used, or only in part."""
     memory = cache_dir() / "folders" / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:24]}.json"
     try:
@@ -91,14 +104,14 @@ def examine(folder: Path) -> tuple[list[Found], list[str]]:
     def one(path: Path) -> list[Any]:
         try:
             state = path.stat()
-            stamp = f"{state.st_size} {state.st_mtime_ns}"
+            stamp = f"{state.st_size} {state.st_mtime_ns} {white}"
         except OSError as error:
             return ["", "", error.strerror or str(error), ""]
         old = known.get(path.relative_to(folder).as_posix())
         # Only what was found good is believed: a bad file may be bad no longer for reasons outside of it.
         if isinstance(old, list) and len(old) == 4 and old[0] == stamp and not old[2] and isinstance(old[3], str):
             return old
-        return [stamp, *_examined(path)]
+        return [stamp, *_examined(path, white)]
 
     contents = Contents.of(folder)
     paths = contents.files
@@ -130,15 +143,15 @@ def hold_out(found: Sequence[Found], share: float) -> tuple[list[Found], list[Fo
 class FileSet(ImageSet):
     """Pictures in files, decoded when they are loaded."""
 
-    def __init__(self, name: str, paths: Sequence[Path]) -> None:
-        self.name, self.paths = name, tuple(paths)
+    def __init__(self, name: str, paths: Sequence[Path], white: int = WHITE) -> None:
+        self.name, self.paths, self.white = name, tuple(paths), white
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def load(self, index: int, short_side: int) -> Image:
         """File `index`, resized."""
-        return resize_short_side(read_rgb(self.paths[index]), short_side)
+        return resize_short_side(read_rgb(self.paths[index], white=self.white), short_side)
 
     def label(self, index: int) -> str:
         """The file's name."""
@@ -204,9 +217,10 @@ class FolderDataset(Dataset):
         if names.a == names.b:
             raise InputError("folder domains", found=f"'{names.a}' twice", expected="two different names")
         aside: list[str] = []
+        self.white = options.range
 
         def domain(name: str, train: Path, test: Path | None) -> Domain:
-            kept, bad = examine(train)
+            kept, bad = examine(train, self.white)
             aside.extend(bad)
             if not kept:
                 raise InputError(
@@ -217,7 +231,7 @@ class FolderDataset(Dataset):
                 )
             held: list[Found] = []
             if test is not None and test.is_dir():
-                held, bad = examine(test)
+                held, bad = examine(test, self.white)
                 aside.extend(bad)
                 if not held:
                     aside.append(f"{test}: no usable picture; some of {train.name} are held out instead")
@@ -226,9 +240,9 @@ class FolderDataset(Dataset):
             if not held:
                 aside.append(f"{name}: one picture only, used for training and for tests: scores say little")
                 held = kept
-            return Domain(
-                name, FileSet(f"{name}-train", [v.path for v in kept]), FileSet(f"{name}-test", [v.path for v in held])
-            )
+            parts = {"train": kept, "test": held}
+            files = {k: FileSet(f"{name}-{k}", [v.path for v in each], self.white) for k, each in parts.items()}
+            return Domain(name, **files)
 
         self.domains = names.zip(domain, trains, tests)
         self.set_aside = tuple(aside)

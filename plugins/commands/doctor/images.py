@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ def examine(dataset: Dataset, recipe: Recipe, report: Reporter) -> list[Line]:
     """Looks at every image once; the lines of what was found, in the order in which they are shown."""
     total = sum(len(d.train) + len(d.test) for d in dataset.domains)
     with report.stage("look at images", total) as bar:
-        seen = dataset.domains.map(lambda d: Pair(d.train, d.test).map(lambda images: glance(images, bar.advance)))
+        look = partial(glance, progress=bar.advance, white=dataset.white)
+        seen = dataset.domains.map(lambda d: Pair(d.train, d.test).map(look))
     names = dataset.domains.map(lambda d: shortened(d.name))
     unread = [line for sets in seen for g in sets for line in g.unread]
     lines = [

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ....framework import Image, ImageSet, InputError
+from ....framework.data.dataset import WHITE
 from ....framework.data.images import decoded, orientation, rgb
 from ....framework.support.atomic import sha256
 from .finding import shortened
@@ -61,13 +62,13 @@ class Glance:
         return flat
 
 
-def glance(images: ImageSet, progress: Callable[[int], None]) -> Glance:
-    """Looks at every image of a set, several at a time."""
+def glance(images: ImageSet, progress: Callable[[int], None], white: int = WHITE) -> Glance:
+    """Looks at every image of a set, several at a time; `white` is the dataset's."""
 
     def one(index: int) -> tuple[bytes, tuple[int, int], Small, list[str]] | str:
         path = images.path(index)
         try:
-            return _file(path) if path else _made(images, index)
+            return _file(path, white) if path else _made(images, index)
         except (InputError, OSError) as error:
             return f"{path}: {error.found if isinstance(error, InputError) else error.strerror}"
 
@@ -96,7 +97,7 @@ def _made(images: ImageSet, index: int) -> tuple[bytes, tuple[int, int], Small, 
     return hashlib.sha256(image.tobytes()).digest(), (image.shape[1], image.shape[0]), shrunk(image), []
 
 
-def _file(path: Path) -> tuple[bytes, tuple[int, int], Small, list[str]]:
+def _file(path: Path, white: int) -> tuple[bytes, tuple[int, int], Small, list[str]]:
     def use(picture: Pillow.Image) -> tuple[tuple[int, int], Small, list[str]]:
         kinds = [_KINDS.get(picture.mode, "16 bit" if picture.mode.startswith("I;16") else picture.mode)]
         if picture.has_transparency_data:
@@ -104,7 +105,7 @@ def _file(path: Path) -> tuple[bytes, tuple[int, int], Small, list[str]]:
         width, height = picture.size
         # a JPEG is decoded at a fraction of its size, which saves most of the time and nothing that a small copy shows
         picture.draft(None, (4 * SIDE, 4 * SIDE))
-        small, way = shrunk(rgb(picture)), orientation(picture)
+        small, way = shrunk(rgb(picture, white)), orientation(picture)
         if way != 1:
             kinds.append("EXIF-rotated")
         return (height, width) if way in (5, 6, 7, 8) else (width, height), small, kinds

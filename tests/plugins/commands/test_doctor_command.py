@@ -7,9 +7,9 @@ import sys
 
 import pytest
 from PIL import Image
-from crosscade.framework.support.progress import Terminal
 
 from crosscade.framework import RunError
+from crosscade.framework.support.progress import Terminal
 from crosscade.plugins.commands.doctor.command import show
 from crosscade.plugins.commands.doctor.finding import OK, PROBLEM, WARNING, Line
 from tests.framework.tiny import TABLE
