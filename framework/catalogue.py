@@ -77,6 +77,7 @@ COMPONENTS = (
     "crosscade.evaluation.judges.class_share",
     "crosscade.evaluation.judges.shape_share",
     "crosscade.evaluation.judges.structure",
+    "crosscade.evaluation.metrics.background",
     "crosscade.evaluation.metrics.mask_overlap",
     "crosscade.evaluation.metrics.frechet",
     "crosscade.evaluation.metrics.inception",

@@ -40,6 +40,14 @@ class ImageSet(ABC):
         """What to call this image in messages and file names: the file's name where there is one."""
         return f"{self.name}-{index:05d}"
 
+    def foreground(self, index: int, short_side: int, domain: str) -> NDArray[np.bool_] | None:
+        """Which pixels (H, W) of `load(index, short_side)` the things of `domain` cover, or would cover in their place.
+
+        None where nobody knows.
+        """
+        del index, short_side, domain
+        return None
+
     def path(self, index: int) -> Path | None:
         """The file that holds this image as it is; None where there is none."""
         del index

@@ -27,7 +27,7 @@ from ....framework import (
     hookimpl,
     option,
 )
-from .paint import paint
+from .paint import paint, silhouette
 from .scene import SHAPES, placed_animals, plan, truth_of
 
 Truth = dict[str, float | int | str]
@@ -121,6 +121,10 @@ class SafariSet(ImageSet):
     def load(self, index: int, short_side: int) -> Image:
         """Scene `index`, drawn at this size (never resized)."""
         return paint(plan(self.shape, self._seeds[index]), self.texture, short_side)
+
+    def foreground(self, index: int, short_side: int, domain: str) -> NDArray[np.bool_]:
+        """The silhouettes of this scene with the animals of `domain`."""
+        return silhouette(placed_animals(shape_and_texture(domain)[0], self._seeds[index]), short_side)
 
 
 class Safari(Dataset):

@@ -131,6 +131,18 @@ def _animal(
     return np.clip(colour * light[..., None], 0, 255), alpha, cl, ct
 
 
+def silhouette(animals: Iterable[Placed], size: int) -> NDArray[np.bool_]:
+    """Which pixels (size, size) the animals cover, if only in part."""
+    scale = size * SUPER
+    polygons = [
+        (part.polygon * (v.facing * v.scale, -v.scale) + (v.x, v.y)) * scale - 0.5
+        for v in animals
+        for part in v.shape.parts
+    ]
+    covered: NDArray[np.bool_] = _coverage(_filled(polygons, scale, scale))[1] > 0
+    return covered
+
+
 def paint(scene: Scene, texture: str, size: int) -> NDArray[np.uint8]:
     """The scene as uint8 (size, size, 3), its animals wearing `texture`."""
     picture = _landscape(scene, size)
