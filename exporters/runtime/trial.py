@@ -19,21 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from ...framework import CrosscadeError, InputError, RunError
+from ..safety.graph import Facts, check_graph
 from ..safety.manifest import Manifest
 
-BASE_BYTES, PIXEL_BYTES, COPIES = 2 << 30, 4 << 10, 4
-"""Memory for Python and a runtime, for each pixel of the golden pictures, and for the files as often as this."""
+BASE_BYTES, COPIES, FILE_COPIES = 2 << 30, 2, 4
+"""Memory for Python and a runtime, and so often for what the graph computes and for the files."""
 SHARE = 0.75
 """Never more of the machine's memory than this."""
-BASE_SECONDS, PIXEL_SECONDS, MOST_SECONDS = 5.0, 4e-4, 600.0
-"""Processor time alike: about fifty times what our slowest method needs."""
+BASE_SECONDS, OPERATIONS_A_SECOND, MOST_SECONDS = 3.0, 1e9, 600.0
+"""Processor time alike: a twentieth of what one core computes."""
 CURE = "Do not run it if it is not yours; if it is, --trust (trust=True) leaves out the trial."
 ERRORS: dict[str, type[CrosscadeError]] = {"InputError": InputError, "RunError": RunError}
 
 
 def tried(folder: Path, manifest: Manifest, direction: str, **how: Any) -> None:
     """Raises what a trial of the direction raised, or RunError when it ended otherwise; `how` is as `load` takes it."""
-    limits = limits_of(manifest, direction)
+    limits = limits_of(manifest, direction, check_graph(folder / manifest.directions[direction].file))
     request = json.dumps({"folder": str(folder), "direction": direction, "how": how, "limits": limits})
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     wall, where = 4 * limits["seconds"] + 20, f"{folder} {direction}"
@@ -58,13 +59,15 @@ def tried(folder: Path, manifest: Manifest, direction: str, **how: Any) -> None:
     raise RunError(where, found=ending(code, limits["seconds"], complaint), expected="a graph that runs", cure=CURE)
 
 
-def limits_of(manifest: Manifest, direction: str) -> dict[str, float]:
+def limits_of(manifest: Manifest, direction: str, facts: Facts) -> dict[str, float]:
     """What a trial may take: `bytes` and `seconds`."""
-    pixels = len(manifest.directions[direction].golden) * manifest.size**2
-    wanted = BASE_BYTES + COPIES * sum(file.bytes for file in manifest.files.values()) + PIXEL_BYTES * pixels
+    batch, cost = max(facts.costs.items())
+    share = len(manifest.directions[direction].golden) / batch
+    files = sum(file.bytes for file in manifest.files.values())
+    wanted = BASE_BYTES + FILE_COPIES * files + int(COPIES * share * cost.bytes)
     if hasattr(os, "sysconf"):
         wanted = min(wanted, int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
-    return {"bytes": wanted, "seconds": min(MOST_SECONDS, BASE_SECONDS + PIXEL_SECONDS * pixels)}
+    return {"bytes": wanted, "seconds": min(MOST_SECONDS, BASE_SECONDS + share * cost.operations / OPERATIONS_A_SECOND)}
 
 
 def ending(code: int, seconds: float, complaint: str) -> str:

@@ -9,12 +9,14 @@ reaches it. Refused is what `allowed` does not list; further:
 - 64-bit whole numbers, which are shapes and positions, beyond `MAX_DIM` (but for the two that mean "to the end");
 - nodes that read what nothing before them made, so that the graph is in order and has no cycle;
 - `DIVIDE` on whole numbers, `Resize` by a scale that is not a constant of at most 64, `Split` into another number of
-  outputs than it says.
+  outputs than it says;
 
-What passes has no way to run code or to reach other files. It may still ask for more memory or time than there is, or
-meet a fault of the runtime: onnxruntime 1.32 ends on `InstanceNormalization` of a map that a `Slice` has emptied, which
-cannot be seen without the shapes. So the runtime tries it in a process of its own first. The hashes say that a graph is
-the one that its exporter wrote, not that its exporter meant well.
+- values without a dimension, or whose size depends on what is in the pictures, and more bytes or operations than a
+  run of ours could need (`measure`).
+
+What passes has no way to run code or to reach other files. It may still meet a fault of the runtime, so the runtime
+tries it in a process of its own first. The hashes say that a graph is the one that its exporter wrote, not that its
+exporter meant well.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from __future__ import annotations
 import mmap
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,9 @@ from numpy.typing import NDArray
 
 from ...framework import InputError
 from . import allowlist as allowed
+from .measure import BATCHES, Cost, cost
 from .protobuf import Reader, WireError
+from .shapes import Node
 from .tensors import NOTHING, Value, little_endian, read_tensor, read_value
 
 MAX_FILE, MAX_NODES, MAX_TEXT, MAX_NAME = 2**31, 20_000, 2**20, 1024
@@ -58,6 +63,8 @@ class Facts:
     operators: Counter[str]
     parameter_bytes: int
     metadata: Mapping[str, str]
+    costs: Mapping[int, Cost]
+    """Of a run, by the number of pictures."""
 
     @property
     def nodes(self) -> int:
@@ -93,6 +100,7 @@ class _Check:
     types: dict[str, str] = field(factory=dict)
     """Of every value that inputs, constants and nodes so far have made."""
     constants: dict[str, NDArray[Any]] = field(factory=dict)
+    nodes: list[Node] = field(factory=list)
     parameter_bytes: int = 0
 
     def model(self, data: memoryview) -> Facts:
@@ -119,7 +127,11 @@ class _Check:
         operators = Counter(self._node(node) for node in nodes)
         outputs = self._values(graph, "output")
         self._known(outputs, "the outputs")
-        return Facts(model["ir_version"], opsets[0][1], inputs, outputs, operators, self.parameter_bytes, metadata)
+        walk = partial(cost, self.nodes, self.constants, inputs, outputs, self.types)
+        costs = {batch: walk(batch) for batch in BATCHES}
+        return Facts(
+            model["ir_version"], opsets[0][1], inputs, outputs, operators, self.parameter_bytes, metadata, costs
+        )
 
     def _metadata(self, entries: Iterable[memoryview]) -> dict[str, str]:
         pairs = [self.reader.read(entry, allowed.ENTRY, "the metadata") for entry in entries]
@@ -140,7 +152,7 @@ class _Check:
 
     def _tensor(self, data: memoryview) -> tuple[str, str, NDArray[Any]]:
         name, type_, values = read_tensor(self.reader, data)
-        self.parameter_bytes += len(values) * np.dtype(type_).itemsize
+        self.parameter_bytes += values.size * np.dtype(type_).itemsize
         return name, type_, values
 
     def _known(self, names: Iterable[str], what: str) -> None:
@@ -181,6 +193,9 @@ class _Check:
         if len(makes) != (attributes.get("num_outputs", len(makes)) if operator == "Split" else 1):
             raise WireError(f"{what} with {len(makes)} outputs")
         type_, values = self._result(operator, types, attributes, what)
+        if "value" in attributes or operator == "Constant":
+            attributes = {"value": values if operator == "Constant" else attributes["value"][1]}
+        self.nodes.append(Node(operator, attributes, takes, makes, what))
         for name in makes:
             self._make(name, type_, values)
         return operator
@@ -212,7 +227,7 @@ def _constant(attributes: Mapping[str, Any], what: str) -> tuple[str, NDArray[An
         case [("value", tensor)]:
             return tensor
         case [("value_int" | "value_ints", numbers)]:
-            return "int64", np.array(numbers, np.int64).reshape(-1)
+            return "int64", np.array(numbers, np.int64)
         case [("value_float" | "value_floats", data)]:
-            return "float32", little_endian(data, "float32")
+            return "float32", np.array(data) if isinstance(data, float) else little_endian(data, "float32")
     raise WireError(f"{what} of {', '.join(attributes) or 'nothing'}")

@@ -43,7 +43,7 @@ def read_value(reader: Reader, data: memoryview) -> tuple[str, Value]:
 
 
 def read_tensor(reader: Reader, data: memoryview) -> tuple[str, str, NDArray[Any]]:
-    """The name of a TensorProto, its type and its values, flat; those that lie raw are not copied.
+    """The name of a TensorProto, its type and its values, in its dimensions; those that lie raw are not copied.
 
     Values of 8 and 16 bits that do not lie raw come as the numbers that they are written with.
     """
@@ -67,7 +67,7 @@ def read_tensor(reader: Reader, data: memoryview) -> tuple[str, str, NDArray[Any
         far = (values < -MAX_DIM) | (values > MAX_DIM)
         if len(values) > MAX_WHOLE or not np.isin(values[far], TO_THE_END).all():
             raise WireError(f"{what} of {len(values)} whole numbers as far as {values[far][:1]}")
-    return name, type_, values
+    return name, type_, values.reshape(dims)
 
 
 def little_endian(data: memoryview, type_: str) -> NDArray[Any]:
