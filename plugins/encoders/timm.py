@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 
 from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl, option
+from ...framework.support.fetch import allowed
 from ...framework.support.weights import checked
 
 
@@ -80,8 +82,8 @@ def build(options: TimmOptions) -> TimmEncoder:
         raise InputError(where, found="no such model in timm", cure=cure)
     fetch = options.pretrained and not options.weights
     try:
-        # num_classes = 0 drops the classifier, whose weights nothing here reads
-        model = timm.create_model(options.model, pretrained=fetch, num_classes=0)
+        with nullcontext() if allowed() else _cached_alone():
+            model = _created(options.model, fetch)
     except Exception as error:
         if not fetch:
             raise
@@ -97,6 +99,31 @@ def build(options: TimmOptions) -> TimmEncoder:
         load(model, Path(options.weights).expanduser(), where)
     config: Any = model.pretrained_cfg
     return TimmEncoder(model, config["mean"], config["std"])
+
+
+def _created(name: str, pretrained: bool) -> nn.Module:
+    """The model, for images of any size where it could else take those of its training alone (a ViT)."""
+    import timm
+
+    options: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}  # its weights go unread
+    try:
+        return timm.create_model(name, dynamic_img_size=True, **options)
+    except TypeError as error:
+        if "dynamic_img_size" not in str(error):
+            raise
+    return timm.create_model(name, **options)
+
+
+@contextmanager
+def _cached_alone() -> Iterator[None]:
+    """Published weights are then those that were fetched before."""
+    from huggingface_hub import constants
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def load(model: nn.Module, path: Path, where: str) -> None:

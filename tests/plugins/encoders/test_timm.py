@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from crosscade.framework import InputError
+from crosscade.framework.support import fetch
 from crosscade.framework.testing.checks import check_encoder
 from crosscade.plugins.encoders import timm as timm_encoder
 from crosscade.plugins.encoders.timm import TimmOptions
@@ -25,6 +26,31 @@ def test_other_families_keep_the_contract(model, strides):
     encoder = timm_encoder.build(TimmOptions(model=model, pretrained=False))
     assert [level.stride for level in encoder.pyramid.levels] == strides
     check_encoder(encoder, image_size=32, export=False)
+
+
+def test_a_vit_takes_images_of_other_sizes():
+    encoder = timm_encoder.build(TimmOptions(model="vit_tiny_patch16_224", pretrained=False))
+    assert {level.stride for level in encoder.pyramid.levels} == {16}
+    check_encoder(encoder, image_size=64)
+    assert encoder(torch.zeros(1, 3, 224, 224), [1])[1].shape[-2:] == (14, 14)
+
+
+def test_for_somebodys_bundle_nothing_is_fetched(monkeypatch):
+    from huggingface_hub import constants
+
+    seen, create = [], timm.create_model
+
+    def spy(name, pretrained, **rest):
+        seen.append(constants.HF_HUB_OFFLINE)
+        return create(name, pretrained=False, **rest)
+
+    monkeypatch.setattr(timm, "create_model", spy)
+    before = constants.HF_HUB_OFFLINE
+    with fetch.nothing():
+        timm_encoder.build(TimmOptions(model=SMALL))
+    timm_encoder.build(TimmOptions(model=SMALL))
+    assert set(seen) == {True, before}
+    assert before == constants.HF_HUB_OFFLINE
 
 
 def test_images_are_normalised_as_the_model_was_trained():
