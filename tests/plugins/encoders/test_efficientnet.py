@@ -18,7 +18,7 @@ def encoder():
 
 @pytest.fixture(scope="module")
 def state():
-    return load_state(efficientnet.packaged_file(), "test")
+    return load_state(efficientnet.packaged_file(efficientnet.LITE0), "test")
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,19 @@ def test_pooled_is_timms_head(encoder, timms):
     assert encoder.pooled(x, size=64).shape == (2, 1280)
 
 
-def test_contract():
-    (offer,) = efficientnet.encoders()
+@pytest.mark.parametrize("offer", tuple(efficientnet.encoders()), ids=lambda offer: offer.name)
+def test_contract(offer):
     check_encoder(offer, image_size=64)
+
+
+@torch.no_grad()
+def test_lite2_is_timms():
+    state = load_state(efficientnet.packaged_file(efficientnet.LITE2), "test")
+    other = pytest.importorskip("timm").create_model("tf_efficientnet_lite2", pretrained=False).eval()
+    other.load_state_dict(dict(zip(other.state_dict(), state.values(), strict=True)))
+    x = images(96)
+    expected = other.forward_intermediates(((x + 1) * 127.5 - 127) / 128, indices=[4], intermediates_only=True)
+    close(efficientnet.EfficientNetLite(efficientnet.LITE2, state)(x, [6])[6], expected[0])
 
 
 @pytest.mark.parametrize("kernel", [3, 5])
@@ -100,9 +110,9 @@ def test_another_file_is_refused(tmp_path, state):
 def test_every_tensor_must_fit_and_none_be_left(state):
     lacking = {name: value for name, value in state.items() if name != "_blocks.3._bn1.bias"}
     with pytest.raises(InputError, match=r"_blocks\.3\._bn1\.bias: found none"):
-        efficientnet.EfficientNetLite0(lacking)
+        efficientnet.EfficientNetLite(efficientnet.LITE0, lacking)
     with pytest.raises(InputError, match=r"1 tensors without a place, first _blocks\.16\._conv"):
-        efficientnet.EfficientNetLite0({**state, "_blocks.16._conv": torch.zeros(1)})
+        efficientnet.EfficientNetLite(efficientnet.LITE0, {**state, "_blocks.16._conv": torch.zeros(1)})
 
 
 def test_an_unknown_level_is_refused(encoder):
