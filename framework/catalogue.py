@@ -79,6 +79,7 @@ COMPONENTS = (
     "crosscade.evaluation.judges.structure",
     "crosscade.evaluation.metrics.background",
     "crosscade.evaluation.metrics.mask_overlap",
+    "crosscade.evaluation.metrics.attention",
     "crosscade.evaluation.metrics.frechet",
     "crosscade.evaluation.metrics.inception",
     "crosscade.evaluation.metrics.kid",

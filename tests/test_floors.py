@@ -144,6 +144,7 @@ BY_NAME = {
     ("evaluation/experiments", "safari"),
     # a score is defined by the network that it is measured with, and says so in its own name
     ("evaluation/metrics", "efficientnet-lite0"),
+    ("evaluation/metrics", "efficientnet-lite2"),
     ("evaluation/metrics", "vgg16-hed"),
 }
 

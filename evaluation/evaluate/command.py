@@ -24,7 +24,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exported", metavar="DIR", nargs="+", default=[], help="also judge what else was exported of the same bundle"
     )
-    parser.add_argument("--out", metavar="DIR", help="also write index.html, scores.md and scores.json here")
+    parser.add_argument("--out", metavar="DIR", help="also write index.html, scores.md, scores.json and sheets/ here")
+    parser.add_argument(
+        "--whole",
+        metavar="N[,N]",
+        help="with --out: how many of each direction's sheet you counted as whole, for the scores",
+    )
     device_argument(parser)
     encoder_argument(parser)
 
@@ -35,6 +40,7 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ..opening import open_export, open_translator
     from . import page as evaluate_page
     from . import subjects
+    from .by_eye import add_count, counted
     from .judged import BATCH, judge, rows_of
 
     if arguments.all and arguments.metrics is not None:
@@ -44,6 +50,8 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
     if arguments.out:
         evaluate_page.refuse_others(Path(arguments.out))
+    elif arguments.whole:
+        raise InputError("--whole", found="no --out", expected="it: a count is of the sheets that are written there")
     report, device = Reporter(), arguments.device
     device_of(device)  # an export's judges, too, have one that is there
     exports = [open_export(folder, device) for folder in arguments.exported]
@@ -56,10 +64,13 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     warnings += [*summary(dataset.set_aside), *subjects.unlike(first, dataset)]
     for line in warnings:
         report.warn(line)
+    counts = counted(arguments.whole, first.directions, dataset) if arguments.whole else ()
     judged = judge(rows, dataset, catalogue, report.say, names, device)
+    judged = [add_count(j, whole) for j, whole in zip(judged, counts)] if counts else judged
     if arguments.out:
         out = Path(arguments.out)
         evaluate_page.write_scores(out, judged)
+        evaluate_page.write_sheets(out, judged)
     show(evaluate_page.markdown(judged))
     if arguments.out:
         report.say("drawing the page")

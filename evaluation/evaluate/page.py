@@ -7,7 +7,8 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ...framework import InputError
+from ...framework import InputError, write_png
+from ...framework.data.images import made_by
 from ...framework.support.atomic import write_bytes, write_json
 from ..metrics.extractors import Extractor
 from ..reports import embedding, page
@@ -15,8 +16,11 @@ from ..reports import run as run_page
 from ..reports.figures import Figure
 from ..reports.neighbours import Neighbours
 from ..reports.page import ReportData, write
+from ..reports.sheet import MAKER, sheet
 from ..reports.table import read_tables
 from .judged import WITHOUT_REFINE, Judged
+
+SHEETS = "sheets"
 
 
 def refuse_others(out: Path) -> None:
@@ -24,6 +28,9 @@ def refuse_others(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(str(out), found="a file", expected="a folder to write to", cure="Give another.")
     page.refuse_others(out / "index.html")
+    for path in (out / SHEETS).glob("*.png"):
+        if made_by(path) != MAKER:
+            raise InputError(str(path), found="no sheet of crosscade's", expected="a new file", cure="Give another.")
     scores = out / "scores.json"
     if scores.exists():
         read_tables(scores)  # which refuses what is none
@@ -36,6 +43,12 @@ def write_scores(out: Path, judged: Sequence[Judged]) -> None:
     """Writes `out/scores.json` and `out/scores.md`."""
     write_json(out / "scores.json", {j.direction: j.table.as_json() for j in judged})
     write_bytes(out / "scores.md", markdown(judged).encode("utf-8", "replace"))
+
+
+def write_sheets(out: Path, judged: Sequence[Judged]) -> None:
+    """Writes `out/sheets/<direction>.png`: the first test images with their translations, to count by eye."""
+    for j in judged:
+        write_png(out / SHEETS / f"{j.direction}.png", sheet(j.strip[0], j.strip[-1]), by=MAKER)
 
 
 def markdown(judged: Sequence[Judged]) -> str:

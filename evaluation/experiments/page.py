@@ -1,4 +1,4 @@
-"""A comparison's files: `table.md`, `table.json`, `index.html` and `grids/<direction>.png`."""
+"""A comparison's files: `table.md`, `table.json`, `index.html`, `grids/*.png` and `sheets/*.png`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ def write_files(
     write_json(out / "table.json", as_json(results, protocol, trials) | {"warnings": warnings})
     for direction in results.directions:
         write_png(out / "grids" / f"{direction.name}.png", grid([list(row) for row in direction.grid.values()]))
+        for run, sheet in direction.sheets.items():
+            write_png(out / "sheets" / f"{run}-{direction.name}.png", sheet)
     heading = f"{protocol.sweep.name}: " if protocol.sweep else ""
     firsts = {trial.variant.name: trial for trial in reversed(trials)}
     data = ReportData(

@@ -63,8 +63,8 @@ def held(command: str, arguments: argparse.Namespace) -> folders.Held:
 
 def _files(protocol: Mapping[str, Any]) -> Iterator[str]:
     """Patterns of what a comparison writes."""
-    yield from ("table.md", "table.json", "index.html", "grids/a2b.png", "grids/b2a.png", "recipes/*.json")
-    yield from ("runs/*.log", "runs/*.cost.json", "runs/*/run.json")
+    yield from ("table.md", "table.json", "index.html", "grids/a2b.png", "grids/b2a.png", "sheets/*.png")
+    yield from ("recipes/*.json", "runs/*.log", "runs/*.cost.json", "runs/*/run.json")
     yield from (f"runs/*/{name}" for name in run_state.KIND.wrote({}))
 
 

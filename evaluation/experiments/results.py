@@ -17,6 +17,7 @@ from ...framework import (
     Catalogue,
     Dataset,
     EvaluationSet,
+    Image,
     Images,
     Reporter,
     RunError,
@@ -29,8 +30,9 @@ from ...framework.metrics.evaluate import evaluation_images
 from ...framework.support.device import device_of
 from ..evaluate.judged import compare
 from ..metrics.image_statistics import POOLED, distances
-from ..metrics.jackknife import HOW, SPREAD
+from ..metrics.jackknife import SPREAD
 from ..reports.page import spread
+from ..reports.sheet import sheet
 from ..reports.table import Table
 from .protocol import Protocol
 from .trials import Trial, images_seen
@@ -50,6 +52,8 @@ class DirectionResults:
     table: Table
     grid: Mapping[str, Images]
     """The same few test images as source, by each method, and their nearest training images: (SHOWN, H, W, 3)."""
+    sheets: Mapping[str, Image]
+    """Of each method's first seed, by the run's name, its first translations, none chosen."""
 
 
 @frozen
@@ -119,7 +123,10 @@ def score(
             candidates = {m.trial.name: m.images[direction] for m in every}
             table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), methods)
         table = evolve(table, notes=(*table.notes, *notes))
-        directions.append(DirectionResults(direction, title, table, _grid(samples, images.test, methods, direction)))
+        firsts = {run.trial.name: run.images[direction] for run, *_ in methods.values()}
+        sheets = {name: sheet(images.test, translated) for name, translated in firsts.items()}
+        grid = _grid(samples, images.test, methods, direction)
+        directions.append(DirectionResults(direction, title, table, grid, sheets))
     return Results(
         _summary(directions, methods, notes, "CPU minutes" if device == "cpu" else "minutes"),
         tuple(directions),
@@ -183,7 +190,7 @@ def merge(scores: Sequence[Score]) -> Score:
         return scores[0]
     spread = {SPREAD: stdev(s.value for s in known)} if len(known) > 1 else {}
     lacking = f" ({len(scores) - len(known)} without a value)" if len(known) < len(scores) else ""
-    protocol = known[0].protocol.removesuffix(f"; {HOW}")
+    protocol = known[0].protocol.partition(f"; {SPREAD}: ")[0]
     return evolve(
         known[0],
         value=mean(s.value for s in known),

@@ -1,7 +1,8 @@
 """The judge of class: which domain does a linear classifier of deep features take a translation for?
 
 The share of outputs taken for the target is worth little alone, since recolouring earns it: read it beside the judge
-that is blind to texture (`shape_share`).
+that is blind to texture (`shape_share`). For photographs, where that one sees nothing, a second judge's features are of
+a network that no recipe trains through.
 """
 
 # N images, D dimensions
@@ -18,8 +19,11 @@ from torch import Tensor
 
 from ...framework import EvaluationSet, Metric, MetricOffer, NoOptions, Score, hookimpl
 from ...framework.data.pixels import black
+from ..metrics.attention import MAP
 from ..metrics.extractors import Extractor, Features
 from ..metrics.image_statistics import POOLED
+from ..metrics.jackknife import SHARE, SPREAD, share_half_width
+from ..metrics.mask_overlap import photographs
 from .network import GOOD
 
 
@@ -62,14 +66,19 @@ class Logistic:
 class ClassShare(Metric):
     """The share of translations that a linear classifier of deep features takes for the target."""
 
+    name: str = "target-class"
     extractor: Extractor = POOLED
+    label: str = "taken for the target by a classifier"
+    only_photographs: bool = False
 
     def measure(self, samples: EvaluationSet) -> dict[str, Score]:
-        """`target-class`."""
+        """One score, called like the metric."""
+        if self.only_photographs and not photographs(samples):
+            return {}
         judge, facts = samples.shared.once(("class", self.extractor.name), lambda: self._train(samples))
         taken = judge.decide(self.extractor.of(samples, "translated")) > 0
         how = f"logistic regression on {self.extractor.protocol}, trained on the real training images"
-        return {"target-class": judged(taken, facts, how, samples, "taken for the target by a classifier")}
+        return {self.name: judged(taken, facts, how, samples, self.label)}
 
     def _train(self, samples: EvaluationSet) -> tuple[Logistic, dict[str, float]]:
         judge = Logistic.fit(self.extractor.of(samples, "source_train"), self.extractor.of(samples, "target_train"))
@@ -99,12 +108,14 @@ def judged(
     protocol = f"share taken for the target (black outputs never are) by a {how}"
     if warning:
         protocol += f" (a poor judge: {accuracy:.1%} held-out)"
-    return Score(value, protocol, len(samples.translated), "share", True, facts, warning, label=label)
+    count = len(samples.translated)
+    beside = facts | {SPREAD: share_half_width(value, count)}
+    return Score(value, f"{protocol}; {SHARE}", count, "share", True, beside, warning, label=label)
 
 
 @hookimpl
 def metrics() -> Iterator[MetricOffer]:
-    """The judge of class."""
+    """The judges of class."""
     yield MetricOffer(
         name="target-class",
         options=NoOptions,
@@ -112,4 +123,12 @@ def metrics() -> Iterator[MetricOffer]:
         order=10,
         verifies_exports=True,
         summary="How many translations does a classifier take for the target?",
+    )
+    other = ClassShare(f"target-class-{MAP.encoder}", MAP, "… by another network", only_photographs=True)
+    yield MetricOffer(
+        name=other.name,
+        options=NoOptions,
+        build=lambda options: other,
+        order=11,
+        summary=f"The same by {MAP.encoder}, which no recipe trains through (photographs)",
     )

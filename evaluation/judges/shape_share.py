@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...framework import EvaluationSet, Images, Metric, MetricOffer, Score, hookimpl, option
 from ..metrics.extractors import area_resized
+from ..metrics.mask_overlap import plain_both
 from ..metrics.silhouettes import silhouettes
 from . import shape_data
 from .class_share import accuracy_of, judged
@@ -42,14 +43,16 @@ class ShapeShare(Metric):
     """The share of translations that a judge blind to texture takes for the target.
 
     On `safari` a grey-level network that has learnt from texture-swapped animals (a zebra's body with a giraffe's
-    patches and the reverse); elsewhere a network that sees binary silhouettes only.
+    patches and the reverse); elsewhere, if backgrounds are plain, a network that sees binary silhouettes only.
     """
 
     options: ShapeOptions = ShapeOptions()
 
     def measure(self, samples: EvaluationSet) -> dict[str, Score]:
-        """`target-shape`."""
+        """`target-shape`; none where nothing is texture-swapped and no silhouette can be cut out."""
         swapped = shape_data.Swapped.of(samples, self.options.rendered) is not None
+        if not swapped and not plain_both(samples):
+            return {}
         prepare = shape_data.grey if swapped else silhouettes
         size = min(samples.size, JUDGE_SIZE)
         judge, sign = samples.shared.once(("shape", self.options), lambda: self._judge(samples, size))

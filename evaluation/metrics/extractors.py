@@ -116,6 +116,7 @@ class Pooled(Extractor):
     """An encoder's own pooled vector (its method `pooled`), for EfficientNet-Lite0 the head's 1,280 averages."""
 
     encoder: str = "efficientnet-lite0"
+    train_limit: int = FEATURED_TRAIN
     name: str = derived(lambda self: self.encoder)
     protocol: str = derived(lambda self: f"pooled features of {self.encoder}; images {RESIZE.format(POOL_SIZE)}")
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from ...framework import EvaluationSet, Images, Metric, MetricOffer, Score, hookimpl
 from ...framework.data.pixels import DARK, FLAT, black
 from .extractors import Extractor, Features, Pooled
+from .jackknife import SHARE, SPREAD, share_half_width
+from .mask_overlap import photographs
 
+COPIED = 0.05
 DIVERSITY_LOW = 0.7
 NEAREST_LOW = 0.8
 SHARPNESS_LOW = 0.5
@@ -69,26 +72,51 @@ class Diversity(Metric):
         return {"diversity": of_real(value, protocol, samples, *warning, "1: varied like real images")}
 
 
+def nearest_by(samples: EvaluationSet, extractor: Pooled = POOLED) -> Pooled:
+    """What training images are searched by: of photographs all that are loaded, since a copy has one original."""
+    return evolve(extractor, train_limit=len(samples.target_train)) if photographs(samples) else extractor
+
+
 @frozen
 class Nearest(Metric):
     """Distance to the nearest target training image over the same for real test images; copies are near 0."""
 
-    extractor: Extractor = POOLED
+    extractor: Pooled = POOLED
 
     def measure(self, samples: EvaluationSet) -> dict[str, Score]:
-        """`nearest-training`."""
-        train = self.extractor.of(samples, "target_train")
-        real = samples.shared.once(
-            ("nearest", self.extractor.name),
-            lambda: float(distances(self.extractor.of(samples, "target_test"), train).min(1).mean()),
+        """`nearest-training`, and for photographs `copies`: a few of many would not move a mean."""
+        extractor = nearest_by(samples, self.extractor)
+        train = extractor.of(samples, "target_train")
+        each = samples.shared.once(
+            ("nearest", extractor.name),
+            lambda: distances(extractor.of(samples, "target_test"), train).min(1),
         )
-        value = float(distances(self.extractor.of(samples, "translated"), train).min(1).mean()) / max(real, 1e-9)
+        near, real = distances(extractor.of(samples, "translated"), train).min(1), float(each.mean())
+        value = float(near.mean()) / max(real, 1e-9)
         protocol = (
             "mean distance to the nearest target training image, over that of real target test images "
-            f"({len(train)} training images); {self.extractor.protocol}"
+            f"({len(train)} training images); {extractor.protocol}"
         )
         warning = "nearer to training images than real images are (memorised)", NEAREST_LOW
-        return {"nearest-training": of_real(value, protocol, samples, *warning, "below 1: training images memorised")}
+        scores = {"nearest-training": of_real(value, protocol, samples, *warning, "below 1: training images memorised")}
+        if photographs(samples):
+            scores["copies"] = self._copies(float((near < np.quantile(each, COPIED)).mean()), samples, len(train))
+        return scores
+
+    def _copies(self, share: float, samples: EvaluationSet, searched: int) -> Score:
+        count = len(samples.translated)
+        spread = share_half_width(share, count)
+        return Score(
+            share,
+            f"share nearer to one of {searched} target training images than all but {COPIED:.0%} of real target test "
+            f"images are; {self.extractor.protocol}; {SHARE}",
+            count,
+            "share",
+            False,
+            {"real target": COPIED, SPREAD: spread},
+            f"more than {COPIED:.0%} beyond chance: training images copied" if share - spread > COPIED else "",
+            label="as near as copies are",
+        )
 
 
 class Sharpness(Metric):

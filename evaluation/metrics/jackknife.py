@@ -1,4 +1,4 @@
-"""How sure a score of a whole set of images is: the delete-a-group jackknife. Torch-free."""
+"""How sure a score of a whole set of images is: the delete-a-group jackknife, and Wilson's interval. Torch-free."""
 
 # N images
 
@@ -16,6 +16,16 @@ STUDENT = 2.093
 SPREAD = "±"
 """The name under which a score's spread lies beside it."""
 HOW = f"±: 95 % interval over the test images, by a jackknife of {GROUPS} groups, the reference held fixed"
+
+NORMAL = 1.96
+"""The 97.5 % quantile of the normal distribution."""
+SHARE = "±: half of Wilson's 95 % interval"
+
+
+def share_half_width(share: float, count: int) -> float:
+    """Half of Wilson's 95 % interval of a share of `count` images: above 0 even where all or none have it."""
+    square = NORMAL**2
+    return NORMAL / (1 + square / count) * float(np.sqrt(share * (1 - share) / count + square / (4 * count**2)))
 
 
 def half_width(statistic: Callable[[Rows], float], count: int) -> float:

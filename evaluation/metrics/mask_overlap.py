@@ -40,6 +40,16 @@ def plain(images: Images) -> bool:
     return bool((np.abs(borders - np.median(borders, 1, keepdims=True)) <= ALIKE).mean() >= PLAIN)
 
 
+def photographs(samples: EvaluationSet) -> bool:
+    """Whether nothing is known of the images and nothing can be cut out of them: what judges of photographs are for."""
+    return not (samples.source_truth or plain_both(samples))
+
+
+def plain_both(samples: EvaluationSet) -> bool:
+    """Whether both domains' backgrounds are plain."""
+    return bool(samples.shared.once("plain", lambda: plain(samples.source_train) and plain(samples.target_train)))
+
+
 def masks(images: Images) -> Masks:
     """uint8 (N, H, W, 3) -> what stands out from the border's grey, (N, S, S), S at most MASK_SIZE.
 
@@ -70,6 +80,25 @@ def overlaps(x: Masks, y: Masks) -> Features:
     return np.asarray(shared / np.maximum(union, 1))
 
 
+def paired(table: Features) -> tuple[float, float, str]:
+    """Mean overlap of pairs, which are the diagonal of a table (N, N), and half of its 95 % interval.
+
+    With a warning when it is no greater than that of all others by more than chance.
+    """
+
+    def own(rows: Rows) -> float:
+        return float(table[rows, rows].mean())
+
+    def more(rows: Rows) -> float:
+        others = table[np.ix_(rows, rows)].sum() - table[rows, rows].sum()
+        return own(rows) - float(others) / (len(rows) * (len(rows) - 1))
+
+    every = np.arange(len(table))
+    lost = more(every) <= half_width(more, len(every))
+    warning = "no more like their own sources than like others: place and size are lost" if lost else ""
+    return own(every), half_width(own, len(every)), warning
+
+
 def boxed(found: Masks) -> Masks:
     """Each mask's bounding box, filled; empty masks stay empty."""
     rows, columns = (_span(np.asarray(found.any(axis))) for axis in (2, 1))
@@ -88,7 +117,7 @@ class MaskOverlap(Metric):
 
     def measure(self, samples: EvaluationSet) -> dict[str, Score]:
         """`mask-iou` and `box-iou`; neither where the background is not plain, since nothing is cut out there."""
-        if not samples.shared.once("plain", lambda: plain(samples.source_train) and plain(samples.target_train)):
+        if not plain_both(samples):
             return {}
         if not samples.paired:
             raise InputError(
@@ -104,28 +133,18 @@ class MaskOverlap(Metric):
 
     def _score(self, name: str, shape: Callable[[Masks], Masks], made: Masks, samples: EvaluationSet) -> Score:
         source, floor, ceiling, count = samples.shared.once(name, lambda: self._real(shape, samples))
-        table = overlaps(shape(made), source)
-
-        def own(rows: Rows) -> float:
-            return float(table[rows, rows].mean())
-
-        def more(rows: Rows) -> float:
-            others = table[np.ix_(rows, rows)].sum() - table[rows, rows].sum()
-            return own(rows) - float(others) / (len(rows) * (len(rows) - 1))
-
-        every = np.arange(len(table))
-        lost = more(every) <= half_width(more, len(every))
+        value, spread, lost = paired(overlaps(shape(made), source))
         what = "silhouettes" if name == "mask-iou" else "silhouettes' bounding boxes"
         return Score(
-            own(every),
+            value,
             f"mean intersection over union of the {what} of translation and source (half of Otsu's threshold on the "
             f"difference from the border's grey, holes closed) at {source.shape[1]} px; unrelated: every real "
             f"target test image with every source; best: of {count} target training images, for each source",
-            len(every),
+            len(source),
             "IoU",
             None,
-            {"unrelated real target": floor, "best real target": ceiling, SPREAD: half_width(own, len(every))},
-            "no more like their own sources than like others: place and size are lost" if lost else "",
+            {"unrelated real target": floor, "best real target": ceiling, SPREAD: spread},
+            lost,
             label="covers what the source covers (read the protocol)" if name == "mask-iou" else "… by bounding boxes",
         )
 

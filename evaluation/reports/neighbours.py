@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...framework import EvaluationSet
 from ..metrics.extractors import Extractor, Features
-from ..metrics.image_statistics import POOLED, distances
+from ..metrics.image_statistics import distances, nearest_by
 from .figures import COLOURS, Figure
 from .page import Strip, spread
 
@@ -31,8 +31,9 @@ class Neighbours:
     protocol: str
 
     @classmethod
-    def of(cls, samples: EvaluationSet, extractor: Extractor = POOLED) -> Neighbours:
-        """By exhaustive search over the features of `extractor`; the paper's are LPIPS (Sec. 6.5)."""
+    def of(cls, samples: EvaluationSet, extractor: Extractor | None = None) -> Neighbours:
+        """By exhaustive search over the features of `extractor`, or of `nearest-training`; the paper's are LPIPS."""
+        extractor = extractor or nearest_by(samples)
         train = extractor.of(samples, "target_train")
         away = distances(extractor.of(samples, "translated"), train)
         nearest = np.argsort(away, axis=1, kind="stable")[:, :COUNT]

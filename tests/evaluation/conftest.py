@@ -43,6 +43,13 @@ def scenes() -> EvaluationSet:
     )
 
 
+@pytest.fixture(scope="session")
+def photos(scenes) -> EvaluationSet:
+    """The same scenes as if nobody knew what is in them, as of photographs; nothing is translated."""
+    truths = ("source_truth", "source_train_truth", "target_train_truth", "target_test_truth")
+    return evolve(fresh(scenes), translated=scenes.source, dataset=None, **dict.fromkeys(truths))
+
+
 @pytest.fixture
 def judge_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSCADE_CACHE", str(tmp_path))

@@ -9,7 +9,8 @@ from attrs import evolve
 
 from crosscade.evaluation.evaluate import demo
 from crosscade.evaluation.evaluate.judged import judge, rows_of
-from crosscade.evaluation.reports.table import number
+from crosscade.evaluation.reports.table import read_tables
+from crosscade.evaluation.reports.table import shown as in_words
 from crosscade.exporters.safety import manifest
 from crosscade.framework import DIRECTIONS, Pair, Translation, Translator, write_png
 from crosscade.framework.bundle import bundle as bundles
@@ -17,6 +18,7 @@ from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
 from tests.exporters import tiny_export
 
 COUNT = 12
+COUNTED = ("tiny", "--data", "folder:day,night", "--out", "out", "--whole")
 CHEAP = ("diversity", "nearest-training", "sharpness")
 
 
@@ -52,12 +54,11 @@ def test_an_export_alone_gets_a_table_and_a_page_whose_numbers_are_the_json(cros
     scores = json.loads((here / "out" / "scores.json").read_text())
     page = (here / "out" / "index.html").read_text()
     assert list(scores) == ["a2b", "b2a"]
-    for direction, shown in zip(scores.values(), numbers_on(page), strict=True):
-        assert list(direction["rows"]) == ["ONNX fp32", "untranslated source", "real target"]
-        assert shown.keys() == set(CHEAP)
+    for table, shown in zip(read_tables(here / "out" / "scores.json"), numbers_on(page), strict=True):
+        assert list(table.rows) == ["ONNX fp32", "untranslated source", "real target"]
+        assert shown.keys() == {*CHEAP, "copies"}
         for name, cells in shown.items():
-            values = [row[name] for row in direction["rows"].values()]
-            assert cells == [number(v["value"]) + (" !" if v["warning"] else "") for v in values]
+            assert cells == [in_words(row[name]) for row in table.rows.values()]
     memorised = scores["a2b"]["rows"]["ONNX fp32"]["nearest-training"]["value"]
     assert f"over mean of the real images: {memorised:.2f}." in page
     columns, neighbours, pictures = 2 + len(tiny_export.LEVELS), 5, min(COUNT, 8)
@@ -66,6 +67,25 @@ def test_an_export_alone_gets_a_table_and_a_page_whose_numbers_are_the_json(cros
     assert not re.search(r"(src|href)=[\"']https?:", page)
     for said in ("of method tiny in fp32", "16 px, centre crops of images loaded at 18 px", "level 3", "crosscade "):
         assert said in page
+
+
+def test_sheets_show_the_first_images_and_take_a_count(crosscade, here):
+    words = ("tiny", "--data", "folder:day,night", "--out", "out")
+    answer = evaluate(crosscade, *words, "--whole", "9, 3")
+    assert answer.code == 0, answer.error
+    assert all((here / "out" / "sheets" / f"{way}.png").exists() for way in ("a2b", "b2a"))
+    scores = json.loads((here / "out" / "scores.json").read_text())
+    for way, count in (("a2b", 9), ("b2a", 3)):
+        whole = scores[way]["rows"]["ONNX fp32"]["whole"]
+        assert whole["value"] == count / COUNT
+        assert f"sheets/{way}.png" in whole["protocol"]
+        assert "whole" not in scores[way]["rows"]["real target"]
+    assert ">whole" in (here / "out" / "index.html").read_text().replace("\u00a0", " ")
+    assert evaluate(crosscade, *words).code == 0, "its own sheets are written over"
+    write_png(here / "out" / "sheets" / "mine.png", np.zeros((8, 8, 3), np.uint8))
+    answer = evaluate(crosscade, *words)
+    assert answer.code == 2
+    assert "mine.png: found no sheet of crosscade's" in answer.error
 
 
 def test_what_it_was_trained_on_is_asked_for_or_read_from_the_manifest(crosscade, here):
@@ -94,6 +114,9 @@ def test_domains_the_wrong_way_round_are_pointed_out(crosscade, here):
         (["tiny", "--exported", "other"], "other: found an export of another bundle; expected one of the same bundle"),
         (["tiny", "--data", "folder:day,noon"], "folder b = 'noon' @ $.data: found nothing there"),
         (["tiny", "--all"], "--metrics: found --all as well"),
+        (["tiny", "--whole", "3"], "--whole: found no --out; expected it"),
+        ([*COUNTED, "3"], "--whole: found '3'; expected one whole number for each of a2b, b2a"),
+        ([*COUNTED, "3,13"], "--whole: found 13; expected at most 12, the images of a sheet"),
     ],
 )
 def test_what_cannot_be_judged_is_said_in_a_line(crosscade, here, words, line):

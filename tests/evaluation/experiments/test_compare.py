@@ -244,6 +244,7 @@ def test_files_of_a_comparison(compared, catalogue):
     assert plain["runs"]["ours-1"]["cpu_seconds"] == 60.0
     assert plain["directions"]["a2b"]["rows"]["ours"]["fd-pixels"]["value"] > 0
     assert (out / "grids" / "b2a.png").exists()
+    assert (out / "sheets" / "ours-0-b2a.png").exists()
 
 
 def test_a_cost_that_was_not_seen_to_its_end_is_not_claimed(compared, catalogue):

@@ -76,6 +76,10 @@ def test_swapped_animals_have_the_right_bodies(scenes):
     assert shape_data.Swapped.of(evolve(scenes, dataset=None), 8) is None
 
 
+def test_nothing_judges_the_shape_where_none_can_be_cut_out(photos):
+    assert ShapeShare(TINY).measure(photos) == {}
+
+
 def test_shape_judge_of_other_datasets_sees_silhouettes(scenes, judge_cache):
     rows, columns = np.mgrid[:32, :32]
     random = np.random.default_rng(0)

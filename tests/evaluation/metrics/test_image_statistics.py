@@ -5,8 +5,10 @@ import pytest
 from attrs import evolve
 
 from crosscade.evaluation.evaluate.judged import compare
+from crosscade.evaluation.judges import class_share
 from crosscade.evaluation.judges.class_share import ClassShare
 from crosscade.evaluation.metrics.image_statistics import BlackOutputs, Diversity, Nearest, Sharpness
+from crosscade.evaluation.metrics.jackknife import share_half_width
 from crosscade.evaluation.reports.table import Table
 from crosscade.framework import Catalogue, ImageSet, InputError, Metric, MetricOffer, Score, cropped, evaluate, hookimpl
 from crosscade.framework.metrics.metric import Memo, truth_in_crop
@@ -45,6 +47,19 @@ def test_copies_of_training_images_are_reported(scenes):
     assert only(Nearest().measure(scenes)).value == pytest.approx(1)
 
 
+def test_of_photographs_copies_are_counted(photos):
+    random = np.random.default_rng(0)
+    mixed = photos.target_test.copy()
+    mixed[:8] = photos.target_train[-8:, :, ::-1]  # mirrored, as training shows them
+    mixed[:8] = np.clip(mixed[:8] + random.normal(0, 3, mixed[:8].shape), 0, 255)
+    copies = Nearest().measure(photos.with_translated(mixed))["copies"]
+    assert copies.value >= 8 / len(mixed)
+    assert "training images copied" in copies.warning
+    real = Nearest().measure(photos.with_translated(photos.target_test))["copies"]
+    assert real.value < 0.1
+    assert not real.warning
+
+
 def test_blur_and_noise_move_sharpness(scenes):
     images = scenes.target_test.astype(float)
     blurred = (sum(np.roll(images, k, 2) for k in range(-3, 4)) / 7).astype(np.uint8)
@@ -60,6 +75,22 @@ def test_class_judge_separates(scenes):
     assert target.n == len(scenes.translated)
     assert only(ClassShare().measure(scenes.with_translated(scenes.source))).value <= 0.1
     assert only(ClassShare().measure(scenes.with_translated(np.zeros_like(scenes.source)))).value == 0
+
+
+def test_of_photographs_another_network_judges_the_class_too(photos, scenes):
+    (other,) = [o for o in class_share.metrics() if o.name == "target-class-efficientnet-lite2"]
+    judge = other.make()
+    target = only(judge.measure(photos.with_translated(photos.target_test)))
+    assert target.value >= 0.9
+    assert target.beside["held-out accuracy"] >= 0.9
+    assert "efficientnet-lite2" in target.protocol
+    assert only(judge.measure(photos)).value <= 0.1
+    assert judge.measure(scenes) == {}, "drawn scenes have better judges"
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    assert share_half_width(0.5, 100) == pytest.approx(0.0962, abs=1e-4)
+    assert share_half_width(1, 200) == pytest.approx(0.0094, abs=1e-4)
 
 
 def test_a_poor_judge_says_so(scenes):
