@@ -61,6 +61,10 @@ def about(
         plain = first.bundle.recipe.plain()
         recipes = (lineage(first.name, plain, plain, first.bundle.catalogue),)
         origin = f"The final weights of seed {first.bundle.recipe.training.seed}, in float32."
+        encoder = first.bundle.recipe.encoder.use
+        scores = [score for j in judged for row in j.table.rows.values() for score in row.values()]
+        if any(encoder in score.protocol for score in scores):
+            origin += f" It was trained through {encoder}: a gain that only scores over {encoder} see is none."
     return ReportData(
         title=judged[0].title.replace("→", "↔") if len(judged) > 1 else judged[0].title,
         summary="Each row is a test image that training never saw, and what became of it.",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from crosscade.evaluation.evaluate import demo
+from crosscade.evaluation.evaluate import demo, subjects
 from crosscade.evaluation.evaluate.judged import judge, rows_of
 from crosscade.evaluation.reports.table import read_tables
 from crosscade.evaluation.reports.table import shown as in_words
@@ -191,6 +191,11 @@ def test_an_export_has_the_scores_alone_that_it_has_beside_its_bundle(trained, d
         assert list(one.table.rows)[:4] == ["cascade", "ONNX fp32", "without refine", "no translator"]
         np.testing.assert_array_equal(other.strip[-1], 255 - one.strip[0])
         np.testing.assert_array_equal(one.samples.translated, one.candidates["cascade"])
+
+
+def test_a_page_says_which_scores_are_over_what_was_trained_through(trained, beside):
+    told = subjects.about(Translation(trained), beside, "crosscade evaluate", ())
+    assert "trained through efficientnet-lite0" in " ".join(told.protocol)
 
 
 def test_the_demos_page_shows_neighbours_memorisation_and_deep_features_too(trained, whole, beside, tmp_path):
