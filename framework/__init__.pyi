@@ -8,6 +8,7 @@ from .catalogue import Catalogue as Catalogue
 from .contracts import AdversarialLoss as AdversarialLoss
 from .contracts import Exporter as Exporter
 from .contracts import Loss as Loss
+from .contracts import Shared as Shared
 from .contracts import TranslatorPair as TranslatorPair
 from .contracts import Twins as Twins
 from .contracts import freeze as freeze

@@ -72,6 +72,19 @@ class Twins(TranslatorPair):
         return Pair(self.into_a, self.into_b)
 
 
+class Shared(TranslatorPair):
+    """One network for both directions: what is translated, the deeper level has decided."""
+
+    def __init__(self, both: nn.Module) -> None:
+        super().__init__()
+        self.both = both
+
+    @property
+    def into(self) -> Pair[nn.Module]:
+        """The translator into each domain."""
+        return Pair(self.both, self.both)
+
+
 class Loss(nn.Module, ABC, Generic[V]):
     """A training objective. `terms` returns named, unweighted scalars; the stage weights and sums them.
 

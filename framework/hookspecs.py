@@ -93,7 +93,9 @@ class TranslatorOffer(Offer):
 class InverterOffer(Offer):
     """Networks that turn one level's features back into images.
 
-    `build(options, *, level: LevelSpec, image: ImageSpec) -> nn.Module` (features -> images in [-1, 1]).
+    `build(options, *, level: LevelSpec, image: ImageSpec) -> nn.Module` (features -> images in [-1, 1]). One whose
+    `masked` is true also has `with_mask(features) -> (images, map)`, the map (B, 1, H, W) in [0, 1]: where it is 0, the
+    refined translation is the source.
     """
 
     kind = "inverter"

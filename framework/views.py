@@ -16,6 +16,7 @@ from attrs import define
 from torch import Tensor, nn
 
 from .encoder import Encoder, Features, at_level, by_level, shallowest
+from .errors import InputError
 from .spec import Pair
 from .styles import run
 from .support import ranks
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from .features.normalise import Normalise
 
 M = TypeVar("M", Tensor, Tensor | None)
+
+
+def masked(inverter: nn.Module) -> bool:
+    """Whether an inverter also gives a foreground map."""
+    return bool(getattr(inverter, "masked", False))
+
+
+def composed(painted: tuple[Tensor, Tensor], source: Tensor) -> tuple[Tensor, Tensor]:
+    """The image where the map (B, 1, H, W) is 1, `source` (B, 3, H, W) where it is 0; and the map."""
+    image, mask = painted
+    return source + mask * (image - source), mask
 
 
 class View:
@@ -216,8 +228,26 @@ class RefineView(InversionView):
 
     @cached_property
     def fake(self) -> Pair[Tensor]:
-        """Translated images."""
-        return self._inverted(self.fake_features)
+        """Translated images; outside of the foreground map, where inverters give one, their sources."""
+        if not all(map(masked, self._inverters)):
+            return self._inverted(self.fake_features)
+        return self._painted.map(lambda painted: painted[0])
+
+    @cached_property
+    def mask(self) -> Pair[Tensor]:
+        """The foreground maps (B, 1, H, W) of `fake`, in [0, 1]. InputError when the inverters give none."""
+        if not all(map(masked, self._inverters)):
+            raise InputError(
+                "the foreground map", found="an inverter that gives none", cure="Set `mask = true` of the inverter."
+            )
+        return self._painted.map(lambda painted: painted[1])
+
+    @cached_property
+    def _painted(self) -> Pair[tuple[Tensor, Tensor]]:
+        def painted(net: Any, maps: Features, source: Tensor) -> tuple[Tensor, Tensor]:
+            return composed(net.with_mask(shallowest(maps)), source)
+
+        return self._inverters.zip(painted, self.fake_features, self.images.swap())
 
     @cached_property
     def reconstructed(self) -> Pair[Tensor]:

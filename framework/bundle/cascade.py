@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..encoder import Encoder
 from ..features.normalise import Normalise
 from ..styles import style_size
+from ..views import composed, masked
 
 
 class Cascade(nn.Module):
@@ -48,6 +49,11 @@ class Cascade(nn.Module):
         return sum(self.styles.values())
 
     @property
+    def masked(self) -> bool:
+        """Whether it has a foreground map, outside of which an image stays as it is."""
+        return masked(self.inverter)
+
+    @property
     def previewed(self) -> tuple[int, ...]:
         """The levels whose decision `strip` shows before the final image, deep to shallow."""
         return tuple(i for i in self.levels[:-1] if str(i) in self.previews)
@@ -71,13 +77,27 @@ class Cascade(nn.Module):
 
     def forward(self, images: Tensor, style: Tensor | None = None) -> Tensor:
         """Images (B, 3, H, W) in [-1, 1] of the source domain -> the same in the target domain, in `style` (B, S)."""
-        return self.inverter(self.features(images, style)[self.levels[-1]])
+        return self._image(images, self.features(images, style))[0]
+
+    def with_mask(self, images: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The same, and its foreground map (B, 1, H, W) in [0, 1]; ValueError when it is not `masked`."""
+        image, mask = self._image(images, self.features(images, style))
+        if mask is None:
+            raise ValueError("this cascade has no foreground map")
+        return image, mask
+
+    def _image(self, images: Tensor, features: Mapping[int, Tensor]) -> tuple[Tensor, Tensor | None]:
+        shallowest = features[self.levels[-1]]
+        if not self.masked:
+            return self.inverter(shallowest), None
+        net: Any = self.inverter
+        return composed(net.with_mask(shallowest), images)
 
     def strip(self, images: Tensor, style: Tensor | None = None) -> list[Tensor]:
         """The image that each level decided, deep to shallow, and the final one (Fig. S15), each (B, 3, H, W)."""
         features = self.features(images, style)
         shown = [self.previews[str(i)](features[i]) for i in self.previewed]
-        return [*shown, self.inverter(features[self.levels[-1]])]
+        return [*shown, self._image(images, features)[0]]
 
     def style_of(self, images: Tensor) -> Tensor:
         """The styles (B, S) of target-domain images (B, 3, H, W)."""

@@ -46,10 +46,14 @@ class Networks:
 
     @property
     def modules(self) -> nn.ModuleDict:
-        """What a stage trains, under its checkpoint's names: `translators<i>`, `inverter<i>_a`, `inverter<i>_b`."""
+        """What a stage trains, by its checkpoint's names: `translators<i>`, `inverter<i>_a`, `inverter<i>_b`.
+
+        An inverter that both domains share is `inverter<i>`.
+        """
         named: dict[str, nn.Module] = {f"translators{i}": pair for i, pair in self.translators.items()}
         for i, pair in self.inverters.items():
-            named |= {f"inverter{i}_{side}": net for side, net in zip("ab", pair)}
+            one = pair.a is pair.b
+            named |= {f"inverter{i}": pair.a} if one else {f"inverter{i}_{side}": net for side, net in zip("ab", pair)}
         return nn.ModuleDict(named)
 
     def parts(self, direction: Direction) -> dict[str, nn.Module]:
@@ -88,7 +92,8 @@ def translators(recipe: Recipe, catalogue: Catalogue, encoder: Encoder, level: i
 
 
 def inverters(recipe: Recipe, catalogue: Catalogue, encoder: Encoder, level: int) -> Pair[nn.Module]:
-    """A level's inverters, one a domain, with fresh weights."""
-    use = next(stage.inverter for stage in recipe.invert if stage.level == level)
+    """A level's inverters, one a domain or one for both, with fresh weights."""
+    stage = next(stage for stage in recipe.invert if stage.level == level)
     facts = {"level": encoder.pyramid[level], "image": ImageSpec(recipe.image.size)}
-    return Pair("a", "b").map(lambda _: catalogue.build("inverter", use, **facts))
+    first: nn.Module = catalogue.build("inverter", stage.inverter, **facts)
+    return Pair(first, first if stage.shared else catalogue.build("inverter", stage.inverter, **facts))

@@ -138,6 +138,7 @@ class InvertStage:
     inverter: Component
     losses: tuple[LossUse, ...] = ()
     schedule: Schedule = Schedule()
+    shared: bool = option(False, "one inverter for both domains (the paper: one for each)")
 
 
 @frozen

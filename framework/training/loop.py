@@ -27,6 +27,8 @@ from ..views import View
 from . import checkpoint
 from .stages import Stage
 
+MADE = {"fake", "reconstructed"}
+"""What a view makes by the networks that learn, and critics judge."""
 READ_SECONDS, READ_STEPS = 1.0, 50
 """How long a GPU is left to itself before the numbers of its steps are read, which waits for it: at most."""
 
@@ -63,7 +65,7 @@ class TrainState:
         translators, inverters = stage.networks.translators.items(), stage.networks.inverters.values()
         groups: list[dict[str, Any]] = [
             *({"params": parameters_of(pair), "scale": stage.rates.get(i, 1.0)} for i, pair in translators),
-            *({"params": parameters_of(net), "scale": 1.0} for pair in inverters for net in pair),
+            *({"params": parameters_of(*pair), "scale": 1.0} for pair in inverters),
         ]
         optimiser = _adam(groups, s.learning_rate, s.betas)
         average = copy.deepcopy(stage.networks)
@@ -164,7 +166,8 @@ def train_step(state: TrainState, data: TrainingData, seed: int, autocast: Autoc
     view = stage.view(data, draw(data.sizes, schedule.batch, seed, stage.index, step, 0).map(ranks.part))
     if adversaries:
         with autocast():
-            _ = view.fake
+            for name in sorted({name.removeprefix("encoded_") for a in adversaries for name in a.needs} & MADE):
+                getattr(view, name)  # with its graph, before the critics' view cuts it off
         update_critics(state, adversaries, view, 0, autocast, values)
 
     # the translators' turn

@@ -36,6 +36,13 @@ class InverterOptions:
     extra: tuple[int, ...] = option(
         (), "channels of one more 3x3 convolution after each doubling, 0 for none, in order (paper: none)"
     )
+    mask: bool = option(
+        False, "also a foreground map: where it is 0, the translated image is the source (ours; the paper: none)"
+    )
+
+
+MOSTLY = 2.0
+"""What a foreground map's logits are at the start: nearly all of the image counts."""
 
 
 class Inverter(nn.Module):
@@ -44,6 +51,8 @@ class Inverter(nn.Module):
     Starts near mid-grey: a last layer of unit gain saturates the tanh, and where images are mostly dark nothing then
     brings it back. Raises InputError when the level's stride cannot be reached by doubling.
     """
+
+    masked: bool
 
     def __init__(self, options: InverterOptions, *, level: LevelSpec, image: ImageSpec) -> None:
         super().__init__()
@@ -67,12 +76,23 @@ class Inverter(nn.Module):
                 width = options.extra[step]
         last = nn.Conv2d(width, 3, 3, padding=1)
         self.layers = nn.Sequential(*layers, last)
+        self.masked = options.mask
+        if self.masked:
+            self.mask = nn.Conv2d(width, 1, 3, padding=1)
         initialise(self)
         shrink(last, 0.3)
+        if self.masked:
+            shrink(self.mask, 0.3)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) in [-1, 1] -> images (B, 3, H * stride, W * stride), float32, in [-1, 1]."""
         return torch.tanh(self.layers(features).float())
+
+    def with_mask(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the foreground map (B, 1, H * stride, W * stride), float32, in [0, 1]."""
+        last = len(self.layers) - 1
+        painted = self.layers[:last](features)
+        return torch.tanh(self.layers[last](painted).float()), torch.sigmoid(self.mask(painted).float() + MOSTLY)
 
 
 @hookimpl

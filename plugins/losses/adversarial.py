@@ -54,6 +54,11 @@ class AdversarialOptions(CriticOptions):
         'norm of the critics "patch" and "patchgan" (paper: batch, CycleGAN: instance, but for the first layer)',
         validators.in_(("batch", "instance", "none", "spectral")),
     )
+    judges: str = option(
+        "fake",
+        "fake: what is made of the other domain, or of these in an inversion; reconstructed: what is made of its own",
+        validators.in_(("fake", "reconstructed")),
+    )
     pool: int = option(
         0, "fakes of a domain that are kept and shown to its critic again (CycleGAN: 50; paper: 0)", validators.ge(0)
     )
@@ -119,7 +124,7 @@ class Adversarial(Opponents[View]):
         self.objective, self.options, self.stride = objective, options, stride
         self.strides = {level.number: level.stride for level in levels}
         self.encodes = tuple(self.strides)
-        self.sees = ("encoded_real", "encoded_fake") if levels else ("real", "fake")
+        self.sees = tuple(f"encoded_{name}" if levels else name for name in ("real", options.judges))
         self.needs = frozenset(self.sees)
         self.register_buffer("paused", torch.zeros(2, dtype=torch.bool))
         self.pool_a, self.pool_b = pool(), pool()

@@ -56,6 +56,17 @@ def _difference(made: Mapping[int, Tensor], real: Mapping[int, Tensor]) -> Tenso
     return torch.stack([l1(made[i], real[i]) for i in made]).sum()
 
 
+class MaskArea(Loss[RefineView]):
+    """How much of the image the foreground map lets change."""
+
+    needs = frozenset({"mask"})
+
+    def terms(self, view: RefineView) -> Mapping[str, Tensor]:
+        """`area`: the map's mean, summed over both domains."""
+        a, b = view.mask.map(torch.mean)
+        return {"area": a + b}
+
+
 class FeatureConsistency(Loss[RefineView]):
     """The translated image, encoded and normalised again, must show the deeper levels' translations.
 
@@ -91,7 +102,7 @@ class FeatureConsistency(Loss[RefineView]):
 
 @hookimpl
 def losses() -> Iterator[LossOffer]:
-    """Cycle, identity and feature consistency."""
+    """Cycle, identity, feature consistency and the foreground map's area."""
     yield LossOffer(
         name="cycle",
         build=lambda _: Cycle(),
@@ -110,4 +121,10 @@ def losses() -> Iterator[LossOffer]:
         build=FeatureConsistency,
         source="ours",
         summary="the translated image encodes to what the deeper levels decided",
+    )
+    yield LossOffer(
+        name="mask-area",
+        build=lambda _: MaskArea(),
+        source="ours",
+        summary="the foreground map is small: the rest of the image stays as it is",
     )

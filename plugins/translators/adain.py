@@ -11,7 +11,18 @@ from attrs import frozen, validators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...framework import ImageSpec, InputError, LevelSpec, TranslatorOffer, Twins, hookimpl, noise_like, option
+from ...framework import (
+    ImageSpec,
+    InputError,
+    LevelSpec,
+    Shared,
+    TranslatorOffer,
+    TranslatorPair,
+    Twins,
+    hookimpl,
+    noise_like,
+    option,
+)
 from ..layers.blocks import SLOPE, UPSAMPLING, doubling, halvings, initialise, shrink
 from ..layers.norms import adain
 
@@ -53,6 +64,9 @@ class AdainOptions:
         "deviation of Gaussian noise on the deeper features while training, so that their small errors are "
         "not copied (paper: none)",
         validators.ge(0.0),
+    )
+    shared: bool = option(
+        False, "one network for both directions: only the deeper level's translation tells them apart (paper: two)"
     )
     init: str = option(
         "kaiming",
@@ -110,7 +124,7 @@ class Adain(nn.Module):
         return h[:, :, None, None].split([2 * w for w in self.widths], dim=1)
 
 
-def build(options: AdainOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> Twins:
+def build(options: AdainOptions, *, here: LevelSpec, deeper: LevelSpec | None, image: ImageSpec) -> TranslatorPair:
     """Both translators of one level. Raises InputError without a deeper level, or when the strides do not fit."""
     where = f"translator adain at level {here.number}"
     if deeper is None:
@@ -129,7 +143,8 @@ def build(options: AdainOptions, *, here: LevelSpec, deeper: LevelSpec | None, i
             cure="Translate another level before this one, or use another encoder.",
         )
     deeper.size(image.size)  # refuses image sizes that the deeper stride does not divide
-    return Twins(*(Adain(here.channels, size, deeper.channels, doublings, options) for _ in "ab"))
+    parts = (here.channels, size, deeper.channels, doublings, options)
+    return Shared(Adain(*parts)) if options.shared else Twins(Adain(*parts), Adain(*parts))
 
 
 @hookimpl
