@@ -100,6 +100,7 @@ TITLES = {
     "metric": "Metrics",
     "exporter": "Exporters",
     "watcher": "Watchers",
+    "starter": "Starters",
 }
 
 

@@ -38,6 +38,7 @@ from .hookspecs import MetricOffer as MetricOffer
 from .hookspecs import NoOptions as NoOptions
 from .hookspecs import Offer as Offer
 from .hookspecs import RecipeOffer as RecipeOffer
+from .hookspecs import StarterOffer as StarterOffer
 from .hookspecs import TranslatorOffer as TranslatorOffer
 from .hookspecs import WatcherOffer as WatcherOffer
 from .hookspecs import betas_option as betas_option

@@ -71,6 +71,7 @@ COMPONENTS = (
     "crosscade.plugins.datasets.animals",
     "crosscade.plugins.datasets.folder",
     "crosscade.plugins.recipes.packaged",
+    "crosscade.plugins.starters.photographs",
     "crosscade.plugins.watchers.tensorboard",
     "crosscade.exporters.onnx.exporter",
     "crosscade.exporters.onnx.triton",

@@ -162,6 +162,16 @@ class WatcherOffer(Offer):
 
 
 @frozen(kw_only=True)
+class StarterOffer(Offer):
+    """Trained networks that recipes begin with, by their key `start`.
+
+    `build() -> Path`, a bundle's folder; it need hold no more than what others begin with.
+    """
+
+    kind = "starter"
+
+
+@frozen(kw_only=True)
 class RecipeOffer(Offer):
     """Named recipes.
 

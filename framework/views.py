@@ -243,6 +243,14 @@ class RefineView(InversionView):
         return self._painted.map(lambda painted: painted[1])
 
     @cached_property
+    def change(self) -> Pair[Tensor]:
+        """How much the deepest level's translation into each domain differs from its source: (B, 1, h, w)."""
+        i = max(self._features.a) if self._condition.a is None else 0
+        source = self._condition if i == 0 else at_level(self._features, i)
+        moved = self._frozen.map(lambda maps: maps[max(maps)])
+        return moved.zip(lambda x, y: (x.float() - y.float()).abs().mean(1, keepdim=True), source.swap())
+
+    @cached_property
     def _painted(self) -> Pair[tuple[Tensor, Tensor]]:
         def painted(net: Any, maps: Features, source: Tensor) -> tuple[Tensor, Tensor]:
             return composed(net.with_mask(shallowest(maps)), source)

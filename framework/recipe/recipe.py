@@ -164,6 +164,7 @@ class Recipe:
 
     name: str = "unnamed"
     summary: str = ""
+    start: str = option("", "a starter's name: the networks that a run begins with, unless --start names others")
     data: Component
     image: ImageOptions = ImageOptions()
     encoder: Component

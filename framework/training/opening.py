@@ -44,7 +44,12 @@ def opened(
         return state, kept
     if recipe is None:
         raise InputError("recipe", found="none", expected=f"one, because {folder.path} has no run to go on with yet")
-    return RunState.new(recipe, minutes, command, start), recipe
+    return RunState.new(recipe, minutes, command, start or starter(recipe, catalogue)), recipe
+
+
+def starter(recipe: Recipe, catalogue: Catalogue) -> str:
+    """The folder of the starter that a recipe names; empty where it names none."""
+    return str(catalogue.entry("starter", recipe.start).offer.build()) if recipe.start else ""
 
 
 def begin(state: RunState, recipe: Recipe, path: Path) -> None:

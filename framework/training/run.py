@@ -38,7 +38,7 @@ from .run_state import KIND, RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
 from .stages import Stage, build_stage
-from .start import Earlier, begin_with, keep_for_itself, take_over
+from .start import Earlier, begin_with, keep_for_itself, not_given, take_over
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
 
@@ -99,6 +99,8 @@ def train(
             for stage in rehearse(setup):
                 if earlier:
                     earlier.give(stage)
+                elif stage.given:
+                    raise not_given(stage, "nothing to start from")
             if earlier:
                 state.taken = earlier.told(recipe)
             read = [*dataset.sources, *inputs, *paths_in([state.asked, state.start])]
@@ -210,7 +212,7 @@ class Run:
         if ranks.on_first(partial(self.state.vouches, self.folder, weights)):
             self.report.skip(stage.index, stage.schedule.steps)
         else:
-            if stage.learns and ranks.on_first(self._starts):
+            if ranks.on_first(self._starts):
                 begin_with(stage, tensor_files.read(self.folder.start))
             self._calibrate(stage)
             if stage.learns:

@@ -69,8 +69,13 @@ class Stage:
 
     @property
     def learns(self) -> bool:
-        """Whether there is anything to train."""
-        return bool(parameters_of(self.networks.modules))
+        """Whether there is anything to train, and a loss to train it by."""
+        return bool(self.losses and parameters_of(self.networks.modules))
+
+    @property
+    def given(self) -> bool:
+        """Whether its networks stay what they begin with."""
+        return not self.losses and bool(parameters_of(self.networks.modules))
 
     @property
     def critics(self) -> dict[str, nn.Module]:

@@ -59,14 +59,14 @@ class Earlier:
     def give(self, stage: Stage) -> Tensors:
         """What `stage` can begin with. A refinement's networks are this run's own: it takes over critics alone."""
         given: Tensors = {}
-        if not stage.learns:
-            return given
         if stage.kind != "refine":
             known, reason = self._networks(stage), self._unlike(stage)
             for name, net in stage.networks.modules.items():
                 own = {f"modules.{name}.{key}": value for key, value in net.state_dict().items()}
                 label = re.sub(r"(\d+)(_([ab]))?$", lambda m: f" {m[1]}" + (f" {m[3]}" if m[3] else ""), name)
                 given |= self._fitting(label, own, known, reason)
+        if stage.given and not given:
+            raise not_given(stage, self.others[-1])
         if stage.critics:
             file = self._stage_file(stage, ".critics")
             known, reason = tensor_files.read(file) if file else {}, "" if file else "none is kept there"
@@ -153,6 +153,16 @@ def keep_for_itself(stage: Stage, folder: RunFolder, state: RunState) -> None:
     state.forget(folder, folder.recipe)  # which is about to change
     state.write(folder)
     weights.unlink()
+
+
+def not_given(stage: Stage, found: str) -> InputError:
+    """The error of a stage that is not trained and begins with nothing."""
+    return InputError(
+        f"{stage.title}, which has no losses",
+        found=found,
+        expected="its networks in what the run starts from",
+        cure="Give it losses, or start from a bundle that has its networks.",
+    )
 
 
 def begin_with(stage: Stage, start: Tensors) -> None:

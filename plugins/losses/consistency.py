@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping
 import torch
 from attrs import frozen, validators
 from torch import Tensor
+from torch.nn import functional as F
 
 from ...framework import Encoder, InputError, Loss, LossOffer, RefineView, TranslationView, hookimpl, l1, option
+
+TINY = 1e-6
 
 
 @frozen
@@ -56,15 +59,39 @@ def _difference(made: Mapping[int, Tensor], real: Mapping[int, Tensor]) -> Tenso
     return torch.stack([l1(made[i], real[i]) for i in made]).sum()
 
 
-class MaskArea(Loss[RefineView]):
-    """How much of the image the foreground map lets change."""
+@frozen
+class ForegroundOptions:
+    """Ours."""
 
-    needs = frozenset({"mask"})
+    share: tuple[float, ...] = option(
+        (0.4, 0.8),
+        "of an image's places, those that change least are background, those that change more than the second share "
+        "are foreground",
+        validators.min_len(2),
+        validators.max_len(2),
+        validators.deep_iterable(validators.and_(validators.ge(0.0), validators.le(1.0))),
+    )
+
+
+class Foreground(Loss[RefineView]):
+    """The foreground map must show where the deepest level's translation differs from its source."""
+
+    needs = frozenset({"mask", "change"})
+
+    def __init__(self, options: ForegroundOptions) -> None:
+        super().__init__()
+        self.share = options.share
 
     def terms(self, view: RefineView) -> Mapping[str, Tensor]:
-        """`area`: the map's mean, summed over both domains."""
-        a, b = view.mask.map(torch.mean)
-        return {"area": a + b}
+        """`foreground`: mean absolute difference at the deepest level's places, summed over both domains."""
+        a, b = view.mask.zip(self._difference, view.change)
+        return {"foreground": a + b}
+
+    def _difference(self, mask: Tensor, change: Tensor) -> Tensor:
+        change = F.avg_pool2d(F.pad(change.detach(), (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+        low, high = (change.flatten(1).quantile(q, dim=1).view(-1, 1, 1, 1) for q in self.share)
+        wanted = ((change - low) / (high - low).clamp_min(TINY)).clamp(0, 1)
+        return l1(F.adaptive_avg_pool2d(mask, (change.shape[2], change.shape[3])), wanted)
 
 
 class FeatureConsistency(Loss[RefineView]):
@@ -102,7 +129,7 @@ class FeatureConsistency(Loss[RefineView]):
 
 @hookimpl
 def losses() -> Iterator[LossOffer]:
-    """Cycle, identity, feature consistency and the foreground map's area."""
+    """Cycle, identity, feature consistency and the foreground map."""
     yield LossOffer(
         name="cycle",
         build=lambda _: Cycle(),
@@ -123,8 +150,9 @@ def losses() -> Iterator[LossOffer]:
         summary="the translated image encodes to what the deeper levels decided",
     )
     yield LossOffer(
-        name="mask-area",
-        build=lambda _: MaskArea(),
+        name="foreground",
+        options=ForegroundOptions,
+        build=Foreground,
         source="ours",
-        summary="the foreground map is small: the rest of the image stays as it is",
+        summary="the foreground map shows where the deepest level changed something; the rest stays as it is",
     )

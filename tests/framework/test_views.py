@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from attrs import evolve
 from torch import nn
 
-from crosscade.framework import InversionView, Pair, RefineView, TranslationView, Twins, by_level
+from crosscade.framework import InputError, InversionView, Pair, RefineView, TranslationView, Twins, by_level
 from crosscade.framework.encoder import at_level
 from crosscade.framework.features.normalise import Normalise
 from crosscade.framework.testing.tools import TinyEncoder, uniform
@@ -130,6 +131,36 @@ def test_refinement_chains_the_learning_levels_deep_to_shallow(refine):
     torch.testing.assert_close(refine.identity.a[2], (5 * two.a + 2 * three.a + condition.a)[:2])
 
 
+class Masked(Enlarge):
+    """With a foreground map of its own tone."""
+
+    masked = True
+
+    def __init__(self, times, tone):
+        super().__init__(times)
+        self.tone = tone
+
+    def with_mask(self, features):
+        image = self(features)
+        return image, torch.full_like(image[:, :1], self.tone)
+
+
+def test_outside_of_the_foreground_map_a_translation_is_its_source(refine):
+    plain = refine.fake
+    masked = evolve(refine, inverters=Pair(Masked(1.0, 0.25), Masked(1.0, 0.0)))
+    torch.testing.assert_close(masked.fake.a, 0.25 * plain.a + 0.75 * refine.images.b)
+    assert torch.equal(masked.fake.b, refine.images.a)
+    assert torch.equal(masked.mask.a, torch.full((4, 1, 32, 32), 0.25))
+    assert torch.equal(masked.reconstructed.a, refine.reconstructed.a), "a reconstruction is whole"
+    with pytest.raises(InputError, match="foreground map: found an inverter that gives none"):
+        _ = refine.mask
+
+
+def test_the_change_is_the_deepest_levels(refine):
+    moved, source = refine._frozen.b[4], refine._condition.a
+    torch.testing.assert_close(refine.change.b, (moved - source).abs().mean(1, keepdim=True))
+
+
 def test_refinement_reconstructs_a_share_and_is_held_to_deeper_levels_only(refine):
     assert len(refine.reconstructed.a) == len(refine.features.a[3]) == 2
     assert len(refine.fake.a) == 4
@@ -157,8 +188,9 @@ def test_what_a_view_gives_is_read_off_its_class(view, refine):
     assert TranslationView.gives() == {"real", "fake", "features", "cycled", "identity"}
     more = {"images", "reconstructed", "encoded_real", "encoded_fake", "encoded_reconstructed"}
     assert InversionView.gives() == {"real", "fake", "features"} | more
-    own = {"cycled", "identity", "fake_features", "translations", "normalise"}
+    own = {"cycled", "identity", "fake_features", "translations", "normalise", "mask", "change"}
     assert RefineView.gives() == InversionView.gives() | own
+    refine = evolve(refine, inverters=Pair(Masked(1.0, 0.5), Masked(1.0, 0.5)))
     assert all(isinstance(getattr(one, name), Pair) for one in (view, refine) for name in type(one).gives())
 
     class Strangers(View):

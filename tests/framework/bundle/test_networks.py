@@ -47,3 +47,16 @@ def test_refinement_replaces_translators_and_the_final_inverters_alone(networks)
 def test_weights_are_of_each_domains_own(networks):
     a, b = (next(net.parameters()) for net in networks.translators[5].into)
     assert not torch.equal(a, b)
+
+
+def test_networks_that_both_domains_share_are_one():
+    recipe, catalogue = (
+        tiny_recipe("invert[0].shared=true", "translate[1].translator.shared=true"),
+        Catalogue.discover(),
+    )
+    networks = Networks.build(recipe, catalogue, catalogue.build("encoder", recipe.encoder))
+    assert list(networks.modules) == ["translators5", "translators4", "inverter4"]
+    ways = [networks.files(way) for way in Direction]
+    assert ways[0]["a2b/level4"] is ways[1]["b2a/level4"]
+    assert ways[0]["a2b/inverter"] is ways[1]["b2a/inverter"]
+    assert ways[0]["a2b/level5"] is not ways[1]["b2a/level5"]

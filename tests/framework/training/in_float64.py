@@ -78,11 +78,22 @@ def recipes(catalogue):
     batch = [f"{place}.schedule.batch=4" for place in ("invert[0]", "translate[0]", "translate[1]", "refine")]
     yield "tiny", tiny_recipe(*batch)
     yield "further", tiny_recipe(*batch, *FURTHER)
+    yield "foreground", with_foreground(tiny_recipe(*batch), catalogue)
     for name, settings in OTHERS.items():
         table = read(name, catalogue, settings=settings)
         if name == "munit":
             table["translate"][0]["losses"].append({"use": "perceptual", "levels": [2]})
         yield name, resolve(table, catalogue)
+
+
+def with_foreground(recipe, catalogue):
+    """The same with a foreground map, networks that both domains share, and a critic of what is reconstructed."""
+    table = recipe.plain()
+    table["invert"][0] |= {"shared": True, "inverter": {**table["invert"][0]["inverter"], "mask": True}}
+    table["translate"][1]["translator"]["shared"] = True
+    table["refine"]["losses"][0]["judges"] = "reconstructed"
+    table["refine"]["losses"].append({"use": "foreground"})
+    return resolve(table, catalogue)
 
 
 def steps(setup, index, batch, before):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from crosscade.framework import Catalogue, InputError, RunError, load
+from crosscade.framework import Catalogue, InputError, Reporter, RunError, StarterOffer, hookimpl, load, train
 from crosscade.framework.support import tensor_files
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training import checkpoint
@@ -172,3 +172,29 @@ def test_fewer_minutes_or_none_before_are_refused(short, whole):
         tiny_run(whole, minutes=3, resume=True)
     with pytest.raises(InputError, match=r"--resume: --start: found .*; expected '', which the run began with"):
         tiny_run(whole, start=short, resume=True)
+
+
+def test_networks_without_losses_stay_what_they_begin_with(whole, tmp_path):
+    tiny_run(tmp_path / "run", "translate[1].losses=[]", start=whole)
+    stages = [tensor_files.read(run / "stages" / f"{STAGES[2]}.safetensors") for run in (whole, tmp_path / "run")]
+    begun = tensor_files.read(tmp_path / "run" / "start.safetensors")
+    kept = {f"{STAGES[2]}/modules.{name}": value for name, value in stages[1].items()}
+    assert all(torch.equal(begun[name], value) for name, value in kept.items())
+    assert stages[0].keys() == stages[1].keys()
+    with pytest.raises(InputError, match=r"translate level 4, which has no losses: found nothing to start from"):
+        tiny_run(tmp_path / "other", "translate[1].losses=[]")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_recipe_names_its_starter(whole, tmp_path):
+    class Strangers:
+        @hookimpl
+        def starters(self):
+            yield StarterOffer(name="tiny", build=lambda: whole / "bundle", summary="of the tests")
+
+    catalogue = Catalogue(Catalogue.discover().entries + Catalogue.of(Strangers()).entries)
+    recipe = tiny_recipe("start=tiny", catalogue=catalogue)
+    train(recipe, tmp_path / "run", catalogue=catalogue, report=Reporter(quiet=True))
+    assert taken(tmp_path / "run")[0].endswith("inverter 4 a, inverter 4 b, translators 5, translators 4")
+    with pytest.raises(InputError, match="'nobody'"):
+        tiny_run(tmp_path / "other", "start=nobody")

@@ -77,6 +77,16 @@ def test_a_stride_that_is_no_power_of_two_is_refused():
         made(InverterOptions(), 8, 12, 96)
 
 
+def test_a_foreground_map_begins_with_nearly_all_of_the_image_and_leaves_the_image_as_it_is():
+    torch.manual_seed(0)
+    net, x = made(InverterOptions(width=32, mask=True), 24, 4, 96), uniform(2, 24, 24, 24)
+    image, mask = net.with_mask(x)
+    assert torch.equal(image, net(x))
+    assert mask.shape == (2, 1, 96, 96)
+    assert mask.mean() > 0.8
+    assert mask.max() <= 1
+
+
 def test_contract():
     (offer,) = module.inverters()
     check_inverter(offer, options=InverterOptions(width=16, upsample="shuffle"), export=False)

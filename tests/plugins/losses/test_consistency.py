@@ -7,7 +7,7 @@ from crosscade.framework import InputError, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import TinyEncoder
 from crosscade.plugins.losses import consistency as module
-from crosscade.plugins.losses.consistency import Cycle, FeatureConsistencyOptions, Identity
+from crosscade.plugins.losses.consistency import Cycle, FeatureConsistencyOptions, ForegroundOptions, Identity
 
 OFFERS = {offer.name: offer for offer in module.losses()}
 
@@ -35,6 +35,19 @@ def test_differences_are_float32():
     value = Cycle().terms(view)["cycle"]
     assert value.dtype == torch.float32
     assert value.item() == pytest.approx(0.001, rel=1e-3)
+
+
+def test_the_foreground_is_where_the_deepest_level_changed_something():
+    change = torch.zeros(1, 1, 6, 6)
+    change[..., :3] = 1.0
+    loss = OFFERS["foreground"].make(ForegroundOptions(share=(0.4, 0.6)))
+    there, everywhere = torch.zeros(1, 1, 24, 24), torch.ones(1, 1, 24, 24)
+    there[..., :12] = 1.0
+    right = loss.terms(SimpleNamespace(mask=Pair(there, there), change=Pair(change, change)))["foreground"]
+    wrong = loss.terms(SimpleNamespace(mask=Pair(everywhere, there), change=Pair(change, change)))["foreground"]
+    assert right < 0.25
+    assert wrong > right + 0.2
+    assert loss.needs == {"mask", "change"}
 
 
 class Tenth:
