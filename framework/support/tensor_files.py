@@ -23,8 +23,11 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> None:
     whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
 
     def fill(part: Path) -> None:
+        part.touch()
+        mode = part.stat().st_mode  # the user's; safetensors lets nobody else read its files
         try:
             save_file(whole, part)
+            part.chmod(mode)
         except SafetensorError as error:  # holds the system's code in its text only
             code = re.search(r"os error (\d+)", str(error))
             if code is None:

@@ -1,6 +1,6 @@
 """Makes a starter of a trained bundle: `python -m crosscade.plugins.starters.pack BUNDLE FOLDER LICENCE`.
 
-It keeps one direction's networks but for the deepest level's, in half precision: those that both directions share.
+It keeps what both directions share, in half precision: the translators of all levels but the deepest, the inverters.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ import torch
 from ...framework import InputError, load
 from ...framework.support import atomic, tensor_files
 
+KEPT = ("format", "domains", "image", "encoder", "components", "versions", "command", "precision", "threads", "device")
+"""What a starter's manifest says of how it was trained."""
+
 
 def pack(bundle: Path, folder: Path, licence: str) -> None:
     """Writes the starter. InputError when the bundle's directions have networks of their own."""
     whole = load(bundle)
-    deepest = whole.recipe.translate[0].level
+    deepest, *_, shallowest = (stage.level for stage in whole.recipe.translate)
     kept = {}
     for name in (n.removeprefix("a2b/") for n in whole.manifest["files"] if n.startswith("a2b/")):
         tensors, others = (tensor_files.read(whole.folder / side / name) for side in ("a2b", "b2a"))
-        if name == f"level{deepest}.safetensors":
-            continue
+        if name in (f"level{deepest}.safetensors", f"inverter{shallowest}.safetensors"):
+            continue  # not translated, and what the refined inverter was before
         if any(not torch.equal(value, others[key]) for key, value in tensors.items()):
             raise InputError(f"{whole.folder}/a2b/{name}", found="other weights than b2a's", expected="shared = true")
         kept[f"a2b/{name}"] = {key: value.half() for key, value in tensors.items()}
@@ -32,8 +35,9 @@ def pack(bundle: Path, folder: Path, licence: str) -> None:
         tensor_files.write(folder / name, tensors)
     (folder / "recipe.json").write_bytes((whole.folder / "recipe.json").read_bytes())
     names = [*kept, "recipe.json"]
-    manifest = {**whole.manifest, "licence": licence, "files": {name: atomic.sha256(folder / name) for name in names}}
-    atomic.write_json(folder / "bundle.json", manifest)
+    manifest = {key: whole.manifest[key] for key in KEPT if key in whole.manifest}
+    files = {name: atomic.sha256(folder / name) for name in names}
+    atomic.write_json(folder / "bundle.json", {**manifest, "licence": licence, "files": files})
 
 
 if __name__ == "__main__":

@@ -43,6 +43,12 @@ class AdainOptions:
         validators.ge(0),
     )
     style_width: int = option(64, "channels of the style's strided convolutions (Table S2: 512)", validators.ge(1))
+    style_convs: int = option(
+        0,
+        "how many of them there are (0: down to a map of 4x4, Table S2; another number, with pool = mean, serves "
+        "images of any size)",
+        validators.ge(0),
+    )
     hidden: int = option(
         256, "units of the linear layer before the AdaIN parameters (Table S2: 1000)", validators.ge(1)
     )
@@ -88,8 +94,9 @@ class Adain(nn.Module):
         narrow = options.up_width or (max(1, options.width // 2) if options.width else channels)
         self.noise, self.mean_pool = options.noise, options.pool == "mean"
 
-        ins, convolutions = channels, []
-        while size > SMALLEST_STYLE:  # 3, 4, 5, 6 convolutions at the paper's levels 4, 3, 2, 1 (gaps table, row 12)
+        ins, convolutions = channels, list[nn.Module]()
+        # 3, 4, 5, 6 convolutions at the paper's levels 4, 3, 2, 1 (gaps table, row 12)
+        while len(convolutions) < 2 * options.style_convs if options.style_convs else size > SMALLEST_STYLE:
             convolutions += [nn.Conv2d(ins, options.style_width, 3, 2, 1), nn.LeakyReLU(SLOPE)]
             ins, size = options.style_width, (size + 1) // 2
         self.style = nn.Sequential(*convolutions)
