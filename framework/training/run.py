@@ -100,7 +100,7 @@ def train(
                 if earlier:
                     earlier.give(stage)
                 elif stage.given:
-                    raise not_given(stage, "nothing to start from")
+                    raise not_given(stage)
             if earlier:
                 state.taken = earlier.told(recipe)
             read = [*dataset.sources, *inputs, *paths_in([state.asked, state.start])]

@@ -24,6 +24,7 @@ from .run_state import RunFolder, RunState
 from .setup import Setup
 from .stages import Stage, build_stage
 
+NONE_THERE = "none is kept there"
 NAMED = 3
 """So many of the tensors that a network cannot take over are named."""
 
@@ -36,7 +37,9 @@ class Earlier:
     bundle: Bundle
     run: RunFolder | None
     whole: list[str] = field(factory=list)
-    others: list[str] = field(factory=list)
+    partly: list[str] = field(factory=list)
+    lacking: dict[str, list[str]] = field(factory=dict)
+    """What was not taken over, by the reason."""
 
     @classmethod
     def opened(cls, path: Path, setup: Setup) -> Earlier:
@@ -66,20 +69,21 @@ class Earlier:
                 label = re.sub(r"(\d+)(_([ab]))?$", lambda m: f" {m[1]}" + (f" {m[3]}" if m[3] else ""), name)
                 given |= self._fitting(label, own, known, reason)
         if stage.given and not given:
-            raise not_given(stage, self.others[-1])
+            raise not_given(stage, *self.lacking)
         if stage.critics:
             file = self._stage_file(stage, ".critics")
-            known, reason = tensor_files.read(file) if file else {}, "" if file else "none is kept there"
+            known = tensor_files.read(file) if file else {}
             for name, critic in stage.critics.items():
                 own = {f"{name}.{key}": value.detach() for key, value in critic.named_parameters()}
-                given |= self._fitting(f"critic {name} of {stage.title}", own, known, reason)
+                given |= self._fitting(f"critic {name} of {stage.title}", own, known, "")
         return {f"{stage.name}/{name}": tensor for name, tensor in given.items()}
 
     def told(self, recipe: Recipe) -> list[str]:
         """What was taken over and what could not be, a line each. InputError when nothing was."""
-        if not self.whole and not any(line.startswith("in part") for line in self.others):
+        if not self.whole and not self.partly:
             raise InputError(f"--start {self.path}", found="nothing that fits this recipe", cure="Begin without it.")
-        lines = [f"taken over from {self.path}: {', '.join(self.whole) or 'nothing whole'}", *self.others]
+        lines = [f"taken over from {self.path}: {', '.join(self.whole) or 'nothing whole'}", *self.partly]
+        lines += [f"not taken over: {', '.join(labels)}: {reason}" for reason, labels in self.lacking.items()]
         for kind in ("translate", "invert"):
             here = {stage.level for stage in getattr(recipe, kind)}
             levels = [str(s.level) for s in getattr(self.bundle.recipe, kind) if s.level not in here]
@@ -123,12 +127,14 @@ class Earlier:
         if not lacking:
             self.whole.append(label)
         elif not fitting:
-            self.others.append(f"not taken over: {label}: {reason or 'it has other names and shapes'}")
+            there = any(name in known for name in own)
+            reason = reason or ("there it has other shapes" if there else NONE_THERE)
+            self.lacking.setdefault(reason, []).append(label)
         else:
             names = ", ".join(f"{n.split('.', 2)[2]} {tuple(own[n].shape)}" for n in lacking[:NAMED])
             more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
             share = f"{len(fitting)} of {len(own)} tensors"
-            self.others.append(f"in part taken over: {label}: {share}, not {names}{more}, which are of other shapes")
+            self.partly.append(f"in part taken over: {label}: {share}, not {names}{more}, which are of other shapes")
         return fitting
 
 
@@ -155,11 +161,11 @@ def keep_for_itself(stage: Stage, folder: RunFolder, state: RunState) -> None:
     weights.unlink()
 
 
-def not_given(stage: Stage, found: str) -> InputError:
+def not_given(stage: Stage, *found: str) -> InputError:
     """The error of a stage that is not trained and begins with nothing."""
     return InputError(
         f"{stage.title}, which has no losses",
-        found=found,
+        found="; ".join(found) or "nothing to start from",
         expected="its networks in what the run starts from",
         cure="Give it losses, or start from a bundle that has its networks.",
     )
