@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .data.dataset import WHITE
+from .data.dataset import WHITE, Image
+from .data.original import Mask, Original
 from .data.pictures import Images, Picture, Pictures, fit, fitted, many
 from .data.styles import Styles, styles_for
 from .spec import Pair
@@ -65,9 +66,19 @@ class Translator(ABC):
     def forget(self) -> None:
         """Lets go of what was read."""
 
+    def masked(self, direction: str | None = None) -> bool:
+        """Whether it says where its translation counts; elsewhere its pictures show their source."""
+        return False
+
     @abstractmethod
     def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
         """Fitted images (N, S, S, 3) -> the previews where asked for, then the translations."""
+
+    def run_with_mask(
+        self, direction: str, images: Images, styles: Styles | None, batch: int
+    ) -> tuple[Images, Mask | None]:
+        """Fitted images (N, S, S, 3) -> the translations and their masks (N, S, S); None where it is not `masked`."""
+        return self.run(direction, images, styles, batch, previews=False)[0], None
 
     def translate(
         self,
@@ -98,6 +109,35 @@ class Translator(ABC):
         """The columns source, deepest, next, …, final (Fig. S15), each (N, S, S, 3); arguments as of `translate`."""
         images = fitted(pictures, self.size, self.white)
         return [images, *self._run(images, direction, style, seed, batch, previews=True)]
+
+    def with_mask(
+        self,
+        pictures: Pictures,
+        direction: str | None = None,
+        *,
+        style: Any = None,
+        seed: int = 0,
+        batch: int | None = None,
+    ) -> tuple[Images, Mask | None]:
+        """A list of pictures, as for `translate` -> translations (N, S, S, 3), and how much of them counts, (N, S, S).
+
+        From 0, where a translation shows its source, to 255; None where the method does not say.
+        """
+        images, way = fitted(pictures, self.size, self.white), direction or self.direction
+        styles = styles_for(len(images), self.style_size(way), style, seed)
+        return self.run_with_mask(way, images, styles, self.batch if batch is None else batch)
+
+    def onto_source(
+        self, picture: Picture | Original, direction: str | None = None, *, style: Any = None, seed: int = 0
+    ) -> tuple[Image, Mask | None]:
+        """A picture in its own size with its translation in it, and how much of each pixel is that, (H, W), 0 to 255.
+
+        (H, W, 3), or (H, W, 4) of a file with transparency. Where the method is not `masked` there is no mask, and all
+        is the translation. A picture that is not square is translated as several squares, all in one style.
+        """
+        original = Original.of(picture, self.white)
+        style = styles_for(1, self.style_size(direction), style, seed)
+        return original.replaced(*self.with_mask(original.squares(self.size), direction, style=style))
 
     def fit(self, picture: Picture) -> Images:
         """One picture as the networks see it, (S, S, 3)."""

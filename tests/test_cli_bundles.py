@@ -88,6 +88,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_translated(tr
         (("bundle", "empty"), "empty: found no images in this folder; expected PNG, JPEG"),
         (("bundle", "notes.txt"), "1 file(s): found none that can be read; expected images"),
         (("nowhere", "one.png"), "nowhere: found nothing there; expected a bundle folder or a finished run"),
+        (("bundle", "one.png", "--mask"), "--mask: found bundle without one; expected a foreground map. Leave it out"),
         (("bundle", "one.png", "--direction", "a2c"), "argument --direction: invalid choice: 'a2c'"),
     ],
 )
@@ -106,6 +107,18 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(translate, tmp_path):
     assert sorted(p.relative_to(tmp_path / "made").as_posix() for p in (tmp_path / "made").rglob("*.png")) == [
         "other/X.png", "sub/x.png", "x-2.png", "x.png",
     ]  # fmt: skip
+
+
+def test_pictures_come_back_whole_and_are_kept_apart_from_squares(translate, tmp_path):
+    picture(tmp_path / "one.png", 1)
+    Image.open(tmp_path / "one.png").resize((150, 70)).save(tmp_path / "wide.jpg", quality=95)
+    answer = translate("bundle", "one.png", "wide.jpg", "--onto-source")
+    assert answer.code == 0
+    assert answer.others[0] == "bundle has no foreground map: all of each picture becomes the translation"
+    assert [Image.open(tmp_path / "made" / name).size for name in ("one.png", "wide.png")] == [(72, 72), (150, 70)]
+    again = translate("bundle", "one.png", "wide.jpg", "--onto-source")
+    assert again.others[-1] == "0 images in made, 2 were there already"
+    assert "made in another way" in translate("bundle", "one.png").error
 
 
 def test_translate_keeps_what_is_in_the_folder(translate, tmp_path):

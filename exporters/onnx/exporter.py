@@ -31,7 +31,7 @@ from ...framework import (
 from ...framework.data.styles import Styles, styles_for
 from ...framework.support import atomic
 from ..safety import manifest
-from ..safety.manifest import PRECISIONS, Golden, Graph, Manifest
+from ..safety.manifest import MASK, OUTPUT, PRECISIONS, Golden, Graph, Manifest
 from .graph import HIGHEST_OPSET, LOWEST_OPSET, OPSET, Deployed, compile_graph, finish
 from .low_precision import Judges, reduced
 from .parity import GOLDEN_IMAGES, LEAST_PSNR_DB, RUNTIME_VERSION, Reference, check_parity, session_of
@@ -97,7 +97,7 @@ class OnnxExporter(Exporter):
         facts = {**_facts(bundle, o), "direction": way, "source": names.a, "target": names.b}
         name = f"{way}.onnx"
         atomic.write_bytes(out / name, finish(model, {f"crosscade.{key}": value for key, value in facts.items()}))
-        golden = _golden(out, way, images, reference.outputs[manifest.OUTPUT])
+        golden = _golden(out, way, reference)
         return Graph(
             name, names.a, names.b, module.outputs, golden, LEAST_PSNR_DB[o.precision],
             module.cascade.style_size, record,
@@ -127,14 +127,16 @@ def eager(module: Deployed, images: Images, styles: Styles | None, batch: int = 
     return Reference(images, styles, outputs)
 
 
-def _golden(out: Path, direction: str, images: Images, expected: Images) -> tuple[Golden, ...]:
-    pairs = []
-    for k in range(min(GOLDEN_IMAGES, len(images))):
-        golden = Golden(f"golden/{direction}-{k}-source.png", f"golden/{direction}-{k}-translated.png")
-        write_png(out / golden.source, images[k])
-        write_png(out / golden.translated, expected[k])
-        pairs.append(golden)
-    return tuple(pairs)
+def _golden(out: Path, direction: str, reference: Reference) -> tuple[Golden, ...]:
+    shown = {"source": reference.images}
+    shown |= {name: reference.outputs[name] for name in (OUTPUT, MASK) if name in reference.outputs}
+    pictures = []
+    for k in range(min(GOLDEN_IMAGES, len(reference.images))):
+        files = {name: f"golden/{direction}-{k}-{name}.png" for name in shown}
+        for name, file in files.items():
+            write_png(out / file, shown[name][k])
+        pictures.append(Golden(**files))
+    return tuple(pictures)
 
 
 def _about(bundle: Bundle, options: OnnxOptions) -> dict[str, Any]:

@@ -14,15 +14,16 @@ from onnxscript import opset18
 from torch import Tensor, nn
 
 from ...framework import Cascade, InputError, RunError
-from ...framework.support.tensors import as_pixels, from_pixels
-from ..safety.manifest import INPUT, OUTPUT, STYLE
+from ...framework.support.tensors import as_grey, as_pixels, from_pixels
+from ..safety.manifest import INPUT, MASK, OUTPUT, STYLE
 
 LOWEST_OPSET, HIGHEST_OPSET, OPSET = 18, 23, 21
 """From opset 21 group normalisation is one operator of its own."""
 
 
 class Deployed(nn.Module):
-    """uint8 images (N, H, W, 3) -> a tuple of the same: the translation and, with previews, what each level decided."""
+    """uint8 images (N, H, W, 3) -> a tuple: the translation, its mask (N, H, W) where the cascade has one, and, with
+    previews, what each level decided."""
 
     def __init__(self, cascade: Cascade, *, previews: bool = False) -> None:
         super().__init__()
@@ -30,17 +31,19 @@ class Deployed(nn.Module):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What the results are called: `translated`, then `level<i>`, deep to shallow."""
-        return (OUTPUT, *(f"level{i}" for i in self.cascade.previewed)) if self.previews else (OUTPUT,)
+        """What the results are called: `translated`, `mask`, then `level<i>`, deep to shallow."""
+        levels = [f"level{i}" for i in self.cascade.previewed] if self.previews else []
+        return (OUTPUT, *([MASK] if self.cascade.masked else []), *levels)
 
     def forward(self, images: Tensor, style: Tensor | None = None) -> tuple[Tensor, ...]:
         """`images` and, where the cascade takes one, `style` float32 (N, style_size)."""
         x = from_pixels(images)
         inputs = (x,) if style is None else (x, style)
-        if not self.previews:
-            return (as_pixels(self.cascade(*inputs)),)
-        *levels, final = self.cascade.strip(*inputs)
-        return (as_pixels(final), *(as_pixels(level) for level in levels))
+        levels = self.cascade.strip(*inputs)[:-1] if self.previews else []  # the graph computes what both share once
+        if not self.cascade.masked:
+            return tuple(map(as_pixels, (self.cascade(*inputs), *levels)))
+        final, mask = self.cascade.with_mask(*inputs)
+        return (as_pixels(final), as_grey(mask), *map(as_pixels, levels))
 
 
 def compile_graph(module: Deployed, size: int, opset: int = OPSET) -> onnx.ModelProto:

@@ -27,7 +27,7 @@ from ...framework import Bundle, Dataset, Exporter, ExporterOffer, InputError, h
 from ...framework.support import atomic
 from ..safety import manifest
 from ..safety.folder import check_folder
-from ..safety.manifest import INPUT, STYLE, Graph, Manifest
+from ..safety.manifest import INPUT, MASK, STYLE, Graph, Manifest
 from .exporter import OnnxExporter, OnnxOptions
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
@@ -124,7 +124,7 @@ def _terms(found: Manifest, way: Graph) -> str:
 
 def _add_version(exported: Path, found: Manifest, direction: str, folder: Path, version: int) -> Path:
     way = found.directions[direction]
-    copies = {way.file: MODEL} | {name: name for golden in way.golden for name in (golden.source, golden.translated)}
+    copies = {way.file: MODEL} | {name: name for golden in way.golden for name in golden.files}
     part = folder / f".{version}.part"
     shutil.rmtree(part, ignore_errors=True)
     for name, new in copies.items():
@@ -144,7 +144,7 @@ def config(name: str, found: Manifest, way: Graph, options: TritonOptions) -> st
     The warm-up runs the smallest and the largest batch before Triton calls the model ready: a machine that cannot run
     them says so when it starts. No preferred batch sizes: Triton's guide keeps them for TensorRT's profiles.
     """
-    image = f"[ {found.size}, {found.size}, 3 ]"
+    image, grey = f"[ {found.size}, {found.size}, 3 ]", f"[ {found.size}, {found.size} ]"
     inputs = {INPUT: f"data_type: TYPE_UINT8 dims: {image}"}
     if way.style_size:
         inputs[STYLE] = f"data_type: TYPE_FP32 dims: [ {way.style_size} ]"
@@ -160,7 +160,10 @@ def config(name: str, found: Manifest, way: Graph, options: TritonOptions) -> st
             f"input {{ name: {quoted(key)} {value}{' format: FORMAT_NHWC' if key == INPUT else ''} }}"
             for key, value in inputs.items()
         ),
-        *(f"output {{ name: {quoted(output)} data_type: TYPE_UINT8 dims: {image} }}" for output in way.outputs),
+        *(
+            f"output {{ name: {quoted(output)} data_type: TYPE_UINT8 dims: {grey if output == MASK else image} }}"
+            for output in way.outputs
+        ),
         f"dynamic_batching {{ max_queue_delay_microseconds: {options.queue_delay_us} }}",
         f"instance_group {{ count: {options.instances} kind: KIND_AUTO }}",
         f"version_policy {{ latest {{ num_versions: {options.versions} }} }}",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...framework import DIRECTIONS, Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.data.asked import Asked
 from ...framework.data.files import Sources, translate_files
 from ...framework.data.results import Results
 
@@ -42,9 +44,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the CPU; default: the backend's choice")
     parser.add_argument("--batch", type=int, default=16, metavar="N", help="images at a time; default: 16")
     parser.add_argument("--seed", type=int, default=0, help="of the styles, where the method has them; default: 0")
-    parser.add_argument(
-        "--strip", action="store_true", help="source | deepest | next | final in one picture (Fig. S15)"
-    )
+    Asked.arguments(parser)
     parser.add_argument("--check", action="store_true", help="no files: repeat the golden pictures, measure the speed")
     parser.add_argument("--no-check", action="store_true", help="do not repeat the golden pictures first")
     parser.add_argument(
@@ -63,10 +63,10 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("crosscade run", found="no images or no --out", expected="DIR FILES … --out OUT", cure=cure)
     if arguments.check:
         return _check(_loaded(arguments, Reporter()), arguments)
-    sources, report = Sources.of(arguments.files), Reporter()
+    sources, report, asked = Sources.of(arguments.files), Reporter(), Asked.of(arguments)
     results = Results(Path(arguments.out), sources.inputs, arguments.force)
     with results.held():
-        return _translate(_loaded(arguments, report), arguments, sources, results, report)
+        return _translate(_loaded(arguments, report), arguments, asked, sources, results, report)
 
 
 def _loaded(arguments: argparse.Namespace, report: Reporter) -> Exported:
@@ -102,28 +102,40 @@ def _check(exported: Exported, arguments: argparse.Namespace) -> int:
 
 
 def _translate(
-    exported: Exported, arguments: argparse.Namespace, sources: Sources, results: Results, report: Reporter
+    exported: Exported,
+    arguments: argparse.Namespace,
+    asked: Asked,
+    sources: Sources,
+    results: Results,
+    report: Reporter,
 ) -> int:
-    from ...framework.data.images import grid
     from ...framework.data.styles import styles_for
     from ..safety.manifest import NAME
     from .exported import checked_batch
 
     batch = checked_batch(arguments.batch)
     direction = arguments.direction or exported.direction
+    asked.check(exported, direction, report)
     provider = exported.provider(direction)
     styles = styles_for(len(sources.files), exported.way(direction).style_size, seed=arguments.seed)
 
-    def translated(places: list[int], pictures: list[Image]) -> Iterator[Sequence[Image]]:
+    def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image]]:
         # a file's style does not depend on which others can be read
-        options: dict[str, Any] = {"batch": batch, "style": None if styles is None else styles[places]}
-        if not arguments.strip:
-            return ([image] for image in exported.translate(pictures, direction, **options))
-        return ([grid([columns])] for columns in zip(*exported.strip(pictures, direction, **options)))
+        return asked.results(exported, pictures, direction, None if styles is None else styles[places], batch)
 
-    by = f", on {provider}"
-    results.made(exported.folder / NAME, direction, arguments.strip, arguments.seed if styles is not None else 0)
-    return translate_files(sources, results, report, exported.fit, translated, stage="run", batch=batch, by=by)
+    seed = arguments.seed if styles is not None else 0
+    results.made(exported.folder / NAME, direction, asked.strip, seed, *asked.how)
+    return translate_files(
+        sources,
+        results,
+        report,
+        partial(asked.read, exported),
+        translated,
+        stage="run",
+        endings=asked.endings(),
+        batch=1 if asked.onto_source else batch,  # whole pictures are large
+        by=f", on {provider}",
+    )
 
 
 @hookimpl

@@ -23,11 +23,12 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ...framework import Direction, InputError, Pair, RunError, Translator, did_you_mean, read_rgb
+from ...framework.data.original import Mask
 from ...framework.data.pictures import Images, Pictures, fitted
 from ...framework.data.styles import Styles, styles_for
 from ...framework.support.limits import checked_threads
 from ..safety.folder import check_folder
-from ..safety.manifest import INPUT, OLDER, OUTPUT, STYLE, Graph, Manifest, folder_of
+from ..safety.manifest import INPUT, MASK, OLDER, OUTPUT, STYLE, Graph, Manifest, folder_of
 from .onnxruntime import OnnxRuntime
 from .openvino import OpenVino
 from .providers import MAX_BATCH, Facts
@@ -146,7 +147,7 @@ class Exported(Translator):
 
     def previews(self, direction: str | None = None) -> tuple[str, ...]:
         """The levels that the graph shows."""
-        return tuple(name.replace("level", "level ") for name in self.way(direction).outputs if name != OUTPUT)
+        return tuple(name.replace("level", "level ") for name in self._levels(direction))
 
     def style_size(self, direction: str | None = None) -> int:
         """As the manifest says."""
@@ -177,10 +178,22 @@ class Exported(Translator):
             raise InputError(str(self.folder), found="only the final image", expected="an export with taps", cure=cure)
         return super().strip(pictures, direction, **how)
 
+    def masked(self, direction: str | None = None) -> bool:
+        """Whether the graph gives a mask."""
+        return MASK in self.way(direction).outputs
+
     def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
         """By the graph, in its own precision."""
-        outputs = [name for name in self.way(direction).outputs if previews and name != OUTPUT]
-        return in_batches(self._graph(direction), [*outputs, OUTPUT], feeds(images, styles), checked_batch(batch))
+        outputs = [*(self._levels(direction) if previews else ()), OUTPUT]
+        return in_batches(self._graph(direction), outputs, feeds(images, styles), checked_batch(batch))
+
+    def run_with_mask(
+        self, direction: str, images: Images, styles: Styles | None, batch: int
+    ) -> tuple[Images, Mask | None]:
+        """As `run`."""
+        outputs = [OUTPUT, *([MASK] if self.masked(direction) else [])]
+        translated, *masks = in_batches(self._graph(direction), outputs, feeds(images, styles), checked_batch(batch))
+        return translated, masks[0] if masks else None
 
     def check(self, direction: str = "a2b") -> Checked:
         """Repeats the golden pictures. RunError when one differs by more than the manifest allows."""
@@ -198,6 +211,9 @@ class Exported(Translator):
             self.run(direction, images, styles, batch, previews=False)
             done += batch
         return done / (time.perf_counter() - started)
+
+    def _levels(self, direction: str | None) -> list[str]:
+        return [name for name in self.way(direction).outputs if name not in (OUTPUT, MASK)]
 
     def _graph(self, direction: str) -> OnnxRuntime | OpenVino:
         with self._lock:
@@ -218,10 +234,14 @@ class Exported(Translator):
     def _golden(self, way: Graph, direction: str) -> Checked:
         graph = self._opened(direction)
         sources = fitted([self.folder / golden.source for golden in way.golden], self.size)
-        expected = fitted([self.folder / golden.translated for golden in way.golden], self.size)
+        expected = [fitted([self.folder / golden.translated for golden in way.golden], self.size)]
+        outputs = [OUTPUT]
+        if MASK in way.outputs:
+            expected.append(fitted([self.folder / golden.mask for golden in way.golden], self.size)[..., 0])
+            outputs.append(MASK)
         styles = self._golden_styles(len(sources), way.style_size)
-        translated = in_batches(graph, [OUTPUT], feeds(sources, styles), MAX_BATCH)[0]
-        worst = min(psnr_db(one, other) for one, other in zip(translated, expected))
+        results = in_batches(graph, outputs, feeds(sources, styles), MAX_BATCH)
+        worst = min(psnr_db(*pair) for result, wanted in zip(results, expected) for pair in zip(result, wanted))
         least = min(way.psnr_db, graph.least_db)
         if worst < least:
             raise RunError(

@@ -14,7 +14,7 @@ from ...framework import DIRECTIONS, InputError
 from ...framework.support import atomic
 from . import manifest
 from .graph import MAX_FILE, Facts, check_graph
-from .manifest import INPUT, OUTPUT, STYLE, Graph, Manifest
+from .manifest import INPUT, MASK, OUTPUT, STYLE, Graph, Manifest
 from .tensors import Value
 
 MAX_FILES = 256
@@ -37,12 +37,14 @@ def check_folder(folder: Path) -> Manifest:
         if (digest := atomic.sha256(folder / name)) != file.sha256:
             raise _bad(str(folder / name), f"sha256 {digest[:12]}…", f"{file.sha256[:12]}…, as the manifest says")
     for key, direction in contents.directions.items():
-        named = [direction.file, *(name for golden in direction.golden for name in (golden.source, golden.translated))]
+        named = [direction.file, *(name for golden in direction.golden for name in golden.files)]
         missing = [name for name in named if name not in contents.files]
         if missing or not direction.golden or PurePosixPath(direction.file).suffix != ".onnx":
             raise _bad(f"{where}: {key}", f"{(missing or named)!r:.120}", "an .onnx file and pictures named in `files`")
         if OUTPUT not in direction.outputs or not all(isinstance(name, str) for name in direction.outputs):
             raise _bad(f"{where}: {key}", f"outputs {direction.outputs!r:.80}", f"names, {OUTPUT} among them")
+        if not all(bool(golden.mask) == (MASK in direction.outputs) for golden in direction.golden):
+            raise _bad(f"{where}: {key}", f"outputs {direction.outputs!r:.80}", "a mask, and golden ones, or none")
         _check_interface(folder / direction.file, check_graph(folder / direction.file), contents, direction)
     return contents
 
@@ -66,7 +68,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _check_interface(path: Path, facts: Facts, of: Manifest, direction: Graph) -> None:
-    image = Value("uint8", (None, of.size, of.size, 3))
+    image, mask = Value("uint8", (None, of.size, of.size, 3)), Value("uint8", (None, of.size, of.size))
     inputs = {INPUT: image}
     if direction.style_size:
         inputs[STYLE] = Value("float32", (None, direction.style_size))
@@ -74,7 +76,7 @@ def _check_interface(path: Path, facts: Facts, of: Manifest, direction: Graph) -
         raise _bad(str(path), f"opset {facts.opset}", f"{of.opset}, as the manifest says")
     for title, actual, expected in (
         ("inputs", facts.inputs, inputs),
-        ("outputs", facts.outputs, dict.fromkeys(direction.outputs, image)),
+        ("outputs", facts.outputs, {name: mask if name == MASK else image for name in direction.outputs}),
     ):
         if actual.keys() != expected.keys() or not all(_fits(actual[name], expected[name]) for name in expected):
             raise _bad(f"{path}: {title}", _shown(actual.items()), _shown(expected.items()))

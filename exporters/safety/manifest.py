@@ -24,8 +24,11 @@ FORMAT, OLDER = "crosscade.onnx/2", "crosscade.onnx/1"
 """What is written, and what is also read: where a method has styles, another rule drew those of the golden pictures."""
 NAME, MAX_MANIFEST = "manifest.json", 2**20
 PRECISIONS = ("fp32", "fp16", "int8")
-INPUT, OUTPUT, STYLE = "images", "translated", "style"
-"""Graphs read `images` uint8 (N, H, W, 3), some also `style` float32 (N, style_size); they give `translated`, alike."""
+INPUT, OUTPUT, STYLE, MASK = "images", "translated", "style", "mask"
+"""Graphs read `images` uint8 (N, H, W, 3), some also `style` float32 (N, style_size); they give `translated`, alike.
+
+Some also give `mask`, uint8 (N, H, W): 0 where `translated` shows the source, 255 where it shows the translation.
+"""
 
 _text = validators.instance_of(str)
 _whole = validators.instance_of(int)
@@ -48,15 +51,22 @@ class File:
 
 @frozen
 class Golden:
-    """A picture and what it became in eager float32, both PNG files of the image size."""
+    """A picture and what it became in eager float32, and of a graph with a mask that: PNG files of the image size."""
 
     source: str = field(validator=_text)
     translated: str = field(validator=_text)
+    mask: str = field(default="", validator=_text)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(name for name in (self.source, self.translated, self.mask) if name)
 
 
 @frozen
 class Graph:
-    """One graph. `outputs` are `translated` and, with taps, `level<i>` deep to shallow: images that the levels decided.
+    """One graph. `outputs` are `translated`, where the method has one `mask`, and, with taps, `level<i>`, deep to
+    shallow: images that the levels decided.
 
     `style_size` is the length of the style that the graph takes beside the images (0: it takes none).
     """
@@ -99,7 +109,7 @@ class Manifest:
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"format": self.format, **asdict(self)}
+        return {"format": self.format, **asdict(self, filter=lambda key, value: key.name != "mask" or bool(value))}
 
 
 def write(folder: Path, manifest: Manifest) -> None:

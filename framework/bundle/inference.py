@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.original import Mask
 from ..data.pictures import Images, Picture
 from ..data.styles import Styles
 from ..errors import InputError
 from ..features.store import Store
 from ..spec import DIRECTIONS
 from ..support.device import device_of, full_float32
-from ..support.tensors import to_images, to_tensor
+from ..support.tensors import to_images, to_mask, to_tensor
 from ..translator import Translator
 from .bundle import Bundle
 from .cascade import Cascade
@@ -82,16 +83,48 @@ class Translation(Translator):
                 cure="Leave it out, or train with --recipe munit or drit.",
             )
 
-    @torch.inference_mode()
-    @full_float32()
+    def masked(self, direction: str | None = None) -> bool:
+        """Whether the inverter gives a foreground map."""
+        return self.cascade(direction).masked
+
     def run(self, direction: str, images: Images, styles: Styles | None, batch: int, *, previews: bool) -> list[Images]:
         """In eager float32."""
-        cascade, pieces = self.cascade(direction), []
+        cascade = self.cascade(direction)
+
+        def shown(x: Tensor, style: Tensor | None) -> list[Images]:
+            return [to_images(v) for v in (cascade.strip(x, style) if previews else [cascade(x, style)])]
+
+        return self._in_batches(shown, images, styles, batch)
+
+    def run_with_mask(
+        self, direction: str, images: Images, styles: Styles | None, batch: int
+    ) -> tuple[Images, Mask | None]:
+        """As `run`."""
+        if not self.masked(direction):
+            return super().run_with_mask(direction, images, styles, batch)
+        cascade = self.cascade(direction)
+
+        def both(x: Tensor, style: Tensor | None) -> list[Images]:
+            translated, mask = cascade.with_mask(x, style)
+            return [to_images(translated), to_mask(mask)]
+
+        translated, mask = self._in_batches(both, images, styles, batch)
+        return translated, mask
+
+    @torch.inference_mode()
+    @full_float32()
+    def _in_batches(
+        self,
+        work: Callable[[Tensor, Tensor | None], list[Images]],
+        images: Images,
+        styles: Styles | None,
+        batch: int,
+    ) -> list[Images]:
+        pieces = []
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
-            x = to_tensor(images[rows], self.device)
             style = None if styles is None else torch.from_numpy(styles[rows]).to(self.device)
-            pieces.append([to_images(v) for v in (cascade.strip(x, style) if previews else [cascade(x, style)])])
+            pieces.append(work(to_tensor(images[rows], self.device), style))
         return [np.concatenate(column) for column in zip(*pieces)]
 
     def cascade(self, direction: str | None = None) -> Cascade:

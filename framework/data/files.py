@@ -115,7 +115,7 @@ def translate_files(
                         results.rows[shown(files[k].path)] = [("", reason)]
                 for k, images in zip(pictures, translated(list(pictures), list(pictures.values()))) if pictures else ():
                     try:
-                        _write(places[k], images, results.by)
+                        _write(places[k], images, results.by, _profile(pictures[k]))
                     except CrosscadeError as error:
                         if isinstance(error.__cause__, OSError) and error.__cause__.errno in atomic.FULL:
                             raise
@@ -147,8 +147,14 @@ def _pieces(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
         yield places[start : start + size]
 
 
-def _write(paths: Sequence[Path], images: Sequence[Image], by: str) -> None:
+def _profile(picture: Any) -> bytes:
+    from .original import Original
+
+    return picture.profile if isinstance(picture, Original) else b""
+
+
+def _write(paths: Sequence[Path], images: Sequence[Image], by: str, profile: bytes) -> None:
     from .images import write_png
 
     for path, image in zip(paths, images):
-        write_png(path, image, by=by)
+        write_png(path, image, by=by, profile=profile)

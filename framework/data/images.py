@@ -30,8 +30,10 @@ LONG = 4
 """From this proportion of its sides on an image is cut before it is resized."""
 MAKER = "crosscade"
 """The key of a PNG's text."""
-_STRIP = 1_000_000
+STRIP = 1_000_000
 """Pixels that are converted at a time."""
+QUICK = 12_000_000
+"""Values from which on a PNG is packed less tightly: a photograph of 12 megapixels takes 3 s then, not 6."""
 _TURNS = {
     1: None,
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -129,11 +131,18 @@ def rgb(picture: Pillow.Image, white: int = WHITE) -> Image:
     turn = orientation(picture)
     if picture.mode in _DEEP:
         flat = _in_strips(picture, partial(_eight_bits, top=_top(picture, white)))
-    elif picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+    elif transparent(picture):
         flat = _in_strips(picture, _on_white)
     else:
         flat = picture.convert("RGB")
     return np.array(turned(flat, turn), dtype=np.uint8)
+
+
+def transparent(picture: Pillow.Image) -> bool:
+    """Whether it says how much of each pixel is seen."""
+    if picture.mode in _DEEP:
+        return False
+    return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
 
 
 def orientation(picture: Pillow.Image) -> int:
@@ -154,7 +163,7 @@ def turned(picture: Pillow.Image, way: int) -> Pillow.Image:
 def _in_strips(picture: Pillow.Image, convert: Callable[[Pillow.Image], Pillow.Image]) -> Pillow.Image:
     """RGB of what `convert` makes of a strip at a time: a conversion needs many times the picture's own memory."""
     flat = Pillow.new("RGB", picture.size)
-    rows = max(1, _STRIP // picture.width)
+    rows = max(1, STRIP // picture.width)
     for top in range(0, picture.height, rows):
         box = (0, top, picture.width, min(top + rows, picture.height))
         flat.paste(convert(picture.crop(box)).convert("RGB"), box)
@@ -174,8 +183,8 @@ def _top(picture: Pillow.Image, white: int) -> float:
         # Mode I also holds 16-bit PNGs; a file that never exceeds 8 bits there was still written as 16.
         return white
     values, highest = np.asarray(picture), 0.0
-    for top in range(0, len(values), max(1, _STRIP // picture.width)):
-        strip = values[top : top + max(1, _STRIP // picture.width)]
+    for top in range(0, len(values), max(1, STRIP // picture.width)):
+        strip = values[top : top + max(1, STRIP // picture.width)]
         if not np.isfinite(strip).all():
             raise ValueError("values that are not finite")
         highest = max(highest, float(strip.max(initial=0)))
@@ -228,18 +237,23 @@ def _middle(image: Image, rows: int) -> Image:
     return image[first : first + rows]
 
 
-def png(image: Image, *, small: bool = False, by: str = "") -> bytes:
-    """A PNG file's bytes; `small` takes longer for fewer of them, `by` is what `made_by` reads."""
+def png(image: Image, *, small: bool = False, by: str = "", profile: bytes = b"") -> bytes:
+    """A PNG file's bytes; `small` takes longer for fewer of them, `by` is what `made_by` reads.
+
+    Images are grey (H, W), RGB or RGBA (H, W, 4); the latter have colours of the ICC `profile`.
+    """
     stream, info = io.BytesIO(), PngInfo()
     if by:
         info.add_text(MAKER, by)
-    Pillow.fromarray(np.ascontiguousarray(image, dtype=np.uint8)).save(stream, "PNG", optimize=small, pnginfo=info)
+    picture = Pillow.fromarray(np.ascontiguousarray(image, dtype=np.uint8))
+    quick = {"compress_level": 1} if image.size > QUICK else {}
+    picture.save(stream, "PNG", optimize=small, pnginfo=info, icc_profile=profile if image.ndim > 2 else b"", **quick)
     return stream.getvalue()
 
 
-def write_png(path: str | Path, image: Image, *, by: str = "") -> None:
+def write_png(path: str | Path, image: Image, *, by: str = "", profile: bytes = b"") -> None:
     """Writes a PNG so that the path never holds half a file."""
-    data = png(image, by=by)
+    data = png(image, by=by, profile=profile)
     atomic.write_bytes(Path(path), data, sync=False)  # a thousand of them need not wait for the disk each
 
 

@@ -33,7 +33,7 @@ CURES = {
 
 def fit(picture: Picture, size: int, white: int = WHITE) -> Images:
     """One picture as uint8 (S, S, 3): short side resized (bicubic, antialiased), centre cut; `white`: `read_rgb`."""
-    image = _image(picture, white)
+    image = image_of(picture, white)
     return image if image.shape[:2] == (size, size) else fit_square(image, size)
 
 
@@ -50,7 +50,8 @@ def many(pictures: Any) -> bool:
     return isinstance(pictures, (list, tuple)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
 
 
-def _image(picture: Any, white: int) -> Images:
+def image_of(picture: Any, white: int = WHITE) -> Images:
+    """One picture as uint8 (H, W, 3), in its own size; `white`: `read_rgb`."""
     if isinstance(picture, (str, Path)):
         return read_rgb(picture, white=white)
     if isinstance(picture, Pillow.Image):

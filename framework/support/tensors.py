@@ -34,6 +34,11 @@ def as_pixels(x: Tensor) -> Tensor:
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
+def as_grey(mask: Tensor) -> Tensor:
+    """(N, 1, H, W) in [0, 1] -> uint8 (N, H, W), rounded half to even."""
+    return (mask.float().clamp(0, 1) * 255).round().to(torch.uint8).squeeze(1)
+
+
 def to_tensor(images: NDArray[np.uint8], device: torch.device | str = CPU) -> Tensor:
     """`from_pixels` of an array, on `device`."""
     return from_pixels(tensor_of(images).to(device))
@@ -42,6 +47,11 @@ def to_tensor(images: NDArray[np.uint8], device: torch.device | str = CPU) -> Te
 def to_images(x: Tensor) -> NDArray[np.uint8]:
     """`as_pixels` as an array."""
     return as_pixels(x.detach()).contiguous().cpu().numpy()
+
+
+def to_mask(mask: Tensor) -> NDArray[np.uint8]:
+    """`as_grey` as an array."""
+    return as_grey(mask.detach()).contiguous().cpu().numpy()
 
 
 def tensor_of(array: NDArray[Any]) -> Tensor:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
+from ...framework.data.asked import Asked
 from ...framework.data.files import Sources, translate_files
 from ...framework.data.results import Results
 from ...framework.recipe.read import device_argument, encoder_argument
@@ -20,9 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--out", required=True, help="folder for the results (PNG, placed as their sources are) and their list"
     )
     parser.add_argument("--direction", choices=("a2b", "b2a"), default="a2b", help="default: a2b")
-    parser.add_argument(
-        "--strip", action="store_true", help="source | deepest | next | final in one picture (Fig. S15)"
-    )
+    Asked.arguments(parser)
     styles = parser.add_mutually_exclusive_group()
     styles.add_argument(
         "--samples", type=int, metavar="N", help="N translations of each image, in random styles (munit, drit)"
@@ -36,8 +37,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter, Translation, load
     from ...framework.data.images import grid
+    from ...framework.data.styles import styles_for
 
-    sources, samples = Sources.of(arguments.files), arguments.samples
+    sources, samples, report = Sources.of(arguments.files), arguments.samples, Reporter()
+    asked = Asked.of(arguments)
     if samples is not None and samples < 1:
         raise InputError("--samples", found=str(samples), expected="a number above 0")
     results = Results(Path(arguments.out), sources.inputs, arguments.force)
@@ -46,24 +49,27 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         translation = Translation(bundle, arguments.direction, device=arguments.device)
         if samples or arguments.style:
             translation.need_styles("--samples" if samples else "--style")
+        asked.check(translation, arguments.direction, report)
         style = translation.style_of(Path(arguments.style)) if arguments.style else None
 
-        def translated(places: list[int], pictures: list[Image]) -> Iterator[Sequence[Image]]:
+        def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image]]:
             """What is made of each picture; its place among all draws its styles."""
             for seed, picture in zip(places, pictures):
-                translations = translation.translate([picture] * (samples or 1), style=style, seed=seed)
-                if arguments.strip:
+                copies = [picture] * (samples or 1)
+                if asked.strip:
                     *shown, _ = translation.strip([picture], style=style, seed=seed)
+                    translations = translation.translate(copies, style=style, seed=seed)
                     yield [grid([[*(column[0] for column in shown), *translations]])]
                 else:
-                    yield list(translations)
+                    styles = styles_for(len(copies), translation.style_size(), style, seed)
+                    made = asked.results(translation, copies, arguments.direction, styles)
+                    yield [image for images in made for image in images]
 
         example = sha256(Path(arguments.style)) if arguments.style else ""
-        results.made(translation.folder / "bundle.json", arguments.direction, arguments.strip, samples, example)
-        endings = [f"-{n}" for n in range(1, samples + 1)] if samples and not arguments.strip else [""]
-        return translate_files(
-            sources, results, Reporter(), translation.fit, translated, stage="translate", endings=endings
-        )
+        results.made(translation.folder / "bundle.json", arguments.direction, asked.strip, samples, example, *asked.how)
+        endings = asked.endings([f"-{n}" for n in range(1, samples + 1)] if samples and not asked.strip else [""])
+        read = partial(asked.read, translation)
+        return translate_files(sources, results, report, read, translated, stage="translate", endings=endings)
 
 
 @hookimpl

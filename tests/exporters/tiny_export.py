@@ -6,7 +6,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from crosscade.exporters.safety import manifest
-from crosscade.exporters.safety.manifest import INPUT, OUTPUT, STYLE, Golden, Graph, Manifest
+from crosscade.exporters.safety.manifest import INPUT, MASK, OUTPUT, STYLE, Golden, Graph, Manifest
 from crosscade.framework import write_png
 from crosscade.framework.data.styles import styles_for
 from crosscade.framework.support.atomic import write_bytes
@@ -34,10 +34,16 @@ def tapped(images: np.ndarray) -> np.ndarray:
     return np.round(images * np.float32(0.25)).astype(np.uint8)
 
 
+def masks(images: np.ndarray) -> np.ndarray:
+    """What a mask gives: how red the source is."""
+    return images[..., 0]
+
+
 def write(
     folder: Path,
     *,
     taps: bool = False,
+    mask: bool = False,
     style_size: int = 0,
     directions: tuple[str, ...] = ("a2b", "b2a"),
     precision: str = "fp32",
@@ -51,7 +57,7 @@ def write(
     """
     made = {}
     for direction in directions:
-        write_bytes(folder / f"{direction}.onnx", graph(direction, taps, style_size).SerializeToString())
+        write_bytes(folder / f"{direction}.onnx", graph(direction, taps, style_size, mask).SerializeToString())
         images = pictures(golden_count, seed=9)
         styles = styles_for(golden_count, style_size)
         if form == manifest.OLDER and style_size:
@@ -59,11 +65,14 @@ def write(
         expected = translated(images, direction, styles) ^ golden_error
         golden = []
         for k in range(golden_count):
-            golden.append(Golden(f"golden/{direction}-{k}-source.png", f"golden/{direction}-{k}-translated.png"))
+            name = f"golden/{direction}-{k}-"
+            golden.append(Golden(f"{name}source.png", f"{name}translated.png", f"{name}mask.png" if mask else ""))
             write_png(folder / golden[k].source, images[k])
             write_png(folder / golden[k].translated, expected[k])
+            if mask:
+                write_png(folder / golden[k].mask, masks(images)[k] ^ golden_error)
         made[direction] = Graph(
-            file=f"{direction}.onnx", source=WAYS[direction][2], target=WAYS[direction][3], outputs=outputs(taps),
+            file=f"{direction}.onnx", source=WAYS[direction][2], target=WAYS[direction][3], outputs=outputs(taps, mask),
             golden=golden, psnr_db=45, style_size=style_size,
         )  # fmt: skip
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != manifest.NAME)
@@ -84,12 +93,12 @@ def older_styles(count: int, size: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)
 
 
-def outputs(taps: bool) -> tuple[str, ...]:
+def outputs(taps: bool, mask: bool = False) -> tuple[str, ...]:
     """The names of a graph's outputs."""
-    return (OUTPUT, *(f"level{i}" for i in LEVELS)) if taps else (OUTPUT,)
+    return (OUTPUT, *([MASK] if mask else []), *(f"level{i}" for i in LEVELS if taps))
 
 
-def graph(direction: str, taps: bool = False, style_size: int = 0) -> ModelProto:
+def graph(direction: str, taps: bool = False, style_size: int = 0, mask: bool = False) -> ModelProto:
     """One direction's graph: uint8 images (N, S, S, 3) and, with a size, float32 styles (N, K) -> the same images."""
     factor, offset = WAYS[direction][:2]
     constants = {"factor": factor, "offset": offset, "low": 0.0, "high": 255.0} | ({"quarter": 0.25} if taps else {})
@@ -113,9 +122,14 @@ def graph(direction: str, taps: bool = False, style_size: int = 0) -> ModelProto
         ]
     else:
         nodes.append(helper.make_node("Identity", ["plain"], ["pixels"], "same"))
-    for name in outputs(taps):
+    if mask:
+        tensors.append(numpy_helper.from_array(np.int64(0), "red"))
+    for name in outputs(taps, mask):
         source = "pixels"
-        if name != OUTPUT:
+        if name == MASK:
+            source = "redness"
+            nodes.append(helper.make_node("Gather", ["x", "red"], [source], "redness", axis=3))
+        elif name != OUTPUT:
             source = f"{name}_pixels"
             nodes.append(helper.make_node("Mul", ["x", "quarter"], [source], f"{name}_scale"))
         nodes += [
@@ -123,6 +137,9 @@ def graph(direction: str, taps: bool = False, style_size: int = 0) -> ModelProto
             helper.make_node("Round", [f"{name}_clipped"], [f"{name}_rounded"], f"{name}_round"),
             helper.make_node("Cast", [f"{name}_rounded"], [name], f"{name}_cast", to=TensorProto.UINT8),
         ]
-    shapes = [helper.make_tensor_value_info(n, TensorProto.UINT8, ["batch", SIZE, SIZE, 3]) for n in outputs(taps)]
+    shapes = [
+        helper.make_tensor_value_info(n, TensorProto.UINT8, ["batch", SIZE, SIZE, 3][: 3 if n == MASK else 4])
+        for n in outputs(taps, mask)
+    ]
     body = helper.make_graph(nodes, "crosscade", inputs, shapes, tensors)
     return helper.make_model(body, ir_version=10, opset_imports=[helper.make_opsetid("", OPSET)])

@@ -4,12 +4,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from attrs import evolve
 
-from crosscade.exporters.onnx.exporter import eager
+from crosscade.exporters.onnx.exporter import OnnxExporter, OnnxOptions, eager
 from crosscade.exporters.onnx.graph import Deployed, compile_graph
 from crosscade.exporters.onnx.parity import parity, run_graph, session_of
 from crosscade.exporters.onnx.quantise import random_pictures
-from crosscade.framework import InputError, RunError
+from crosscade.exporters.runtime.exported import load
+from crosscade.exporters.safety import manifest
+from crosscade.framework import Bundle, InputError, RunError, Translation, read_rgb, write_png
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,58 @@ def test_taps_give_the_image_that_each_deeper_level_decided(trained):
     for name, expected in eager(module, images, None).outputs.items():
         assert parity(found[name], expected).largest <= 2
     assert not np.array_equal(found["translated"], found["level5"])
+
+
+@pytest.fixture
+def masked(trained):
+    """A cascade whose inverter, untrained, also gives a foreground map."""
+    catalogue = trained.catalogue
+    stage = trained.recipe.invert[-1]
+    use = evolve(stage.inverter, options=evolve(stage.inverter.options, mask=True))
+    cascade = trained.cascade("a2b")
+    facts = {"level": trained.encoder.pyramid[stage.level], "image": trained.image}
+    torch.manual_seed(0)
+    cascade.inverter = catalogue.build("inverter", use, **facts).eval()
+    return cascade
+
+
+def test_a_foreground_map_is_an_output_and_its_features_are_computed_once(masked, model):
+    module, images = Deployed(masked, previews=True), random_pictures(3, 64)
+    graph = compile_graph(module, 64)
+    assert [(v.name, dims(v)) for v in graph.graph.output] == [
+        ("translated", ["batch", 64, 64, 3]), ("mask", ["batch", 64, 64]),
+    ]  # fmt: skip
+    convolutions = [sum(node.op_type == "Conv" for node in v.graph.node) for v in (graph, model)]
+    assert convolutions[0] == convolutions[1] + 1
+    found = run_graph(session_of(graph.SerializeToString()), images)
+    for name, expected in eager(module, images, None).outputs.items():
+        assert parity(found[name], expected).largest <= 2
+    assert len(np.unique(found["mask"])) > 2
+
+
+def test_an_export_of_it_repeats_its_golden_masks(masked, trained, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(Bundle, "cascade", lambda bundle, direction: masked)
+    OnnxExporter(OnnxOptions(direction="a2b")).export(trained, tmp_path / "x.onnx", dataset, lambda text: None)
+    exported, pictures = load(tmp_path / "x.onnx", device="cpu"), [dataset.domains.a.test.load(k, 80) for k in range(3)]
+    assert exported.check("a2b").psnr_db > 45
+    translated, mask = exported.with_mask(pictures)
+    expected = Translation(trained).with_mask(pictures)
+    assert mask.shape == (3, 64, 64)
+    assert np.abs(mask.astype(int) - expected[1]).max() <= 2
+    assert np.abs(translated.astype(int) - expected[0]).max() <= 2
+    golden = tmp_path / "x.onnx" / "golden" / "a2b-0-mask.png"
+    write_png(golden, 255 - read_rgb(golden)[:, :, 0])
+    spoilt = load_unchecked(tmp_path / "x.onnx")
+    with pytest.raises(RunError, match="golden pictures that come out at"):
+        spoilt.check("a2b")
+
+
+def load_unchecked(folder):
+    """An export whose golden picture was changed, and vouched for."""
+    contents = manifest.read(folder)
+    files = {name: manifest.file(folder / name) for name in contents.files}
+    manifest.write(folder, evolve(contents, files=files))
+    return load(folder, device="cpu")
 
 
 def test_group_norm_is_one_operator_and_no_operator_is_foreign(model):

@@ -88,7 +88,7 @@ def a_manifest(source: str = "day", target: str = "night", licence: str = "Apach
 
 @pytest.mark.parametrize(("taps", "style_size"), [(False, 0), (True, 3)])
 def test_settings_are_of_the_documented_schema_and_say_what_the_graph_takes_and_gives(tmp_path, taps, style_size):
-    exported = tiny_export.write(tmp_path / "export", taps=taps, style_size=style_size)
+    exported = tiny_export.write(tmp_path / "export", taps=taps, style_size=style_size, mask=taps)
     write_repository(exported, tmp_path / "models")
     for name in (A2B, B2A):
         settings = parsed(tmp_path / "models" / name)

@@ -11,7 +11,7 @@ from crosscade.exporters.runtime import onnxruntime as onnxruntime_backend
 from crosscade.exporters.runtime.providers import Machine
 from crosscade.framework import read_rgb, write_png
 from crosscade.framework.data.styles import draw_styles
-from tests.exporters.tiny_export import pictures, tapped, translated, write
+from tests.exporters.tiny_export import SIZE, masks, pictures, tapped, translated, write
 from tests.test_floors import without_torch
 
 
@@ -71,6 +71,51 @@ def test_the_strip_puts_the_levels_beside_each_other(run, tmp_path):
         assert (sheet[4:20, 4 + 20 * column : 20 + 20 * column] == expected[0]).all()
 
 
+def test_masks_lie_beside_their_pictures_and_are_listed(run, tmp_path):
+    write(tmp_path / "tiny.onnx", mask=True)
+    assert run("in", "--out", "out", "--mask", "--batch", "2").code == 0
+    found = made(tmp_path / "out")
+    assert list(found) == [f"{k}{ending}.png" for k in range(3) for ending in (".mask", "")]
+    for k in range(3):
+        assert (found[f"{k}.mask.png"] == masks(pictures(3))[k, :, :, None]).all()
+        assert (found[f"{k}.png"] == translated(pictures(3))[k]).all()
+    with Image.open(tmp_path / "out" / "1.mask.png") as mask:
+        assert mask.mode == "L"
+    assert "in/1.png,1.mask.png,\n" in (tmp_path / "out" / "results.csv").read_text()
+
+
+def test_a_picture_of_any_shape_comes_back_whole(run, tmp_path):
+    write(tmp_path / "tiny.onnx", mask=True)
+    wide = np.zeros((24, 60, 3), np.uint8)
+    wide[:, 40:] = 255  # red as well: the mask is there
+    write_png(tmp_path / "wide.png", wide)
+    assert run("wide.png", "--out", "out", "--onto-source", "--mask").code == 0
+    found = made(tmp_path / "out")
+    assert found["wide.mask.png"].shape == found["wide.png"].shape == wide.shape
+    assert (found["wide.mask.png"][:, :30] == 0).all()
+    assert (found["wide.png"][:, 45:] == 0).all()  # the negative of white
+    answer = run("wide.png", "--out", "again", "--onto-source", "--direction", "b2a")
+    assert (answer.code, len(answer.others)) == (0, 1)
+
+
+def test_all_of_a_picture_is_translated_where_there_is_no_mask_and_that_is_said(run, tmp_path):
+    write_png(tmp_path / "tall.png", np.full((70, 30, 3), 200, np.uint8))
+    answer = run("tall.png", "in", "--out", "out", "--onto-source")
+    assert answer.code == 0
+    assert answer.others[0] == "tiny.onnx has no foreground map: all of each picture becomes the translation"
+    assert (made(tmp_path / "out")["tall.png"] == np.full((70, 30, 3), 55)).all()
+    assert made(tmp_path / "out")["in/0.png"].shape == (SIZE, SIZE, 3)
+
+
+def test_the_squares_of_a_picture_are_of_one_style(run, tmp_path):
+    write(tmp_path / "tiny.onnx", style_size=4)
+    write_png(tmp_path / "wide.png", np.full((20, 60, 3), 128, np.uint8))
+    assert run("in/0.png", "wide.png", "--out", "out", "--seed", "7", "--onto-source").code == 0
+    flat = np.full((2, SIZE, SIZE, 3), 128, np.uint8)
+    expected = translated(flat, styles=draw_styles(2, 4, 7))[1, 0, 0]
+    assert (made(tmp_path / "out")["wide.png"] == expected).all()
+
+
 def test_a_strip_of_an_export_without_taps_is_refused(run):
     answer = run("in", "--out", "out", "--strip")
     assert answer.code == 2
@@ -128,6 +173,9 @@ def test_a_gpu_that_is_not_there_is_an_error_unless_the_cpu_will_do(run, monkeyp
         (["in", "--out", "in"], "overlaps"),
         (["in", "--out", "tiny.onnx/a2b.onnx"], "a file"),
         (["in", "--out", "out", "--batch", "0"], "batch: found 0"),
+        (["in", "--out", "out", "--mask"], "--mask: found tiny.onnx without one"),
+        (["in", "--out", "out", "--mask", "--strip"], "--mask: found --strip as well"),
+        (["in", "--out", "out", "--onto-source", "--strip"], "--strip: not allowed with argument --onto-source"),
         (["in", "--out", "out", "--threads", "-2"], "threads: found -2"),
         (["in", "--out", "out", "--device", "tpu"], "tpu"),
         (["in", "--out", "out", "--backend", "openvino", "--device", "cuda"], "found backend 'openvino'"),

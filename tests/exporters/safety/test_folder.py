@@ -17,6 +17,18 @@ from tests.test_floors import without_torch
 def test_an_export_is_accepted(tmp_path):
     folder = tiny_export.write(tmp_path / "x.onnx", taps=True, style_size=3)
     assert check_folder(folder) == manifest.read(folder)
+    assert "mask" not in (folder / manifest.NAME).read_text()  # as it was before there were any
+
+
+def test_masks_are_grey_and_their_golden_pictures_are_there(tmp_path):
+    folder = tiny_export.write(tmp_path / "x.onnx", mask=True, directions=("a2b",))
+    contents = check_folder(folder)
+    assert contents == manifest.read(folder)
+    assert contents.directions["a2b"].outputs == ("translated", "mask")
+    assert "golden/a2b-0-mask.png" in contents.files
+    golden = json.loads((folder / manifest.NAME).read_text())["directions"]["a2b"]["golden"]
+    refused(direction(folder, golden=[{**v, "mask": ""} for v in golden]), "golden ones, or none", check_folder)
+    refused(direction(folder, golden=golden, outputs=["translated"]), "golden ones, or none", check_folder)
 
 
 @pytest.fixture

@@ -233,7 +233,7 @@ def test_pictures_are_converted_in_strips_to_the_same_bits(tmp_path: Path, monke
     for name, picture in made.items():
         picture.save(tmp_path / name)
     whole = {name: read_rgb(tmp_path / name) for name in made}
-    monkeypatch.setattr(images, "_STRIP", 100)
+    monkeypatch.setattr(images, "STRIP", 100)
     for name in made:
         assert np.array_equal(read_rgb(tmp_path / name), whole[name])
 

@@ -1,0 +1,102 @@
+"""What a command that translates is asked to write of each picture. Torch-free."""
+
+# N pictures, K the length of a style
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import frozen
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..support.progress import Reporter
+    from ..translator import Translator
+    from .dataset import Image
+    from .styles import Styles
+
+
+@frozen
+class Asked:
+    """By the command line: a strip, or the translation, by itself or in the picture; and its mask."""
+
+    strip: bool = False
+    onto_source: bool = False
+    mask: bool = False
+
+    @staticmethod
+    def arguments(parser: argparse.ArgumentParser) -> None:
+        """Adds the options."""
+        shown = parser.add_mutually_exclusive_group()
+        shown.add_argument(
+            "--strip", action="store_true", help="source | deepest | next | final in one picture (Fig. S15)"
+        )
+        shown.add_argument(
+            "--onto-source", action="store_true", help="each picture whole, in its own size, the translation in it"
+        )
+        parser.add_argument(
+            "--mask",
+            action="store_true",
+            help="also NAME.mask.png: white where the translation counts",
+        )
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Self:
+        """What `arguments` say. InputError for options that make no sense together."""
+        if arguments.strip and arguments.mask:
+            raise InputError("--mask", found="--strip as well", expected="one of them")
+        return cls(arguments.strip, arguments.onto_source, arguments.mask)
+
+    def check(self, translator: Translator, direction: str, report: Reporter) -> None:
+        """InputError for a mask that the translator does not give; says so where the translation is everywhere."""
+        if translator.masked(direction):
+            return
+        if self.mask:
+            expected, cure = "a foreground map", "Leave it out, or train an inverter with mask = true."
+            raise InputError("--mask", found=f"{translator.folder} without one", expected=expected, cure=cure)
+        if self.onto_source:
+            report.say(f"{translator.folder} has no foreground map: all of each picture becomes the translation")
+
+    @property
+    def how(self) -> tuple[str, ...]:
+        """What tells results of this kind from others, beside `strip`."""
+        return tuple(name for name in ("onto_source", "mask") if getattr(self, name))
+
+    def endings(self, names: Iterable[str] = ("",)) -> list[str]:
+        """Of the results' names: `names`, with each its mask's."""
+        return [ending for name in names for ending in ([name, f"{name}.mask"] if self.mask else [name])]
+
+    def read(self, translator: Translator, path: Path) -> Any:
+        """A picture as `results` takes it."""
+        from .original import Original
+
+        return Original.of(path, translator.white) if self.onto_source else translator.fit(path)
+
+    def results(
+        self,
+        translator: Translator,
+        pictures: Sequence[Any],
+        direction: str,
+        styles: Styles | None,
+        batch: int | None = None,
+    ) -> Iterator[list[Image]]:
+        """The files of each picture, in its style of `styles` (N, K)."""
+        from .images import grid
+
+        how: dict[str, Any] = {"style": styles, "batch": batch}
+        if self.strip:
+            yield from ([grid([columns])] for columns in zip(*translator.strip(pictures, direction, **how)))
+        elif self.onto_source:
+            for picture, style in zip(pictures, repeat(None) if styles is None else styles):
+                image, mask = translator.onto_source(picture, direction, style=style)
+                yield [image] if mask is None or not self.mask else [image, mask]
+        elif self.mask:
+            images, masks = translator.with_mask(pictures, direction, **how)
+            yield from map(list, zip(images, images if masks is None else masks))
+        else:
+            yield from ([image] for image in translator.translate(pictures, direction, **how))
