@@ -25,8 +25,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ...framework import Direction, Image, InputError, Translator, did_you_mean, read_rgb
+from ...framework import Direction, Image, InputError, Translator, did_you_mean
 from ...framework.data.images import png
+from ...framework.data.original import Original
+from ...framework.data.styles import styles_for
 from ..opening import strip_of
 
 PAGE = Path(__file__).with_name("page.html")
@@ -36,6 +38,8 @@ MAX_PIXELS = 32_000_000
 """Of an upload; less than of a file of one's own, because anybody may send one."""
 MAX_SAMPLES = 8
 MAX_SEED = 2**31 - 1
+WHOLE = "in the picture"
+"""The column of translations in pictures of their own size."""
 EXAMPLES = 4
 """Test images shown of each domain."""
 UPLOAD_TYPE = "application/octet-stream"
@@ -94,7 +98,13 @@ class App:
         for direction, examples in self._examples.items():
             source, target = Direction(direction).turn(self.translator.domains)
             ways.append({"direction": direction, "source": source, "target": target, "examples": len(examples)})
-        limits = {"max_bytes": MAX_BYTES, "max_samples": MAX_SAMPLES, "max_seed": MAX_SEED, "type": UPLOAD_TYPE}
+        limits: dict[str, Any] = {
+            "whole": WHOLE,
+            "max_bytes": MAX_BYTES,
+            "max_samples": MAX_SAMPLES,
+            "max_seed": MAX_SEED,
+            "type": UPLOAD_TYPE,
+        }
         return JSONResponse({"name": self.translator.name, "size": self.translator.size, "ways": ways, **limits})
 
     async def _example(self, request: Request) -> Response:
@@ -110,13 +120,14 @@ class App:
         direction = _chosen(request.query_params.get("direction", ""), self.translator.directions)
         samples = _number("samples", request.query_params.get("samples", "1"), 1, MAX_SAMPLES)
         seed = _number("seed", request.query_params.get("seed", "0"), 0, MAX_SEED)
+        whole = _number("whole", request.query_params.get("whole", "0"), 0, 1) == 1
         data = await request.body()
         async with self._turn:
             if await request.is_disconnected():
                 return Response()  # to nobody: whoever asked has asked something else since
-            return JSONResponse(await run_in_threadpool(self._made, data, direction, samples, seed))
+            return JSONResponse(await run_in_threadpool(self._made, data, direction, samples, seed, whole))
 
-    def _made(self, data: bytes, direction: str, samples: int, seed: int) -> dict[str, Any]:
+    def _made(self, data: bytes, direction: str, samples: int, seed: int, whole: bool) -> dict[str, Any]:
         picture = _picture(data, self.translator.white)
         if direction != self._direction:
             self.translator.forget()  # the old one goes before the new one comes
@@ -124,9 +135,16 @@ class App:
         styles = self.translator.style_size(direction) > 0
         if samples > 1 and not styles:
             raise RefusedError("samples", found=str(samples), expected="1: a method without styles has no others")
-        strip = strip_of(self.translator, [picture] * samples, direction, seed)
-        rows = [["data:image/png;base64," + b64encode(png(image)).decode() for image in row] for row in zip(*strip)]
-        return {"columns": ("source", *self.translator.previews(direction), "final"), "styles": styles, "rows": rows}
+        strip = strip_of(self.translator, [picture.seen] * samples, direction, seed)
+        rows = [[_data_uri(image) for image in row] for row in zip(*strip)]
+        columns = ["source", *self.translator.previews(direction), "final"]
+        if whole:
+            columns.append(WHOLE)
+            drawn = styles_for(samples, self.translator.style_size(direction), seed=seed)
+            for row, style in zip(rows, [None] if drawn is None else drawn):
+                image, _ = self.translator.onto_source(picture, direction, style=style)
+                row.append(_data_uri(image, picture.profile))
+        return {"columns": columns, "styles": styles, "rows": rows}
 
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -143,13 +161,17 @@ def _own(answer: Answer) -> Answer:
     return guarded
 
 
-def _picture(data: bytes, white: int) -> Image:
-    """An upload as uint8 (H, W, 3). InputError says what is wrong with it."""
+def _data_uri(image: Image, profile: bytes = b"") -> str:
+    return "data:image/png;base64," + b64encode(png(image, profile=profile)).decode()
+
+
+def _picture(data: bytes, white: int) -> Original:
+    """An upload. InputError says what is wrong with it."""
     with tempfile.TemporaryDirectory(prefix="crosscade-app-") as folder:
         path = Path(folder) / "upload"
         path.write_bytes(data)
         try:
-            return read_rgb(path, MAX_PIXELS, white)
+            return Original.of(path, white, MAX_PIXELS)
         except InputError as error:
             raise RefusedError("this file", found=error.found, expected=error.expected, cure="Try another.") from None
 

@@ -149,6 +149,23 @@ def test_a_file_may_be_dropped_anywhere(page, photo, export):
     assert np.array_equal(pixels(page.locator("#chosen")), load(export).translate(photo, "a2b"))
 
 
+def test_the_translation_in_the_whole_picture(page, photo, export, tmp_path):
+    give(page, photo)
+    playwright.expect(page.locator("#strip .cell")).to_have_count(4)
+    with page.expect_response(lambda response: "/translate" in response.url):
+        page.get_by_label("Also in the picture's own size").check()
+    playwright.expect(page.locator("#to")).to_have_text("night: in the picture")
+    assert np.array_equal(pixels(page.locator("#chosen")), load(export).onto_source(photo)[0])
+    shown = page.locator("#source")
+    shown.evaluate("image => image.decode()")
+    assert shown.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [60, 40]
+    page.screenshot(path=tmp_path / "whole.png", full_page=True)
+    with page.expect_response(lambda response: "/translate" in response.url):
+        page.get_by_label("Also in the picture's own size").uncheck()
+    playwright.expect(page.locator("#to")).to_have_text("night: final")
+    assert np.array_equal(pixels(page.locator("#source")), load(export).fit(photo))
+
+
 def test_examples_are_the_golden_pictures(page, export):
     page.locator("#examples .cell").nth(1).click()
     source = tiny_export.pictures(2, seed=9)[1]

@@ -20,6 +20,7 @@ from PIL import Image
 from crosscade.evaluation.opening import open_translator
 from crosscade.exporters.runtime.exported import load
 from crosscade.framework import DIRECTIONS, Catalogue, InputError, Pair, Translator
+from crosscade.framework.data.styles import draw_styles
 from tests.exporters import tiny_export
 
 uvicorn = pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
@@ -120,6 +121,19 @@ def test_styles_are_those_of_the_seed(ask, export):
     assert not np.array_equal(found[0][1], found[1][1])
 
 
+def test_a_picture_comes_back_in_its_own_size_when_asked(ask, export):
+    file = io.BytesIO()
+    Image.fromarray(tiny_export.pictures(1, size=48)[0]).resize((70, 30)).save(file, "PNG")
+    path = "/translate?direction=a2b&samples=2&seed=7&whole=1"
+    answer = ask(path=path, body=file.getvalue())
+    assert json.loads(answer[2])["columns"] == ["source", "final", "in the picture"]
+    styles = draw_styles(2, 3, 7)
+    for row, style in zip(rows(answer), styles):
+        expected, _ = load(export).onto_source(pixels(file.getvalue()), "a2b", style=style)
+        assert row[2].shape == (30, 70, 3)
+        assert np.array_equal(row[2], expected)
+
+
 @pytest.fixture
 def two_levels(whole, monkeypatch):
     """A bundle that can also show what its deepest level decided, by an untrained inverter."""
@@ -180,6 +194,7 @@ def test_one_request_at_a_time_and_one_direction_in_memory():
         ("", "direction: found ''"),
         ("direction=a2b&samples=9", "samples: found '9'; expected 1 to 8"),
         ("direction=a2b&samples=0", "samples: found '0'"),
+        ("direction=a2b&whole=2", "whole: found '2'; expected 0 to 1"),
         ("direction=a2b&seed=-1", "seed: found '-1'"),
         ("direction=a2b&seed=1e9", "seed: found '1e9'"),
         ("direction=a2b&seed=٣", "seed: found '٣'"),
