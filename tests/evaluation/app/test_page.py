@@ -209,7 +209,7 @@ BAD = {
     "text.png": (lambda photo: b"no picture at all", "no picture of a known format"),
     "drawing.svg": (lambda photo: b'<svg xmlns="http://www.w3.org/2000/svg"/>', "no picture of a known format"),
     "cut.jpg": (lambda photo: photo[: len(photo) // 2], "a damaged file"),
-    "bomb.png": (lambda photo: bomb(), "at most 64 million"),
+    "bomb.png": (lambda photo: bomb(), "at most 32 million"),
 }
 
 

@@ -48,7 +48,7 @@ def test_taps_give_the_image_that_each_deeper_level_decided(trained):
 
 @pytest.fixture
 def masked(trained):
-    """A cascade whose inverter, untrained, also gives a foreground map."""
+    """A cascade that also gives a foreground map and what its deepest level decided, by untrained inverters."""
     catalogue = trained.catalogue
     stage = trained.recipe.invert[-1]
     use = evolve(stage.inverter, options=evolve(stage.inverter.options, mask=True))
@@ -56,6 +56,7 @@ def masked(trained):
     facts = {"level": trained.encoder.pyramid[stage.level], "image": trained.image}
     torch.manual_seed(0)
     cascade.inverter = catalogue.build("inverter", use, **facts).eval()
+    cascade.previews["5"] = torch.nn.Sequential(torch.nn.ConvTranspose2d(112, 3, 16, 16), torch.nn.Tanh())
     return cascade
 
 
@@ -63,7 +64,7 @@ def test_a_foreground_map_is_an_output_and_its_features_are_computed_once(masked
     module, images = Deployed(masked, previews=True), random_pictures(3, 64)
     graph = compile_graph(module, 64)
     assert [(v.name, dims(v)) for v in graph.graph.output] == [
-        ("translated", ["batch", 64, 64, 3]), ("mask", ["batch", 64, 64]),
+        ("translated", ["batch", 64, 64, 3]), ("mask", ["batch", 64, 64]), ("level5", ["batch", 64, 64, 3]),
     ]  # fmt: skip
     convolutions = [sum(node.op_type == "Conv" for node in v.graph.node) for v in (graph, model)]
     assert convolutions[0] == convolutions[1] + 1
