@@ -135,7 +135,7 @@ def test_the_circle_test_sees_a_circle_and_leaves_late_imports_alone(tmp_path):
     assert circle(arrows) == ""
 
 
-WORDS = {"none", "folder", "onnx", "identity", "diversity"}
+WORDS = {"none", "folder", "onnx", "identity", "diversity", "starter"}
 """Parts whose names are words that code has other uses for. So are all commands' (`data`, `train`)."""
 BY_NAME = {
     # what a command takes that is not told a recipe or a dataset
