@@ -57,7 +57,7 @@ class Asked:
         if translator.masked(direction):
             return
         if self.mask:
-            expected, cure = "a foreground map", "Leave it out, or train an inverter with mask = true."
+            expected, cure = "a foreground map", "Leave it out, or train with inverter.mask = true."
             raise InputError("--mask", found=f"{translator.folder} without one", expected=expected, cure=cure)
         if self.onto_source:
             report.say(f"{translator.folder} has no foreground map: all of each picture becomes the translation")
