@@ -1,4 +1,4 @@
-.PHONY: install lint test test-slow test-network test-gpu bench bench-training bench-processes gpu-check demo docs
+.PHONY: install lint test test-slow test-network test-gpu campaign bench bench-training bench-processes gpu-check demo docs
 
 install:
 	pip install -e '.[dev]'
@@ -23,6 +23,10 @@ test-network:
 
 test-gpu:
 	python -m pytest -m gpu
+
+campaign:
+	python -m tests.campaign all --out campaign
+	python -m tests.campaign table --out campaign
 
 bench:
 	python -m pytest -m benchmark tests/benchmarks/test_inference.py

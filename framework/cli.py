@@ -19,6 +19,8 @@ from .support.limits import out_of_memory
 
 NO_PLUGINS = "run no code of other installed packages: built-in parts alone"
 
+EXPECTED = {PermissionError: "permission", IsADirectoryError: "a file", NotADirectoryError: "a folder"}
+
 
 class _Parser(argparse.ArgumentParser):
     """Usage errors as any other error: one line, exit code 2."""
@@ -100,9 +102,10 @@ def _known(error: Exception) -> CrosscadeError | None:
         return error
     if isinstance(error, OSError) and error.errno in FULL:
         return disk_error(Path(error.filename or "."), error)
-    if isinstance(error, PermissionError) and error.filename:
-        cure = "Check who may read and write there."
-        return InputError(str(error.filename), found=str(error.strerror), expected="permission", cure=cure)
+    if isinstance(error, OSError) and error.filename:
+        expected = EXPECTED.get(type(error), "")
+        cure = "Check who may read and write there." if isinstance(error, PermissionError) else ""
+        return InputError(str(error.filename), found=str(error.strerror), expected=expected, cure=cure)
     return needs_extra(error) or out_of_memory(error)
 
 

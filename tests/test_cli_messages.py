@@ -1,5 +1,6 @@
 """What is given to the wrong command is told the right one; what strangers wrote steers no terminal."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -28,6 +29,16 @@ def test_a_graph_names_its_export_and_the_only_direction_is_meant(crosscade, exp
     (tmp_path / "one.png").write_bytes(next(export.rglob("*.png")).read_bytes())
     answer = crosscade("run", next(export.glob("*.onnx")), "one.png", "--out", "made", "--device", "cpu")
     assert answer.code == 0, answer.error
+
+
+def test_something_else_under_a_files_name_is_one_line(crosscade, whole, tmp_path):
+    run = shutil.copytree(whole, tmp_path / "run")
+    (run / "stages" / "0-invert-level4.safetensors").unlink()
+    (run / "stages" / "0-invert-level4.safetensors").mkdir()
+    (run / "stages" / "3-refine.safetensors").unlink()
+    answer = crosscade("train", "--out", "run", "--resume")
+    assert (answer.code, answer.error) == (
+        2, "run/stages/0-invert-level4.safetensors: found Is a directory; expected a file")  # fmt: skip
 
 
 def test_what_would_steer_a_terminal_is_spelt_out():

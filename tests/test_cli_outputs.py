@@ -117,6 +117,7 @@ def test_a_folder_in_use_is_neither_read_nor_cleared(crosscade, place, whole):
     for how in ("--force", "--resume"):
         answer = crosscade("train", "--recipe", "tiny.json", "--out", "busy", how)
         assert (answer.code, "another process at work" in answer.error) == (2, True), answer
+    assert "another process at work" in crosscade("evaluate", "bundle", "--out", "busy").error
     assert files(place / "busy") == before
     other.communicate(b"")
 

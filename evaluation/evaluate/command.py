@@ -6,13 +6,15 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.data.contents import summary
 from ...framework.errors import show
 from ...framework.recipe.read import dataset_named, device_argument, encoder_argument, folders_argument
-from ...framework.support.folders import refuse_overlap
+from ...framework.support.folders import Held, refuse_overlap
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,24 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    from . import page as evaluate_page
+
+    if arguments.all and arguments.metrics is not None:
+        raise InputError("--metrics", found="--all as well", expected="one of them")
+    names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
+    if arguments.metrics is not None:
+        names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
+    with ExitStack() as stack:
+        if arguments.out:
+            out = Path(arguments.out)
+            stack.enter_context(Held(out, partial(evaluate_page.refuse_others, out)))
+        elif arguments.whole:
+            raise InputError("--whole", found="no --out", expected="it: a count is of the sheets that are written there")
+        return _judged(arguments, catalogue, names)
+
+
+def _judged(arguments: argparse.Namespace, catalogue: Catalogue, names: list[str] | None) -> int:
+    """Judges into the folder that is held."""
     from ...framework import Reporter
     from ...framework.support.device import device_of
     from ..opening import open_export, open_translator
@@ -43,15 +63,6 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from .by_eye import add_count, counted
     from .judged import BATCH, judge, rows_of
 
-    if arguments.all and arguments.metrics is not None:
-        raise InputError("--metrics", found="--all as well", expected="one of them")
-    names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
-    if arguments.metrics is not None:
-        names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
-    if arguments.out:
-        evaluate_page.refuse_others(Path(arguments.out))
-    elif arguments.whole:
-        raise InputError("--whole", found="no --out", expected="it: a count is of the sheets that are written there")
     report, device = Reporter(), arguments.device
     device_of(device)  # an export's judges, too, have one that is there
     exports = [open_export(folder, device) for folder in arguments.exported]

@@ -151,6 +151,7 @@ class Held:
     _made: list[Path] = field(factory=list, init=False)
 
     def __enter__(self) -> Self:
+        _take_back(self.folder.resolve())
         self.allowed()
         self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
@@ -221,12 +222,31 @@ def _rename_or_back(made: Path, out: Path, old: Path) -> None:
         raise
 
 
+def _beside(out: Path, ending: str) -> Iterator[Path]:
+    """The folders beside `out` in which processes fill one in its place, or keep what was there."""
+    for path in out.parent.glob(f".{glob.escape(out.name[:40])}.*.{ending}"):
+        if path.is_dir() and re.fullmatch(r"[0-9a-f]{8}", path.name.split(".")[-2]):
+            yield path
+
+
+def _take_back(out: Path) -> None:
+    """What a process moved aside that was killed before it could put something in its place is there again."""
+    if not out.exists():
+        for old in sorted(_beside(out, "old"), key=lambda path: path.stat().st_mtime_ns)[-1:]:
+            if not held(old):
+                old.rename(out)
+
+
 def _clear_killed(out: Path) -> None:
-    """Removes what a process left that was killed while it filled a folder in place of `out`."""
-    for part in out.parent.glob(f".{glob.escape(out.name[:40])}.*.part"):
-        if part.is_dir() and re.fullmatch(r"[0-9a-f]{8}", part.name.split(".")[-2]):
-            with suppress(CrosscadeError, OSError), alone(part):
-                shutil.rmtree(part)
+    """Removes what a process left that was killed while it filled a folder in place of `out`.
+
+    What it had moved aside goes as well when what it had made stands in its place: nothing is left of it to put there.
+    """
+    for part in _beside(out, "part"):
+        with suppress(CrosscadeError, OSError), alone(part):
+            if not (part / "made").exists():
+                shutil.rmtree(part.with_suffix(".old"), ignore_errors=True)
+            shutil.rmtree(part)
 
 
 def locked(folder: Path) -> list[IO[str]]:

@@ -139,6 +139,50 @@ def test_a_killed_process_blocks_nobody_and_a_living_one_is_left_alone(tmp_path)
     assert names(tmp_path) == ["out", "out/half"]
 
 
+BETWEEN = """
+import os, pathlib, sys
+from crosscade.framework.support.folders import Held
+def fill(folder):
+    (folder / "new").touch()
+rename = pathlib.Path.rename
+def renamed(self, target):
+    if sys.argv[2] == "first" or self.name == "made":
+        rename(self, target)
+        os.kill(os.getpid(), 9)
+    rename(self, target)
+pathlib.Path.rename = renamed
+with Held(pathlib.Path(sys.argv[1]), lambda: None) as held:
+    held.replace(fill)
+"""
+
+
+@pytest.mark.parametrize(("killed", "there"), [("first", "old"), ("second", "new")])
+def test_a_kill_between_two_renames_loses_nothing_and_leaves_nothing(tmp_path, killed, there):
+    """Before the second the old folder is the only one: the next command takes it back. After it, it is removed."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").touch()
+    subprocess.run([sys.executable, "-c", BETWEEN, str(out), killed], check=False)
+    assert out.exists() == (killed == "second")
+    assert len(list(tmp_path.glob(".out.*.old"))) == 1
+    with folders.Held(out, lambda: None) as held:
+        assert (out / there).exists()
+        held.replace(fill)
+    assert names(tmp_path) == ["out", "out/thing.json"]
+
+
+def test_what_somebody_elses_folder_took_the_place_of_is_kept(tmp_path):
+    """A folder that was made meanwhile is not what the killed process would have put there."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").touch()
+    subprocess.run([sys.executable, "-c", BETWEEN, str(out), "first"], check=False)
+    out.mkdir()
+    with folders.Held(out, lambda: None) as held:
+        held.replace(fill)
+    assert [path.name for path in tmp_path.glob(".out.*.old/old")] == ["old"]
+
+
 def test_paths_in_a_recipe_are_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.mkdir("zebra")
