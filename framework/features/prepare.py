@@ -92,8 +92,11 @@ class Kept(Dataset):
 
 def whole(folder: Path) -> bool:
     """Whether a run's stores are there, so that its data may have moved."""
-    names = [f"{side}-{split}" for side in "ab" for split in ("train", "test")]
-    return all(Store(folder / name).done and Store(folder / name).has("images") for name in names)
+    stores = [Store(folder / f"{side}-{split}") for side in "ab" for split in ("train", "test")]
+    try:
+        return all(store.done and store.has("images") and len(store) for store in stores)
+    except (InputError, OSError, EOFError, ValueError, TypeError, AttributeError):  # damaged: it will be made again
+        return False
 
 
 def training_data(

@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import attrs
@@ -169,8 +170,12 @@ class RunState:
         table = atomic.read_json(folder.state, "the state of a run", FORMAT)
         del table["format"]
         try:
-            return cls(**table)
-        except (TypeError, ValueError) as error:
+            state = cls(**table)
+            for name, kind in _KINDS.items():
+                if not isinstance(value := getattr(state, name), kind):
+                    raise TypeError(f"{name} = {value!r:.60}")
+            return state
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise InputError(str(folder.state), found=str(error), expected="the state of a run") from None
 
     def write(self, folder: RunFolder) -> None:
@@ -205,6 +210,20 @@ class RunState:
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
         processes = f"{self.processes} processes" if self.processes > 1 else ""
         return ", ".join(part for part in (self.machine, self.gpu, processes, threads, self.precision) if part)
+
+
+_KINDS: dict[str, type | UnionType] = {
+    **dict.fromkeys(("command", "machine", "precision", "device", "gpu", "start"), str),
+    **dict.fromkeys(("threads", "processes", "white"), int),
+    **dict.fromkeys(("ready", "done", "tf32"), bool),
+    **dict.fromkeys(("warnings", "taken"), list),
+    **dict.fromkeys(("asked", "domains"), dict),
+    "minutes": int | float | None,
+    "spent": int | float,
+    "seconds": list | None,
+    "files": dict | None,
+}
+"""What stands in `run.json`, which whoever sends a run may have written."""
 
 
 def machine() -> str:

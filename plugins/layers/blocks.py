@@ -104,7 +104,7 @@ def initialise(network: nn.Module, how: str = "kaiming", slope: float = SLOPE) -
         fan = module.weight[0].numel()
         if isinstance(module, nn.ConvTranspose2d):  # only 1 / stride^2 of the taps meet in an output pixel
             fan = module.weight[:, 0].numel() // math.prod(module.stride)
-        nn.init.normal_(module.weight, 0.0, 0.02 if how == "normal" else gain / math.sqrt(fan))
+        _normal(module.weight, 0.02 if how == "normal" else gain / math.sqrt(fan))
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     for module in network.modules():
@@ -114,8 +114,14 @@ def initialise(network: nn.Module, how: str = "kaiming", slope: float = SLOPE) -
                 weight.copy_(weight[::4].repeat_interleave(4, dim=0))
 
 
+def _normal(weight: Tensor, deviation: float) -> None:
+    """Draws weights. Those that are only described (`meta`) have none, and PyTorch takes a second to find that out."""
+    if not weight.is_meta:
+        nn.init.normal_(weight, 0.0, deviation)
+
+
 def shrink(layer: nn.Conv2d | nn.Linear, gain: float) -> None:
     """Restarts a last layer with weights N(0, (gain / sqrt(fan in))^2), so that what it adds starts small."""
-    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
+    _normal(layer.weight, gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -55,7 +55,7 @@ def judged(ended: Ended, result: object, expected: object, *, own: bool) -> tupl
         return CRASH, f"signal {-ended.code}: {said}"
     if "memory: not enough" in said or ended.bytes > MEMORY:
         return MEMORY_OVER, said
-    if "Traceback" in ended.error or "unexpected " in said:
+    if "Traceback" in ended.error or said.startswith("crosscade: unexpected "):
         return BADLY, said
     if ended.code:
         return (REFUSED if len(lines) == 1 or "could not be read" in ended.error else BADLY), said

@@ -7,7 +7,7 @@ from tests.campaign.ledger import FAULTS, HELD, REFUSED, Ledger, Outcome, judged
 from tests.campaign.run import attack, outcomes_in, write
 from tests.campaign.subjects import Workshop
 
-SAMPLE = {"graphs": 90, "files": 40, "kills": 3, "disk": 1}
+SAMPLE = {"graphs": 90, "files": 24, "kills": 3, "disk": 1}
 
 
 @pytest.fixture(scope="module")

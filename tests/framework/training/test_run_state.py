@@ -27,6 +27,9 @@ def test_a_state_is_read_as_it_was_written(tmp_path):
     [
         ({"format": "crosscade.run/9"}, "format 'crosscade.run/9'"),
         ({"surprise": 1}, "unexpected keyword argument 'surprise'"),
+        ({"threads": "all"}, "threads = 'all'"),
+        ({"asked": 3}, "has no attribute"),
+        ({"seconds": {}}, "seconds = {}"),
     ],
 )
 def test_another_state_is_refused(tmp_path, changes, expected):

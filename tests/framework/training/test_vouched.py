@@ -1,6 +1,7 @@
 """What a run reads back is what it wrote, or that is said: one flipped bit never becomes another bundle."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def test_a_changed_state_is_refused(run):
 @pytest.mark.parametrize("name", ["a-train/level4.npy", "b-test/images.npy", "b.safetensors"])
 def test_a_damaged_store_is_made_again(name, run, whole, capfd):
     flip(run / "store" / name)
+    assert resumed(run) == expected(whole)
+
+
+def test_a_store_that_lost_its_end_is_made_again(run, whole):
+    os.truncate(run / "store" / "a-train" / "images.npy", 9000)
     assert resumed(run) == expected(whole)
 
 
