@@ -49,7 +49,8 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
             out = Path(arguments.out)
             stack.enter_context(Held(out, partial(evaluate_page.refuse_others, out)))
         elif arguments.whole:
-            raise InputError("--whole", found="no --out", expected="it: a count is of the sheets that are written there")
+            expected = "it: a count is of the sheets that are written there"
+            raise InputError("--whole", found="no --out", expected=expected)
         return _judged(arguments, catalogue, names)
 
 
