@@ -4,6 +4,7 @@ from attrs import evolve
 from scipy.linalg import sqrtm
 
 from crosscade.evaluation.metrics import extractors
+from crosscade.evaluation.metrics.attention import MAP
 from crosscade.evaluation.metrics.extractors import GreyPixels, Moments, Pooled
 from crosscade.evaluation.metrics.frechet import Frechet, FrechetOptions, Projection, frechet_distance
 from crosscade.framework import InputError, RunError
@@ -77,7 +78,7 @@ def test_measure_lies_between_floor_and_ceiling(scenes):
     assert "all 1280 dimensions" in full.protocol
 
 
-@pytest.mark.parametrize("extractor", [Pooled(), GreyPixels(), Moments("efficientnet-lite0", (2, 3))])
+@pytest.mark.parametrize("extractor", [Pooled(), GreyPixels(), Moments("efficientnet-lite0", (2, 3)), MAP])
 def test_features_do_not_depend_on_the_batch(scenes, extractor, monkeypatch):
     found = []
     for batch in (1, 7, 50):
@@ -106,7 +107,7 @@ def test_weights_that_are_not_at_hand_are_not_fetched(scenes, judge_cache):
     assert metric.extractor.at_hand()
 
 
-@pytest.mark.parametrize("extractor", [Pooled(), Moments("efficientnet-lite0", (3, 4)), GreyPixels()])
+@pytest.mark.parametrize("extractor", [Pooled(), Moments("efficientnet-lite0", (3, 4)), GreyPixels(), MAP])
 def test_a_gpu_extracts_the_same_features(extractor, scenes, fake_gpu):
     expected = extractor.of(fresh(scenes), "translated")
     with fake_gpu:
