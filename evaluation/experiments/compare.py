@@ -13,7 +13,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods",
         metavar="A,B,…",
-        help="packaged recipes or .toml and .json files; `cascade` is the recipe demo, "
+        help="packaged recipes or .toml and .json files; `cascade` is the recipe demo, with --a and --b photo, "
         "and cyclegan@3 is cyclegan with three times the budget",
     )
     budget_arguments(parser, out="compare")

@@ -162,7 +162,8 @@ class Protocol:
         """Who is compared. Raises InputError for two methods of one name."""
         if self.sweep:
             return self.sweep.of(self.recipe)
-        methods = tuple(Variant.method(name.strip()) for name in self.methods.split(",") if name.strip())
+        named = [name.strip() for name in self.methods.split(",") if name.strip()]
+        methods = tuple(Variant.method(name, folders=bool(self.a)) for name in named)
         names = [method.name for method in methods]
         if twice := {name for name in names if names.count(name) > 1}:
             raise InputError("--methods", found=f"'{min(twice)}' twice", expected="each method once")

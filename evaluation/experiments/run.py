@@ -17,7 +17,7 @@ from .jobs import Job, places, run_jobs
 from .page import write_files
 from .protocol import Protocol
 from .results import score
-from .trials import Trial
+from .trials import Trial, started
 
 
 def run(
@@ -55,7 +55,8 @@ def run(
     failed = run_jobs(waiting, devices, report, f"Go on with: crosscade {protocol.command} --resume --out {folder}")
     trained = [trial for trial in trials if trial.run not in failed]
     metrics = [offer.name for offer in catalogue.offers("metric")] if every_metric else None
-    results = score(trained, dataset, catalogue, report, protocol.notes(devices), metrics, protocol.device)
+    notes = (*protocol.notes(devices), *started(trials))
+    results = score(trained, dataset, catalogue, report, notes, metrics, protocol.device)
     lost = [*lost, *(f"{folder.name} failed: {reason}" for folder, reason in failed.items())]
     command = protocol.command_line(len(devices), every_metric, folder)
     page = write_files(folder, results, protocol, trained, lost, command, catalogue)

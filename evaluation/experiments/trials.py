@@ -96,6 +96,13 @@ def fitting(
     return kept, refused
 
 
+def started(trials: Sequence[Trial]) -> list[str]:
+    """Which of them begin with trained networks, for people."""
+    named = {trial.variant.name: trial.recipe.start for trial in trials if trial.recipe.start}
+    others = "methods of which this is not said begin with nothing"
+    return [f"{name} begins with the starter `{start}`; {others}." for name, start in named.items()]
+
+
 def images_seen(recipe: Recipe) -> int:
     """Images of each domain seen in training, batch by batch, summed over every stage that learns."""
     return sum(stage.schedule.steps * stage.schedule.batch for stage in recipe.learning)

@@ -10,8 +10,8 @@ from attrs import field, frozen, validators
 from ...framework import InputError, option
 from ...framework.recipe.read import override
 
-ALIASES = {"cascade": "demo"}
-"""Methods whose recipe has another name."""
+CASCADES = ("demo", "photo")
+"""The recipe that the method `cascade` is, of drawings and of folders of photographs."""
 Table = dict[str, Any]
 
 
@@ -26,8 +26,10 @@ class Variant:
     times: float = option(1.0, "how often it gets the budget: a control that shows what more buys", validators.gt(0))
 
     @classmethod
-    def method(cls, name: str) -> Variant:
+    def method(cls, name: str, *, folders: bool = False) -> Variant:
         """What `--methods` calls `cyclegan`, `mine.toml` or, with three times the budget, `cyclegan@3`.
+
+        `folders` says whether the images are somebody's own, of which `cascade` is another recipe.
 
         Raises InputError when the budget's factor is not above 0.
         """
@@ -39,7 +41,8 @@ class Variant:
         if not 0 < times < float("inf"):
             raise InputError(f"--methods: {name}", found=f"budget x {times:g}", expected="a factor above 0")
         label = Path(recipe).stem if recipe.endswith((".toml", ".json")) else recipe
-        return cls(label if times == 1 else f"{label}@{times:g}", recipe=ALIASES.get(recipe, recipe), times=times)
+        chosen = CASCADES[folders] if recipe == "cascade" else recipe
+        return cls(label if times == 1 else f"{label}@{times:g}", recipe=chosen, times=times)
 
     def changed(self, table: Table) -> Table:
         """The recipe's table as it is wanted. Raises InputError for a setting that the recipe has no place for."""

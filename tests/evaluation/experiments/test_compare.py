@@ -15,7 +15,7 @@ from crosscade.evaluation.experiments.jobs import Cost
 from crosscade.evaluation.experiments.page import write_files
 from crosscade.evaluation.experiments.protocol import Protocol
 from crosscade.evaluation.experiments.results import merge, score
-from crosscade.evaluation.experiments.trials import Trial, images_seen, refusals, scaled, trials_of
+from crosscade.evaluation.experiments.trials import Trial, images_seen, refusals, scaled, started, trials_of
 from crosscade.evaluation.experiments.variant import Variant
 from crosscade.evaluation.metrics.jackknife import HOW, SPREAD
 from crosscade.framework import Catalogue, InputError, Reporter, RunError, Score
@@ -125,6 +125,18 @@ def test_resuming_needs_no_argument_twice(tmp_path):
     (tmp_path / "protocol.json").write_text('{"format": "other"}')
     with pytest.raises(InputError, match="format 'other'"):
         protocol(tmp_path, resume=True)
+
+
+def test_the_cascade_of_photographs_is_another_recipe_begun_with_a_starter(tmp_path, catalogue):
+    folders = {"data": None, "a": str(tmp_path / "a"), "b": str(tmp_path / "b")}
+    own = protocol(tmp_path, methods="cascade,cyclegan", images=60, **folders)
+    assert [variant.recipe for variant in own.variants()] == ["photo", "cyclegan"]
+    there = trials_of(own, catalogue, tmp_path)
+    (note,) = started(there)
+    assert note.startswith("cascade begins with the starter `photographs`; ")
+    drawn = protocol(tmp_path, methods="cascade", images=60)
+    assert [variant.recipe for variant in drawn.variants()] == ["demo"]
+    assert started(trials_of(drawn, catalogue, tmp_path)) == []
 
 
 def test_a_comparison_stays_on_its_device(tmp_path, monkeypatch):
