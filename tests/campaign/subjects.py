@@ -156,7 +156,7 @@ class Workshop:
             return call("train", "--out", copy, "--resume")
 
         def bits(copy: Path, _: Path) -> object:
-            return {name: value for name, value in digests(copy).items() if name != "bundle/recipe.json"}
+            return {name: value for name, value in digests(copy).items() if not name.endswith("recipe.json")}
 
         def stopped(kind: str, files: str) -> Subject:
             return Subject(kind, self.stopped, resumed, bits, files=files)
