@@ -36,7 +36,7 @@ from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced,
 from tests.exporters.tiny_export import write as write_export
 from tests.framework.tiny import tiny_recipe
 
-OTHERS = {"pip", "make", "python3", "tensorboard", "torchrun", "tritonserver"}
+OTHERS = {"pip", "make", "python", "python3", "tensorboard", "torchrun", "tritonserver"}
 """Programs on the pages that are not ours."""
 KEYS = {"image": ImageOptions, "training": Training, "refine": RefineStage, "schedule": Schedule}
 PACKAGES = ("good", "parts")

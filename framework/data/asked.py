@@ -28,6 +28,8 @@ class Asked:
     strip: bool = False
     onto_source: bool = False
     mask: bool = False
+    format: str = "png"
+    """Of the results, one of `images.WRITTEN`; masks are PNG."""
 
     @staticmethod
     def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +46,19 @@ class Asked:
             action="store_true",
             help="also NAME.mask.png: white where the translation counts",
         )
+        parser.add_argument(
+            "--format",
+            choices=("png", "jpg", "webp"),
+            default="png",
+            help="of the results; default: png, which loses nothing",
+        )
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Self:
         """What `arguments` say. InputError for options that make no sense together."""
         if arguments.strip and arguments.mask:
             raise InputError("--mask", found="--strip as well", expected="one of them")
-        return cls(arguments.strip, arguments.onto_source, arguments.mask)
+        return cls(arguments.strip, arguments.onto_source, arguments.mask, arguments.format)
 
     def check(self, translator: Translator, direction: str, report: Reporter) -> None:
         """InputError for a mask that the translator does not give; says so where the translation is everywhere."""
@@ -69,7 +77,8 @@ class Asked:
 
     def endings(self, names: Iterable[str] = ("",)) -> list[str]:
         """Of the results' names: `names`, with each its mask's."""
-        return [ending for name in names for ending in ([name, f"{name}.mask"] if self.mask else [name])]
+        masks = [".mask.png"] if self.mask else []
+        return [f"{name}{ending}" for name in names for ending in [f".{self.format}", *masks]]
 
     def read(self, translator: Translator, path: Path) -> Any:
         """A picture as `results` takes it."""

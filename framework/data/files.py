@@ -79,11 +79,11 @@ def translate_files(
     translated: Callable[[list[int], list[Any]], Iterable[Sequence[Image]]],
     *,
     stage: str,
-    endings: Sequence[str] = ("",),
+    endings: Sequence[str] = (".png",),
     batch: int = 1,
     by: str = "",
 ) -> int:
-    """Writes what becomes of each file into the held folder, as PNG; the exit code, 1 when some could not be read.
+    """Writes what becomes of each file into the held folder; the exit code, 1 when some could not be read.
 
     `translated` gets the places among the files of those of a batch that could be read, and what `read` made of them;
     for each it gives the results, one for each of `endings` of their names. `by` follows the folder in what is said.
@@ -154,7 +154,7 @@ def _profile(picture: Any) -> bytes:
 
 
 def _write(paths: Sequence[Path], images: Sequence[Image], by: str, profile: bytes) -> None:
-    from .images import write_png
+    from .images import write_picture
 
     for path, image in zip(paths, images):
-        write_png(path, image, by=by, profile=profile)
+        write_picture(path, image, by=by, profile=profile)

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image as Pillow
@@ -29,7 +29,14 @@ MAX_PIXELS = 64_000_000
 LONG = 4
 """From this proportion of its sides on an image is cut before it is resized."""
 MAKER = "crosscade"
-"""The key of a PNG's text."""
+"""The key of a PNG's text, and how the EXIF field begins that names the software."""
+WRITTEN: dict[str, dict[str, Any]] = {
+    "png": {},
+    "jpg": {"format": "JPEG", "quality": 95},
+    "webp": {"format": "WEBP", "quality": 90},
+}
+"""What results can be written as; JPEG knows no transparency."""
+SOFTWARE = 0x0131
 STRIP = 1_000_000
 """Pixels that are converted at a time."""
 QUICK = 12_000_000
@@ -257,10 +264,29 @@ def write_png(path: str | Path, image: Image, *, by: str = "", profile: bytes = 
     atomic.write_bytes(Path(path), data, sync=False)  # a thousand of them need not wait for the disk each
 
 
+def write_picture(path: Path, image: Image, *, by: str, profile: bytes = b"") -> None:
+    """Writes what the path's ending says, one of WRITTEN, as `write_png` does; transparency of a JPEG lies on white."""
+    how = WRITTEN[path.suffix[1:]]
+    if not how:
+        write_png(path, image, by=by, profile=profile)
+        return
+    picture, stream, exif = Pillow.fromarray(np.ascontiguousarray(image)), io.BytesIO(), Pillow.Exif()
+    exif[SOFTWARE] = f"{MAKER} {by}"
+    if how["format"] == "JPEG" and picture.mode == "RGBA":
+        picture = Pillow.fromarray(rgb(picture))
+    picture.save(stream, exif=exif, icc_profile=profile if image.ndim > 2 else b"", **how)
+    atomic.write_bytes(path, stream.getvalue(), sync=False)
+
+
 def made_by(path: str | Path) -> str:
-    """What a PNG says that it was made `by`; nothing for any other file."""
+    """What a result says that it was made `by`; nothing for any other file."""
+
+    def said(picture: Pillow.Image) -> str:
+        maker, _, by = str(picture.getexif().get(SOFTWARE, "")).partition(" ")
+        return str(picture.info.get(MAKER, by if maker == MAKER else ""))
+
     try:
-        return decoded(path, lambda picture: str(picture.info.get(MAKER, "")))
+        return decoded(path, said)
     except InputError:
         return ""
 

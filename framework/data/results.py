@@ -1,7 +1,7 @@
 """The folder for results: a list of whose each is, and nothing overwritten that a command did not make. Torch-free.
 
-`results.csv` has a row a result: source, result, reason. A result says itself by what it was made (in its PNG), so that
-what is there already is not made again.
+`results.csv` has a row a result: source, result, reason. A result says itself by what it was made, so that what is
+there already is not made again.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class Results:
         places = []
         for source in sources:
             listed = [self.out / name for name, _ in self.rows.get(shown(source.path), []) if name]
-            if len(listed) != len(endings) or not all(self._ours(path) for path in listed):
+            suffixes = [f".{ending.rpartition('.')[2]}" for ending in endings]
+            if [path.suffix for path in listed] != suffixes or not all(self._ours(path) for path in listed):
                 listed = [self._free(source.place, ending) for ending in endings]
             places.append(listed)
         return places
@@ -119,9 +120,10 @@ class Results:
         return bool(by)
 
     def _free(self, place: Path, ending: str) -> Path:
-        stem = _short(place.name) + ending
+        more, _, suffix = ending.rpartition(".")
+        stem = _short(place.name) + more
         for name in chain([stem], (f"{stem}-{n}" for n in count(2))):
-            path = self.out / place.parent / f"{name}.png"
+            path = self.out / place.parent / f"{name}.{suffix}"
             key = shown(path.relative_to(self.out).as_posix()).lower()
             if key not in self._taken and self._ours(path):
                 self._taken.add(key)

@@ -20,7 +20,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
     parser.add_argument("files", nargs="+", help="images, or folders of images")
     parser.add_argument(
-        "--out", required=True, help="folder for the results (PNG, placed as their sources are) and their list"
+        "--out", required=True, help="folder for the results (placed as their sources are) and their list"
     )
     parser.add_argument("--direction", choices=("a2b", "b2a"), default="a2b", help="default: a2b")
     Asked.arguments(parser)

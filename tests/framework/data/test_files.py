@@ -5,10 +5,11 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from crosscade.framework import InputError, Reporter
 from crosscade.framework.data.files import Sources, translate_files
-from crosscade.framework.data.images import made_by, read_rgb, write_png
+from crosscade.framework.data.images import made_by, read_rgb, write_picture, write_png
 from crosscade.framework.data.results import Results, free_name
 
 
@@ -17,7 +18,7 @@ def picture(path, value=0):
     return path
 
 
-def go(names, out, *, force=False, model="model", endings=("",), read=read_rgb, batch=1):
+def go(names, out, *, force=False, model="model", endings=(".png",), read=read_rgb, batch=1):
     """What a command does: its exit code, what it said, and the places of the files that it made something of."""
     sources, report, asked = Sources.of([str(v) for v in names]), Reporter(quiet=True), []
 
@@ -56,17 +57,37 @@ def test_results_lie_as_their_pictures_do_and_are_listed(tmp_path):
     assert made(tmp_path / "several") == ["2.png", "day/1.png", "night/1-2.png", "night/1.png"]
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_a_result_of_another_format_lies_beside_and_says_as_much_of_itself(tmp_path, suffix):
+    source, out = picture(tmp_path / "1.png", 90), tmp_path / "out"
+    go([source], out)
+    assert go([source], out, endings=(f".{suffix}",))[2] == [0]
+    assert sorted(p.name for p in out.iterdir()) == sorted(["1.png", f"1.{suffix}", "results.csv"])
+    assert made_by(out / f"1.{suffix}") == made_by(out / "1.png") != ""
+    assert abs(read_rgb(out / f"1.{suffix}").astype(int) - 90).max() <= 2
+    assert listed(out) == [(str(source), f"1.{suffix}", "")]
+    assert go([source], out, endings=(f".{suffix}",))[2] == [], "it is there"
+
+
+def test_a_jpeg_has_white_where_a_picture_is_transparent(tmp_path):
+    image = np.zeros((8, 8, 4), np.uint8)
+    write_picture(tmp_path / "1.jpg", image, by="x")
+    write_picture(tmp_path / "1.webp", image, by="x")
+    assert read_rgb(tmp_path / "1.jpg").min() > 250
+    assert Pillow.open(tmp_path / "1.webp").mode == "RGBA"
+
+
 def test_what_is_there_is_not_made_again_unless_its_picture_is_newer(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
     for name in "abc":
         picture(source / f"{name}.png")
-    go([source], out, endings=("-1", "-2"))
+    go([source], out, endings=("-1.png", "-2.png"))
     (out / "b-2.png").unlink()
     picture(source / "0.png")
     os.utime(source / "c.png", (2**33, 2**33))
-    assert go([source], out, endings=("-1", "-2"))[2] == [0, 2, 3]
+    assert go([source], out, endings=("-1.png", "-2.png"))[2] == [0, 2, 3]
     assert made(out) == [f"{v}-{n}.png" for v in "0abc" for n in (1, 2)]
-    assert go([source], out, endings=("-1", "-2"), force=True)[2] == [0, 1, 2, 3]
+    assert go([source], out, endings=("-1.png", "-2.png"), force=True)[2] == [0, 1, 2, 3]
     assert made(out) == [f"{v}-{n}.png" for v in "0abc" for n in (1, 2)]
 
 
