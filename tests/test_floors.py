@@ -141,6 +141,7 @@ BY_NAME = {
     # what a command takes that is not told a recipe or a dataset
     ("evaluation/evaluate", "demo"),
     ("evaluation/experiments", "demo"),
+    ("evaluation/experiments", "photo"),
     ("evaluation/experiments", "safari"),
     # a score is defined by the network that it is measured with, and says so in its own name
     ("evaluation/metrics", "efficientnet-lite0"),
