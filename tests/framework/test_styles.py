@@ -121,6 +121,7 @@ def translation(made, batch=16):
             plain=lambda: {"data": {}},
         ),
         cascade=lambda direction: made,
+        white=255,
     )
     return Translation(bundle, batch=batch)
 

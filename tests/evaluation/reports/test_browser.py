@@ -62,7 +62,7 @@ def pages(whole, tmp_path_factory):
     runs = [Trial(Variant(method), 0, made.recipe, run) for method in methods]
     grid = {method: images(n) for n, method in enumerate(methods)}
     directions = tuple(
-        DirectionResults(name, title, table(title, *methods, "real target"), grid)
+        DirectionResults(name, title, table(title, *methods, "real target"), grid, {})
         for name, title in (("a2b", "zebra → giraffe"), ("b2a", "giraffe → zebra"))
     )
     plain = made.recipe.plain()

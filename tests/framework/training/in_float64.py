@@ -136,7 +136,7 @@ def main(out, batch=0, before=None):
     began = load_file(before) if before else {}
     with ranks.together():
         for name, recipe in recipes(catalogue):
-            if batch and name in ("tiny", "further"):
+            if batch and name in ("tiny", "further", "foreground"):
                 continue  # batch norm, and half of the rows reconstructed
             if before and name != "tiny":
                 continue
