@@ -46,7 +46,7 @@ def rehearse(setup: Setup) -> Iterator[Stage]:
     _call_encoder(setup, noise)
     for index, recipe in enumerate(setup.recipe.trained):
         stage = build_stage(setup, index)
-        if stage.learns and not stage.active(0.0):
+        if (stage.learns or stage.kind == "refine") and not stage.active(0.0):
             raise InputError(
                 f"the losses of '{stage.title}'",
                 found="none that counts from the start",

@@ -57,7 +57,7 @@ def test_what_white_is_holds_from_training_to_every_use(crosscade, place):
     assert crosscade("run", "export", "dark.png", "--out", "ran", "--device", "cpu").code == 0
     assert np.abs(read_rgb("ran/dark.png").astype(int) - expected).max() <= 2
     export = load_export("export", device="cpu")
-    seen = server._picture((place / "dark.png").read_bytes(), export.white)
+    seen = server._picture((place / "dark.png").read_bytes(), export.white).seen
     np.testing.assert_array_equal(seen, read_rgb("dark.png", white=WHITE_12))
     answer = crosscade("evaluate", "run", *DATA, "--metrics", "diversity", "--out", "judged")
     assert (answer.code, any("nearly black" in line for line in answer.others)) == (0, False), answer

@@ -103,7 +103,7 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
         ("translate[0].level=9", "level 9 @ $.translate[0]: found no such level in this encoder; expected one of 2, 3"),
         ("image.load=32", "$.image.load: found 32; expected at least image.size = 64"),
         ("invert[0].schedule.betas=[0.5]", "'betas'"),
-        ("translate[0].losses=[]", "the losses of 'translate level 5': found none that counts from the start"),
+        ("translate[0].losses=[]", "translate level 5, which has no losses: found nothing to start from"),
         ("translate[0].losses[0].betas=[2, 3]", "@ $.translate[0].losses[0]"),
         ("invert[0].losses[1].levels=[9]", "level 9 @ $.invert[0].losses[1]: found no such level in this enc"),
         ("image=3", "wrong type @ $.image: found 3; expected a table"),

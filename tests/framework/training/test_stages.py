@@ -71,7 +71,7 @@ def test_refining_two_levels_lets_the_deeper_one_learn_slower(tiny):
     stage = build_stage(changed(tiny, "refine.levels=2", "refine.deeper_rate=0.25"), 3)
     assert list(stage.networks.modules) == ["translators5", "translators4", "inverter4_a", "inverter4_b"]
     groups = TrainState.of(stage).optimiser.param_groups
-    assert [g["scale"] for g in groups] == [0.25, 1.0, 1.0, 1.0]
+    assert [g["scale"] for g in groups] == [0.25, 1.0, 1.0]
 
 
 def test_refinement_reads_what_the_deepest_level_had_decided_even_where_that_learns_on(tiny):
