@@ -30,7 +30,8 @@ FOLDER = Path(__file__).parent / "reference"
 GENERATED = "<!-- Written by docs/reference.py from the code: change the code, then `make docs`. -->\n"
 COMMANDS = """# Commands
 
-`crosscade COMMAND --help` says the same. Every command also takes `--debug`, which shows the traceback of an error.
+`crosscade COMMAND --help` says the same. Every command also takes `--debug`, which shows the traceback of an error, and
+`--no-plugins`, which runs no code of other installed packages.
 
 Exit codes: 0 done; 1 it went wrong; 2 bad input: usage, recipe or data; 130 stopped by Ctrl-C. An error is one line
 that names the file or key, what was found, what was expected and what to do. What is fetched (weights of some encoders
@@ -114,10 +115,13 @@ def own() -> Catalogue:
 
 def commands(catalogue: Catalogue) -> str:
     """The page of every command's arguments."""
-    summaries = ((f"[`{o.name}`](#{o.name})", _sentence(o.summary)) for o in catalogue.offers("command"))
-    lines = [COMMANDS, *table(("command", "what it does"), summaries)]
-    for name, sub in subparsers(catalogue).items():
-        lines += ["", f"## {name}", "", f"{sub.description}.", ""]
+    offers: list[Any] = [entry.offer for entry in catalogue.commands]
+    summaries = ((f"[`{o.name}`](#{o.name})", o.group, _sentence(o.summary)) for o in offers)
+    lines = [COMMANDS, *table(("command", "to", "what it does"), summaries)]
+    for offer, (name, sub) in zip(offers, subparsers(catalogue).items()):
+        lines += ["", f"## {name}", "", _sentence(offer.summary)]
+        lines += ["", "```bash", offer.example, "```"] if offer.example else []
+        lines.append("")
         lines += table(("argument", "meaning"), ((_usage(a), _meaning(a)) for a in arguments(sub)))
     return "\n".join(lines) + "\n"
 
@@ -161,7 +165,7 @@ def subparsers(catalogue: Catalogue) -> dict[str, argparse.ArgumentParser]:
 
 def arguments(sub: argparse.ArgumentParser) -> list[argparse.Action]:
     """A command's arguments but those that every one has."""
-    return [action for action in sub._actions if action.dest not in ("help", "debug")]
+    return [action for action in sub._actions if action.dest not in ("help", "debug", "no_plugins")]
 
 
 def undocumented(catalogue: Catalogue) -> list[str]:

@@ -30,21 +30,24 @@ GROUP = "crosscade"
 ALONE = "CROSSCADE_NO_PLUGINS"
 """The environment's variable that leaves other distributions' plugins out (`--no-plugins` sets it)."""
 COMMANDS = (
-    "crosscade.plugins.commands.plugins",
-    "crosscade.plugins.commands.data",
+    "crosscade.evaluation.evaluate.demo_command",
     "crosscade.plugins.commands.doctor.command",
     "crosscade.plugins.commands.train",
+    "crosscade.evaluation.reports.command",
     "crosscade.plugins.commands.translate",
+    "crosscade.evaluation.app.command",
+    "crosscade.evaluation.evaluate.command",
     "crosscade.exporters.onnx.command",
     "crosscade.exporters.runtime.command",
-    "crosscade.evaluation.app.command",
-    "crosscade.evaluation.evaluate.demo_command",
-    "crosscade.evaluation.evaluate.command",
-    "crosscade.evaluation.reports.command",
     "crosscade.evaluation.experiments.compare",
     "crosscade.evaluation.experiments.ablate",
+    "crosscade.plugins.commands.data",
+    "crosscade.plugins.commands.plugins",
 )
-"""The built-in modules that offer commands: they import neither torch nor what computes, so that `--help` is quick."""
+"""The built-in modules that offer commands: they import neither torch nor what computes, so that `--help` is quick.
+
+It lists them in this order, each under its offer's heading.
+"""
 COMPONENTS = (
     "crosscade.plugins.encoders.pixels",
     "crosscade.plugins.encoders.efficientnet",
@@ -102,6 +105,11 @@ class Entry:
     def qualified(self) -> str:
         """`provider:name`."""
         return f"{self.provider}:{self.offer.name}"
+
+    @property
+    def heading(self) -> str:
+        """Where the help lists a command: what its offer says if it is ours, else who provides it."""
+        return str(getattr(self.offer, "group", "")) if self.provider == "crosscade" else f"of {self.provider}"
 
 
 @frozen
@@ -185,6 +193,11 @@ class Catalogue:
         """The entries of one kind, by name."""
         entries = self._entries if kind == "command" else self.entries
         return sorted((e for e in entries if e.offer.kind == kind), key=lambda e: (e.offer.name, e.provider))
+
+    @property
+    def commands(self) -> list[Entry]:
+        """The commands in the order in which they were found, which is that of the help."""
+        return [entry for entry in self._entries if entry.offer.kind == "command"]
 
     def offers(self, kind: str) -> list[Offer]:
         """The offers of one kind, by name."""

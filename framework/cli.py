@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shutil
 import sys
+import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from .catalogue import ALONE, Catalogue, version_of
+from .catalogue import ALONE, Catalogue, Entry, version_of
 from .errors import CrosscadeError, InputError, needs_extra, printable
 from .hookspecs import CommandOffer
 from .support.atomic import FULL, disk_error
 from .support.limits import out_of_memory
 
 NO_PLUGINS = "run no code of other installed packages: built-in parts alone"
+MORE = "crosscade COMMAND --help says what a command takes."
 
 EXPECTED = {PermissionError: "permission", IsADirectoryError: "a file", NotADirectoryError: "a folder"}
 
@@ -34,22 +37,52 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
 
     Only the `chosen` command (all, without one) is asked for its arguments: a stranger's that fails costs only itself.
     """
-    root = _Parser(prog="crosscade", description="Translate images between domains whose shapes differ.")
+    times = Counter(entry.offer.name for entry in catalogue.commands)
+    entries = {e.offer.name if times[e.offer.name] == 1 else e.qualified: e for e in catalogue.commands}
+    form = argparse.RawDescriptionHelpFormatter
+    root = _Parser(
+        prog="crosscade",
+        usage="%(prog)s [--help] [--version] [--no-plugins] COMMAND …",
+        description="\n\n".join(["Translate images between domains whose shapes differ.", *_groups(entries)]),
+        epilog=_examples([e for e in entries.values() if e.heading == catalogue.commands[0].heading], more=MORE),
+        formatter_class=form,
+    )
     root.add_argument("--no-plugins", action="store_true", help=NO_PLUGINS)
     root.add_argument("--version", action="version", version=f"crosscade {version_of('crosscade')}")
-    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    entries = catalogue.of_kind("command")
-    times = Counter(entry.offer.name for entry in entries)
-    for entry in entries:
-        offer = entry.offer
-        name = offer.name if times[offer.name] == 1 else entry.qualified
-        sub = commands.add_parser(name, help=offer.summary, description=offer.summary)
-        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        sub.add_argument("--no-plugins", action="store_true", help=NO_PLUGINS)
+    commands = root.add_subparsers(dest="command", required=True, prog="crosscade", help=argparse.SUPPRESS)
+    for name, entry in entries.items():
+        offer: Any = entry.offer
+        sub = commands.add_parser(
+            name, description=_filled(offer.summary), epilog=_examples([entry]), formatter_class=form, add_help=False
+        )
         if not chosen or chosen == name:
-            offer.arguments(sub)  # type: ignore[attr-defined]
+            offer.arguments(sub)
+        every = sub.add_argument_group("every command")
+        every.add_argument("-h", "--help", action="help", help="show this and exit")
+        every.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        every.add_argument("--no-plugins", action="store_true", help=NO_PLUGINS)
         sub.set_defaults(run=offer.build)
     return root
+
+
+def _groups(entries: Mapping[str, Entry]) -> Iterator[str]:
+    """The commands under their headings, in the order in which these first come."""
+    wide = max(map(len, entries), default=0) + 4
+    for heading in dict.fromkeys(entry.heading for entry in entries.values()):
+        here = {name: entry.offer.summary for name, entry in entries.items() if entry.heading == heading}
+        lines = [_filled(f"  {name:<{wide - 2}}{summary}", wide) for name, summary in here.items()]
+        yield "\n".join([f"{heading}:", *lines])
+
+
+def _examples(entries: Sequence[Entry], more: str = "") -> str:
+    lines = [f"  {line}" for entry in entries if (line := entry.offer.example)]  # type: ignore[attr-defined]
+    return "\n".join([*(["for example:", *lines] if lines else []), *(["", more] if more else [])])
+
+
+def _filled(text: str, indent: int = 0) -> str:
+    """Lines as wide as the terminal, all but the first indented."""
+    width = shutil.get_terminal_size().columns - 2
+    return textwrap.fill(text, width, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     catalogue = Catalogue.discover()
     if not words:
-        names = ", ".join(offer.name for offer in catalogue.offers("command"))
+        names = ", ".join(entry.offer.name for entry in catalogue.commands)
         raise InputError("crosscade", found="no command", expected=f"one of {names}", cure="See crosscade --help.")
     if not words[0].startswith("-"):
         # an unknown one is named with a near miss and with failed plugins

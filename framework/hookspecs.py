@@ -190,6 +190,10 @@ class CommandOffer(Offer):
 
     kind = "command"
     arguments: Callable[[Any], None]
+    group: str = ""
+    """The heading of `crosscade --help` that it stands under; a stranger's stands under its provider's name."""
+    example: str = ""
+    """A line that does something useful, for its own `--help`."""
     together: bool = False
     """Whether the processes that torchrun starts work at it together; else several are refused."""
 

@@ -1,12 +1,15 @@
 """What people ask first is answered at once: names, summaries and arguments import no torch."""
 
+import re
+import shlex
 import subprocess
 import sys
 import time
 
 import pytest
 
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework import Catalogue, CommandOffer, hookimpl
+from crosscade.framework.cli import parser
 from tests.cli_tools import MAIN
 
 HEAVY = {"torch", "onnx", "onnxruntime", "matplotlib", "sklearn", "safetensors", "timm"}
@@ -29,6 +32,44 @@ def test_help_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("usage: crosscade") == len(names) + 1
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def strange(name):
+    class Plugin:
+        @hookimpl
+        def commands(self):
+            yield CommandOffer(name=name, summary="a stranger's", arguments=lambda parser: None, build=int, group="use")
+
+    return Catalogue.of(Plugin(), provider="strange-parts").entries
+
+
+def test_commands_stand_in_groups_and_strangers_in_one_of_their_own(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    ours = [entry for entry in Catalogue.discover().commands if entry.provider == "crosscade"]
+    text = parser(Catalogue(ours + strange("frame"))).format_help()
+    groups = {block.split(":")[0]: re.findall(r"^  (\S+) ", block, re.MULTILINE) for block in text.split("\n\n")}
+    assert list(groups)[2:7] == ["start", "use", "ship", "research", "of strange-parts"]
+    assert groups["start"] == ["demo", "doctor", "train", "report"]
+    assert groups["of strange-parts"] == ["frame"]
+    assert max(map(len, text.splitlines())) < 100
+
+
+def test_every_command_of_ours_has_a_group_and_an_example_of_itself():
+    catalogue = Catalogue([entry for entry in Catalogue.discover().commands if entry.provider == "crosscade"])
+    whole = parser(catalogue)
+    for offer in catalogue.offers("command"):
+        assert offer.group, offer.name
+        program, *words = shlex.split(offer.example)
+        assert (program, whole.parse_args(words).command) == ("crosscade", offer.name)
+
+
+def test_many_options_stand_in_groups():
+    (commands,) = (a.choices for a in parser(Catalogue.discover())._actions if a.dest == "command")
+    for name, sub in commands.items():
+        text = sub.format_help()
+        ungrouped = re.search(r"^options:\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+        assert len(re.findall(r"^  -", ungrouped[1] if ungrouped else "", re.MULTILINE)) <= 12, name
+        assert text.index("every command:") < text.index("for example:")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["trian"]])

@@ -58,6 +58,7 @@ def bench(whole, tmp_path_factory):
     for name in ("zebra-giraffe", "cat-dog"):
         shutil.copytree(whole, folder / "there" / "runs" / name)
         write_export(folder / "there" / f"{name}.onnx")
+        write_export(folder / "there" / name)
     return folder
 
 

@@ -108,5 +108,10 @@ def _is_loopback(host: str) -> bool:
 def commands() -> Iterable[CommandOffer]:
     """The command."""
     yield CommandOffer(
-        name="app", arguments=_arguments, build=_app, summary="Translate your pictures on a local web page"
+        name="app",
+        arguments=_arguments,
+        build=_app,
+        summary="Translate your pictures on a local web page",
+        group="use",
+        example="crosscade app runs/cat-dog",
     )

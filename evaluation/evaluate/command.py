@@ -19,15 +19,17 @@ from ...framework.support.folders import Held, refuse_overlap
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("judged", metavar="BUNDLE|EXPORT", help="a bundle, a finished run's folder, or an export's")
-    parser.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
-    folders_argument(parser)
-    parser.add_argument("--metrics", metavar="A,B,…", help="these only, fetching the weights that some need")
-    parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
+    group = parser.add_argument_group("data")
+    group.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
+    folders_argument(group)
+    group = parser.add_argument_group("scores")
+    group.add_argument("--metrics", metavar="A,B,…", help="these only, fetching the weights that some need")
+    group.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
     parser.add_argument(
         "--exported", metavar="DIR", nargs="+", default=[], help="also judge what else was exported of the same bundle"
     )
     parser.add_argument("--out", metavar="DIR", help="also write index.html, scores.md, scores.json and sheets/ here")
-    parser.add_argument(
+    group.add_argument(
         "--whole",
         metavar="N[,N]",
         help="with --out: how many of each direction's sheet you counted as whole, for the scores",
@@ -96,5 +98,10 @@ def _judged(arguments: argparse.Namespace, catalogue: Catalogue, names: list[str
 def commands() -> Iterable[CommandOffer]:
     """The command."""
     yield CommandOffer(
-        name="evaluate", arguments=_arguments, build=_evaluate, summary="Judge a bundle or an export on test images"
+        name="evaluate",
+        arguments=_arguments,
+        build=_evaluate,
+        summary="Judge a bundle or an export on test images",
+        group="use",
+        example="crosscade evaluate runs/cat-dog --out judged",
     )

@@ -100,4 +100,6 @@ def commands() -> Iterable[CommandOffer]:
         arguments=_arguments,
         build=_demo,
         summary="Make data, train, translate, judge and show: everything in one go",
+        group="start",
+        example="crosscade demo --minutes 15",
     )

@@ -59,4 +59,6 @@ def commands() -> Iterable[CommandOffer]:
         arguments=_arguments,
         build=_ablate,
         summary="Train variants of a recipe within one budget and score them: the paper's ablations, and your own",
+        group="research",
+        example="crosscade ablate losses --data safari:zebra,giraffe --minutes 2",
     )

@@ -41,4 +41,6 @@ def commands() -> Iterable[CommandOffer]:
         arguments=_arguments,
         build=_compare,
         summary="Train several methods within one budget and score them by one protocol",
+        group="research",
+        example="crosscade compare --data safari:zebra,giraffe --methods cascade,cyclegan --minutes 16",
     )

@@ -27,25 +27,28 @@ BUDGET = ("minutes", "images", "seeds", "data", "a", "b", "set")
 def budget_arguments(parser: argparse.ArgumentParser, *, out: str, minutes: float | None = None) -> None:
     """The arguments that say how much each run gets, on which data, and where the results go."""
     default = f" (default: {minutes:g})" if minutes else ""
-    parser.add_argument(
+    group = parser.add_argument_group("budget")
+    group.add_argument(
         "--minutes", type=float, help=f"budget of a run: minutes of training, of one core's own time{default}"
     )
-    parser.add_argument(
+    group.add_argument(
         "--images", type=int, help="budget of a run: images of each domain, summed over every stage that learns"
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="runs of each, by the seeds 0 to N-1 (default: 1)")
-    data_arguments(parser, data=f"dataset (default: {DATA})", key="a key of every recipe")
-    parser.add_argument(
+    group.add_argument("--seeds", type=int, metavar="N", help="runs of each, by the seeds 0 to N-1 (default: 1)")
+    group = parser.add_argument_group("data and recipes")
+    data_arguments(group, data=f"dataset (default: {DATA})", key="a key of every recipe")
+    group = parser.add_argument_group("work and results")
+    group.add_argument(
         "--jobs",
         type=int,
         help="runs at a time, each on one core (fair where cores are idle), or of several GPUs each on its own "
         "(default: 1, or as many as GPUs)",
     )
-    device_argument(parser)
-    parser.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
-    parser.add_argument("--out", default=out, help=f"folder for the results (default: {out})")
-    parser.add_argument("--resume", action="store_true", help="go on with what stands in the folder")
-    parser.add_argument("--force", action="store_true", help="clear the folder first, if all in it is a comparison's")
+    device_argument(group)
+    group.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
+    group.add_argument("--out", default=out, help=f"folder for the results (default: {out})")
+    group.add_argument("--resume", action="store_true", help="go on with what stands in the folder")
+    group.add_argument("--force", action="store_true", help="clear the folder first, if all in it is a comparison's")
 
 
 def run_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -87,5 +87,10 @@ def _no_run(folder: Path) -> InputError:
 def commands() -> Iterable[CommandOffer]:
     """The command."""
     yield CommandOffer(
-        name="report", arguments=_arguments, build=_report, summary="Make the page of a run from what its folder holds"
+        name="report",
+        arguments=_arguments,
+        build=_report,
+        summary="Make the page of a run from what its folder holds",
+        group="start",
+        example="crosscade report runs/cat-dog",
     )

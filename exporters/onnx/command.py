@@ -36,20 +36,22 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--triton", metavar="DIR", help="an NVIDIA Triton model repository to make, or to add a version to"
     )
-    parser.add_argument("--direction", choices=("a2b", "b2a", "both"), help="default: both")
-    parser.add_argument("--precision", choices=PRECISIONS, help="default: fp32")
-    parser.add_argument(
+    parser.add_argument("--force", action="store_true", help="replace an export that is there")
+    group = parser.add_argument_group("what is made")
+    group.add_argument("--direction", choices=("a2b", "b2a", "both"), help="default: both")
+    group.add_argument("--precision", choices=PRECISIONS, help="default: fp32")
+    group.add_argument(
         "--taps", action="store_const", const=True, help="also give the image that each deeper level decided"
     )
-    parser.add_argument("--opset", type=int, help="ONNX operator set")
-    parser.add_argument("--licence", metavar="TEXT", help="the licence that the files state")
-    parser.add_argument(
+    group.add_argument("--opset", type=int, help="ONNX operator set")
+    group.add_argument("--licence", metavar="TEXT", help="the licence that the files state")
+    group.add_argument("--format", metavar="NAME", help="exporter plugin (default: onnx)")
+    group = parser.add_argument_group("what it is verified with")
+    group.add_argument(
         "--data", metavar="NAME[:A,B]", help="pictures to verify and calibrate with (default: the training's test set)"
     )
-    folders_argument(parser)
-    encoder_argument(parser)
-    parser.add_argument("--format", metavar="NAME", help="exporter plugin (default: onnx)")
-    parser.add_argument("--force", action="store_true", help="replace an export that is there")
+    folders_argument(group)
+    encoder_argument(group)
 
 
 def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
@@ -96,5 +98,10 @@ def _write(exporter: Exporter, bundle: Bundle, dataset: Dataset, say: Callable[[
 def commands() -> Iterable[CommandOffer]:
     """The command."""
     yield CommandOffer(
-        name="export", arguments=_arguments, build=_export, summary="Export a bundle as verified ONNX graphs"
+        name="export",
+        arguments=_arguments,
+        build=_export,
+        summary="Export a bundle as verified ONNX graphs",
+        group="ship",
+        example="crosscade export runs/cat-dog --out cat-dog",
     )

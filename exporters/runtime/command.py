@@ -26,31 +26,31 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILES", help="images, or folders of images")
     parser.add_argument("--out", help="folder for the results (placed as their sources are) and their list")
     parser.add_argument("--direction", choices=DIRECTIONS, help="default: a2b, or the only one; with --check: all")
-    parser.add_argument(
+    parser.add_argument("--force", action="store_true", help="write among other things; make anew what is there")
+    parser.add_argument("--seed", type=int, default=0, help="of the styles, where the method has them; default: 0")
+    group = parser.add_argument_group("machine")
+    group.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "tensorrt"),
         default="auto",
         help="default: a GPU where there is one",
     )
-    parser.add_argument(
-        "--allow-cpu-fallback", action="store_true", help="use the CPU when the device does not come up"
-    )
-    parser.add_argument(
+    group.add_argument("--allow-cpu-fallback", action="store_true", help="use the CPU when the device does not come up")
+    group.add_argument(
         "--backend", choices=("onnxruntime", "openvino"), default="onnxruntime", help="openvino: a package of its own"
     )
-    parser.add_argument(
+    group.add_argument(
         "--precision", choices=("f32", "bf16", "auto"), default="f32", help="of OpenVINO's arithmetic; default: f32"
     )
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the CPU; default: the backend's choice")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="images at a time; default: 16")
-    parser.add_argument("--seed", type=int, default=0, help="of the styles, where the method has them; default: 0")
+    group.add_argument("--threads", type=int, default=0, metavar="N", help="of the CPU; default: the backend's choice")
+    group.add_argument("--batch", type=int, default=16, metavar="N", help="images at a time; default: 16")
     Asked.arguments(parser)
-    parser.add_argument("--check", action="store_true", help="no files: repeat the golden pictures, measure the speed")
-    parser.add_argument("--no-check", action="store_true", help="do not repeat the golden pictures first")
-    parser.add_argument(
+    group = parser.add_argument_group("checks")
+    group.add_argument("--check", action="store_true", help="no files: repeat the golden pictures, measure the speed")
+    group.add_argument("--no-check", action="store_true", help="do not repeat the golden pictures first")
+    group.add_argument(
         "--trust", action="store_true", help="the export is your own: do not try it in a process of its own first"
     )
-    parser.add_argument("--force", action="store_true", help="write among other things; make anew what is there")
 
 
 def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
@@ -142,5 +142,10 @@ def _translate(
 def commands() -> Iterator[CommandOffer]:
     """The command."""
     yield CommandOffer(
-        name="run", arguments=_arguments, build=_run, summary="Translate images with an export, without torch"
+        name="run",
+        arguments=_arguments,
+        build=_run,
+        summary="Translate images with an export, without torch",
+        group="ship",
+        example="crosscade run cat-dog photos/cats --out dogs",
     )

@@ -34,19 +34,20 @@ class Asked:
     @staticmethod
     def arguments(parser: argparse.ArgumentParser) -> None:
         """Adds the options."""
-        shown = parser.add_mutually_exclusive_group()
+        group = parser.add_argument_group("pictures that come out")
+        shown = group.add_mutually_exclusive_group()
         shown.add_argument(
             "--strip", action="store_true", help="source | deepest | next | final in one picture (Fig. S15)"
         )
         shown.add_argument(
             "--onto-source", action="store_true", help="each picture whole, in its own size, the translation in it"
         )
-        parser.add_argument(
+        group.add_argument(
             "--mask",
             action="store_true",
             help="also NAME.mask.png: white where the translation counts",
         )
-        parser.add_argument(
+        group.add_argument(
             "--format",
             choices=("png", "jpg", "webp"),
             default="png",

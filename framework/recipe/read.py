@@ -22,12 +22,13 @@ def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str = "", folde
     """The arguments that name a recipe and its data: `recipe` where none is named, or `folders` beside --a and --b."""
     unnamed = [recipe, f"{folders} for --a and --b" if folders else ""]
     default = f" (default: {', '.join(filter(None, unnamed))})" if any(unnamed) else ""
-    parser.add_argument("--recipe", help=f"a packaged recipe's name, or a .toml or .json file{default}")
+    group = parser.add_argument_group("recipe and data")
+    group.add_argument("--recipe", help=f"a packaged recipe's name, or a .toml or .json file{default}")
     parser.set_defaults(unnamed=(recipe, folders or recipe))
-    data_arguments(parser, data="a dataset, like safari:zebra,giraffe", key="a recipe key")
+    data_arguments(group, data="a dataset, like safari:zebra,giraffe", key="a recipe key")
 
 
-def data_arguments(parser: argparse.ArgumentParser, *, data: str, key: str) -> None:
+def data_arguments(parser: argparse._ActionsContainer, *, data: str, key: str) -> None:
     """The arguments that name a recipe's data and its settings: `data` says which dataset, `key` what is set."""
     parser.add_argument("--data", metavar="NAME[:A,B]", help=data)
     parser.add_argument("--a", metavar="DIR", help="folder of images of domain A")
@@ -35,19 +36,19 @@ def data_arguments(parser: argparse.ArgumentParser, *, data: str, key: str) -> N
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=f"override {key}")
 
 
-def encoder_argument(parser: argparse.ArgumentParser) -> None:
+def encoder_argument(parser: argparse._ActionsContainer) -> None:
     """The argument that says where a bundle's encoder finds its weights on this machine."""
     text = "of a bundle's encoder, like encoder.weights=PATH: the weights' hash is checked"
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=text)
 
 
-def folders_argument(parser: argparse.ArgumentParser) -> None:
+def folders_argument(parser: argparse._ActionsContainer) -> None:
     """The arguments that name two folders of images instead of a dataset."""
     parser.add_argument("--a", metavar="DIR", help="instead of --data: folder of images of domain A")
     parser.add_argument("--b", metavar="DIR", help="folder of images of domain B")
 
 
-def device_argument(parser: argparse.ArgumentParser) -> None:
+def device_argument(parser: argparse._ActionsContainer) -> None:
     """The argument that names what is computed on."""
     parser.add_argument(
         "--device", default="auto", help="auto (a CUDA GPU where there is one) | cpu | cuda | cuda:1 | mps"

@@ -115,4 +115,6 @@ def commands() -> Iterable[CommandOffer]:
         arguments=arguments,
         build=run,
         summary="Write a dataset as folders of PNGs (trainA, trainB, testA, testB)",
+        group="research",
+        example="crosscade data safari:zebra,giraffe --out zebra-giraffe --set train=100",
     )

@@ -81,10 +81,14 @@ def commands() -> Iterable[CommandOffer]:
         arguments=_plugins_arguments,
         build=_plugins,
         summary="List every component: kind, name, provider, version, summary",
+        group="research",
+        example="crosscade plugins encoder",
     )
     yield CommandOffer(
         name="describe",
         arguments=_describe_arguments,
         build=_describe,
         summary="Show a component's options: type, default, help, source",
+        group="research",
+        example="crosscade describe efficientnet-lite0",
     )

@@ -17,32 +17,34 @@ from ...framework.support.folders import paths_in
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     recipe_arguments(parser, folders="photo")
-    parser.add_argument("--out", metavar="RUN", required=True, help="folder of the run; the bundle will be RUN/bundle")
-    parser.add_argument(
+    group = parser.add_argument_group("training")
+    group.add_argument(
         "--minutes",
         type=float,
         help="scale the recipe to about this many minutes of training here: of the clock, or of one thread's own time",
     )
-    device_argument(parser)
-    parser.add_argument(
+    device_argument(group)
+    group.add_argument(
         "--start",
         metavar="EARLIER",
         help="begin with the networks of this bundle or finished run (and a run's critics) as far as they fit; without "
         "--recipe with its recipe, too",
     )
-    parser.add_argument(
+    group.add_argument(
         "--resume",
         action="store_true",
         help="go on with the run in RUN, or begin where there is none; given more --minutes, a finished one learns on",
     )
-    parser.add_argument(
+    group.add_argument(
         "--watch",
         metavar="NAME[:KEY=VALUE,…]",
         action="append",
         default=[],
         help="what follows the training, like tensorboard: `crosscade plugins watcher` lists them",
     )
-    parser.add_argument("--force", action="store_true", help="clear RUN first, if all in it is a run's")
+    group = parser.add_argument_group("results")
+    group.add_argument("--out", metavar="RUN", required=True, help="folder of the run; the bundle will be RUN/bundle")
+    group.add_argument("--force", action="store_true", help="clear RUN first, if all in it is a run's")
 
 
 def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
@@ -90,5 +92,7 @@ def commands() -> Iterable[CommandOffer]:
         arguments=_arguments,
         build=_train,
         summary="Train a recipe on two domains of images",
+        group="start",
+        example="crosscade train --a photos/cats --b photos/dogs --minutes 60 --out runs/cat-dog",
         together=True,
     )

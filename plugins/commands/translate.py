@@ -76,5 +76,10 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 def commands() -> Iterable[CommandOffer]:
     """The command."""
     yield CommandOffer(
-        name="translate", arguments=_arguments, build=_translate, summary="Translate images with a bundle"
+        name="translate",
+        arguments=_arguments,
+        build=_translate,
+        summary="Translate images with a bundle",
+        group="use",
+        example="crosscade translate runs/cat-dog photos/cats --out translated --strip",
     )

@@ -78,5 +78,7 @@ def commands() -> Iterable[CommandOffer]:
         arguments=_arguments,
         build=_doctor,
         summary="Say before training whether it would work: data, disk, time and memory",
+        group="start",
+        example="crosscade doctor --a photos/cats --b photos/dogs",
         together=True,
     )
