@@ -19,8 +19,8 @@ from .spec import Pair
 class Translator(ABC):
     """Pictures in, pictures out, in either direction, in batches of `batch` unless a call says otherwise.
 
-    A picture is a path, a Pillow image or a uint8 array (H, W, 3) of any size: its short side is resized (bicubic,
-    antialiased) to S and the centre is cut. Where no direction is given, it is `direction`.
+    A picture is a path, a file's bytes, a Pillow image or a uint8 array (H, W, 3) of any size: its short side is
+    resized (bicubic, antialiased) to S and the centre is cut. Where no direction is given, it is `direction`.
 
     A multimodal method (`style_size` > 0) gives each picture a style of its own, drawn from the prior by `seed`, as its
     scores are published; the k-th picture's style depends on the seed and k alone. Or it takes one `style`, (K,) or

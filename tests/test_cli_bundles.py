@@ -17,6 +17,30 @@ def test_a_bundle_translates(translate, tmp_path):
     assert Image.open(tmp_path / "made" / "one.png").size == (64, 64)
 
 
+def test_both_directions_have_a_folder_each(translate, crosscade, tmp_path):
+    answer = translate("bundle", "one.png", "--direction", "both", "--strip")
+    assert (answer.code, answer.others) == (0, ["1 images in made/a2b", "1 images in made/b2a"])
+    alone = crosscade("translate", "bundle", "one.png", "--direction", "b2a", "--strip", "--out", "alone")
+    assert alone.code == 0
+    assert (tmp_path / "made/b2a/one.png").read_bytes() == (tmp_path / "alone/one.png").read_bytes()
+    assert (tmp_path / "made/a2b/one.png").read_bytes() != (tmp_path / "alone/one.png").read_bytes()
+    refused = translate("bundle", "one.png", "--direction", "both", "--style", "one.png")
+    assert refused.error.startswith("--style: found --direction both")
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_what_is_transparent_stays_so(translate, tmp_path, suffix):
+    clear = Image.open(tmp_path / "one.png").convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    clear.save(tmp_path / "clear.png")
+    assert translate("bundle", "clear.png", "--format", suffix).code == 0
+    with Image.open(tmp_path / "made" / f"clear.{suffix}") as result:
+        assert (result.mode, result.size) == ("RGBA", (64, 64))
+        alpha = list(result.getchannel("A").tobytes()[::64])
+    assert alpha == sorted(alpha)
+    assert alpha[0] < 16 < 240 < alpha[-1]
+
+
 def edit(path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...framework import DIRECTIONS, Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.data.asked import Asked
+from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.data.asked import WAYS, Asked, held
 from ...framework.data.files import Sources, translate_files
 from ...framework.data.results import Results
 
@@ -25,7 +25,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made, or a graph in it")
     parser.add_argument("files", nargs="*", metavar="FILES", help="images, or folders of images")
     parser.add_argument("--out", help="folder for the results (placed as their sources are) and their list")
-    parser.add_argument("--direction", choices=DIRECTIONS, help="default: a2b, or the only one; with --check: all")
+    parser.add_argument(
+        "--direction",
+        choices=WAYS,
+        help="default: a2b, or the only one, with --check all; both: all images both ways, in OUT/a2b and OUT/b2a",
+    )
     parser.add_argument("--force", action="store_true", help="write among other things; make anew what is there")
     parser.add_argument("--seed", type=int, default=0, help="of the styles, where the method has them; default: 0")
     group = parser.add_argument_group("machine")
@@ -64,9 +68,11 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.check:
         return _check(_loaded(arguments, Reporter()), arguments)
     sources, report, asked = Sources.of(arguments.files), Reporter(), Asked.of(arguments)
-    results = Results(Path(arguments.out), sources.inputs, arguments.force)
-    with results.held():
-        return _translate(_loaded(arguments, report), arguments, asked, sources, results, report)
+    with held(arguments.direction, Path(arguments.out), sources.inputs, arguments.force) as folders:
+        exported = _loaded(arguments, report)
+        for way, _ in folders:
+            exported.way(way)  # is it there? before anything is written
+        return max(_translate(exported, way, arguments, asked, sources, results, report) for way, results in folders)
 
 
 def _loaded(arguments: argparse.Namespace, report: Reporter) -> Exported:
@@ -90,7 +96,7 @@ def _loaded(arguments: argparse.Namespace, report: Reporter) -> Exported:
 def _check(exported: Exported, arguments: argparse.Namespace) -> int:
     from ...framework.errors import show
 
-    for direction in [arguments.direction] if arguments.direction else exported.directions:
+    for direction in exported.directions if arguments.direction in (None, "both") else [arguments.direction]:
         checked, way = exported.check(direction), exported.way(direction)
         domains = f"{way.source} → {way.target}"
         speed = exported.images_per_second(direction, batch=arguments.batch, seconds=SPEED_SECONDS)
@@ -103,6 +109,7 @@ def _check(exported: Exported, arguments: argparse.Namespace) -> int:
 
 def _translate(
     exported: Exported,
+    way: str | None,
     arguments: argparse.Namespace,
     asked: Asked,
     sources: Sources,
@@ -114,7 +121,7 @@ def _translate(
     from .exported import checked_batch
 
     batch = checked_batch(arguments.batch)
-    direction = arguments.direction or exported.direction
+    direction = way or exported.direction
     asked.check(exported, direction, report)
     provider = exported.provider(direction)
     styles = styles_for(len(sources.files), exported.way(direction).style_size, seed=arguments.seed)

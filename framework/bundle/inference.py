@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data.original import Mask
-from ..data.pictures import Images, Picture
+from ..data.pictures import Images, Picture, Pictures, many
 from ..data.styles import Styles
 from ..errors import InputError
 from ..features.store import Store
@@ -61,9 +61,10 @@ class Translation(Translator):
         tested = Store(self.folder.parent / "store" / f"{direction[0]}-test")
         return [np.array(image) for image in tested.array("images")[:count]] if tested.done else []
 
-    def images(self, pictures: Sequence[Picture], style: Any = None, seed: int = 0) -> Images:
-        """(N, S, S, 3) translations in the direction that it was made for; see `translate`."""
-        return self.translate(list(pictures), style=style, seed=seed)
+    def images(self, pictures: Pictures, style: Any = None, seed: int = 0) -> Images:
+        """As `translate`, in the direction that it was made for, and always (N, S, S, 3): of one picture one."""
+        translations = self.translate(pictures, style=style, seed=seed)
+        return translations if many(pictures) else translations[None]
 
     @torch.inference_mode()
     @full_float32()

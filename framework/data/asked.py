@@ -1,4 +1,4 @@
-"""What a command that translates is asked to write of each picture. Torch-free."""
+"""What a command that translates is asked to write of each picture, and where. Torch-free."""
 
 # N pictures, K the length of a style
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,12 +14,30 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import frozen
 
 from ..errors import InputError
+from ..spec import DIRECTIONS
+from .results import Results
 
 if TYPE_CHECKING:
     from ..support.progress import Reporter
     from ..translator import Translator
     from .dataset import Image
+    from .original import Original
+    from .pictures import Images
     from .styles import Styles
+
+WAYS = (*map(str, DIRECTIONS), "both")
+"""What `--direction` may say."""
+
+
+@contextmanager
+def held(direction: str | None, out: Path, inputs: Sequence[Path], force: bool) -> Iterator[list[tuple[Any, Results]]]:
+    """Each direction that is asked for with its folder, held: of both, one below `out` each."""
+    places = [(way, out / way) for way in map(str, DIRECTIONS)] if direction == "both" else [(direction, out)]
+    folders = [(way, Results(place, inputs, force)) for way, place in places]
+    with ExitStack() as stack:
+        for _, results in folders:
+            stack.enter_context(results.held())
+        yield folders
 
 
 @frozen
@@ -51,7 +70,7 @@ class Asked:
             "--format",
             choices=("png", "jpg", "webp"),
             default="png",
-            help="of the results; default: png, which loses nothing",
+            help="of the results; default: png, which loses nothing (jpg: what is transparent lies on white)",
         )
 
     @classmethod
@@ -81,16 +100,17 @@ class Asked:
         masks = [".mask.png"] if self.mask else []
         return [f"{name}{ending}" for name in names for ending in [f".{self.format}", *masks]]
 
-    def read(self, translator: Translator, path: Path) -> Any:
+    def read(self, translator: Translator, path: Path) -> Original:
         """A picture as `results` takes it."""
         from .original import Original
 
-        return Original.of(path, translator.white) if self.onto_source else translator.fit(path)
+        original = Original.of(path, translator.white)
+        return original if self.onto_source else original.fitted(translator.size)
 
     def results(
         self,
         translator: Translator,
-        pictures: Sequence[Any],
+        pictures: Sequence[Original],
         direction: str,
         styles: Styles | None,
         batch: int | None = None,
@@ -98,15 +118,19 @@ class Asked:
         """The files of each picture, in its style of `styles` (N, K)."""
         from .images import grid
 
+        def covered(images: Images) -> Iterator[Image]:
+            return (picture.covered(image) for picture, image in zip(pictures, images))
+
+        seen = [picture.seen for picture in pictures]
         how: dict[str, Any] = {"style": styles, "batch": batch}
         if self.strip:
-            yield from ([grid([columns])] for columns in zip(*translator.strip(pictures, direction, **how)))
+            yield from ([grid([columns])] for columns in zip(*translator.strip(seen, direction, **how)))
         elif self.onto_source:
             for picture, style in zip(pictures, repeat(None) if styles is None else styles):
                 image, mask = translator.onto_source(picture, direction, style=style)
                 yield [image] if mask is None or not self.mask else [image, mask]
         elif self.mask:
-            images, masks = translator.with_mask(pictures, direction, **how)
-            yield from map(list, zip(images, images if masks is None else masks))
+            images, masks = translator.with_mask(seen, direction, **how)
+            yield from map(list, zip(covered(images), images if masks is None else masks))
         else:
-            yield from ([image] for image in translator.translate(pictures, direction, **how))
+            yield from ([image] for image in covered(translator.translate(seen, direction, **how)))

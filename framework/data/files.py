@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .dataset import Image
 
 NO_PICTURE = "no picture of a known format"
+ON_WHITE = "transparent, which a JPEG is not: it lies on white"
 
 
 @frozen
@@ -107,6 +108,8 @@ def translate_files(
                         pictures[k] = read(files[k].path)
                         if frames(files[k].path) > 1:
                             told.append((files[k].path, MORE))
+                        if getattr(pictures[k], "alpha", None) is not None and places[k][0].suffix == ".jpg":
+                            told.append((files[k].path, ON_WHITE))
                     except CrosscadeError as error:
                         reason = error.found or str(error)
                         bad.append((files[k].path, reason))

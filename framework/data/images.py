@@ -9,6 +9,7 @@ import os
 import stat
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,10 +54,12 @@ _TURNS = {
 }
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 T = TypeVar("T")
+Encoded = str | Path | bytes | Pillow.Image
+"""A picture with all that it says of itself: a path, a file's bytes, or as Pillow opened it."""
 
 
-def read_rgb(path: str | Path, most: int = MAX_PIXELS, white: int = WHITE) -> Image:
-    """The picture in a file as uint8 (H, W, 3).
+def read_rgb(path: Encoded, most: int = MAX_PIXELS, white: int = WHITE) -> Image:
+    """The picture in a file, in its bytes or of Pillow as uint8 (H, W, 3).
 
     EXIF orientation is applied, transparency is laid on white, grey of 16 bits is scaled to 8 with `white` as 255
     (Pillow's own conversion cuts them off), of several frames the first is taken. Raises `InputError` with the reason
@@ -97,26 +100,23 @@ def highest(path: str | Path) -> int | None:
     return decoded(path, of)
 
 
-def decoded(path: str | Path, use: Callable[[Pillow.Image], T], most: int = MAX_PIXELS) -> T:
+def decoded(source: Encoded, use: Callable[[Pillow.Image], T], most: int = MAX_PIXELS) -> T:
     """What `use` makes of the opened picture; whatever is wrong with the file is an `InputError` that names it."""
+    path = source if isinstance(source, str | Path) else "picture"
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever
-            raise InputError(str(path), found="no regular file", expected="a picture")
         # Pillow only warns of a size it finds suspicious; the limit here is ours and is checked before decoding.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Pillow.open(path, formats=FORMATS) as picture:
-                width, height = picture.size
-                if width * height > most:
-                    raise _bad(path, f"{width} x {height} pixels", f"at most {most // 10**6} million")
-                return use(picture)
+        with warnings.catch_warnings(action="ignore"), _opened(source) as picture:
+            width, height = picture.size
+            if width * height > most:
+                raise _bad(path, f"{width} x {height} pixels", f"at most {most // 10**6} million")
+            return use(picture)
     except InputError:
         raise
     except FileNotFoundError:
         raise InputError(str(path), found="no such file", expected="a picture") from None
     except UnidentifiedImageError:
-        found = "no picture of a known format" if os.stat(path).st_size else "an empty file"
-        raise _bad(path, found, ", ".join(FORMATS)) from None
+        empty = source == b"" if isinstance(source, bytes) else not os.stat(path).st_size
+        raise _bad(path, "an empty file" if empty else "no picture of a known format", ", ".join(FORMATS)) from None
     except Pillow.DecompressionBombError:
         raise _bad(path, "too many pixels", f"at most {most // 10**6} million") from None
     except MemoryError:
@@ -126,6 +126,16 @@ def decoded(path: str | Path, use: Callable[[Pillow.Image], T], most: int = MAX_
             raise InputError(str(path), found=os.strerror(reason.errno), expected="a picture to read") from None
         text = " ".join(str(reason).split()) or type(reason).__name__
         raise _bad(path, f"a damaged file ({text})", "a whole picture") from None
+
+
+def _opened(source: Encoded) -> AbstractContextManager[Pillow.Image]:
+    if isinstance(source, Pillow.Image):
+        return nullcontext(source)
+    if isinstance(source, bytes):
+        return Pillow.open(io.BytesIO(source), formats=FORMATS)
+    if not stat.S_ISREG(os.stat(source).st_mode):  # a pipe would wait for ever
+        raise InputError(str(source), found="no regular file", expected="a picture")
+    return Pillow.open(source, formats=FORMATS)
 
 
 def _bad(path: str | Path, found: str, expected: str) -> InputError:
@@ -147,9 +157,7 @@ def rgb(picture: Pillow.Image, white: int = WHITE) -> Image:
 
 def transparent(picture: Pillow.Image) -> bool:
     """Whether it says how much of each pixel is seen."""
-    if picture.mode in _DEEP:
-        return False
-    return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+    return picture.mode not in _DEEP and picture.has_transparency_data
 
 
 def orientation(picture: Pillow.Image) -> int:

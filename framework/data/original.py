@@ -10,7 +10,6 @@ What comes back has few pixels and is enlarged; where a mask says that it does n
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from .dataset import WHITE, Image
-from .images import MAX_PIXELS, STRIP, decoded, orientation, rgb, transparent, turned
+from .images import MAX_PIXELS, STRIP, Encoded, decoded, fit_square, orientation, rgb, transparent, turned
 from .pictures import Images, Picture, image_of
 
 Mask = NDArray[np.uint8]
@@ -40,10 +39,10 @@ class Original:
 
     @classmethod
     def of(cls, picture: Picture | Self, white: int = WHITE, most: int = MAX_PIXELS) -> Self:
-        """Of a file, with transparency and profile; of anything else, its pixels. Arguments and errors: `read_rgb`."""
+        """Of a file, with transparency and profile; of an array, its pixels. Arguments and errors: `read_rgb`."""
         if isinstance(picture, cls):
             return picture
-        if isinstance(picture, str | Path):
+        if isinstance(picture, Encoded):
             return decoded(picture, partial(cls._opened, white=white), most)
         pixels = image_of(picture, white)
         return cls(pixels, pixels)
@@ -57,6 +56,15 @@ class Original:
             return cls(seen, seen, profile=profile)
         whole = np.asarray(turned(picture.convert("RGBA"), orientation(picture)))
         return cls(seen, whole[:, :, :3], whole[:, :, 3], profile)
+
+    def fitted(self, size: int) -> Self:
+        """Its middle alone, as a translator of this size sees it."""
+        seen = self.seen if self.seen.shape[:2] == (size, size) else fit_square(self.seen, size)
+        return type(self)(seen, seen, None if self.alpha is None else fit_square(self.alpha, size))
+
+    def covered(self, image: Image) -> Image:
+        """An image of its size, (H, W, 3), or with its transparency (H, W, 4)."""
+        return image if self.alpha is None else np.dstack([image, self.alpha])
 
     def squares(self, size: int) -> Images:
         """What a translator is to see of it, (n, S, S, 3), from the top or from the left; one where it is square."""
@@ -81,7 +89,7 @@ class Original:
                 detail = self.own[strip].astype(np.float32) - before[strip]
                 pixels = image[strip] + (1 - mask[strip, :, None] / np.float32(255)) * detail
                 image[strip] = np.clip(np.rint(pixels), 0, 255)
-        return image if self.alpha is None else np.dstack([image, self.alpha]), mask
+        return self.covered(image), mask
 
     def _enlarged(self, small: Image) -> Image:
         height, width = self.own.shape[:2]

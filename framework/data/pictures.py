@@ -4,23 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from ..errors import InputError
 from .dataset import WHITE
-from .images import fit_square, orientation, read_rgb, turned
+from .images import Encoded, fit_square, read_rgb
 
 Images = NDArray[np.uint8]
-Picture = str | Path | Images | Pillow.Image
-Pictures = Picture | Sequence[Picture]
-PLAIN_MODES = ("RGB", "L", "1")
-"""Pillow's modes that become RGB without a choice; files may hold anything."""
+Picture = Encoded | Images
+"""A path, a file's bytes, a Pillow image of any mode (read as its file would be), or uint8 (H, W, 3)."""
+Pictures = Picture | Iterable[Picture]
 
 CURES = {
     "f": "For values in 0 to 1: (255 * values).round().astype(np.uint8).",
@@ -46,25 +43,18 @@ def fitted(pictures: Any, size: int, white: int = WHITE) -> Images:
 
 
 def many(pictures: Any) -> bool:
-    """Whether these are several pictures: a list, or an array (N, H, W, 3)."""
-    return isinstance(pictures, (list, tuple)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
+    """Whether these are several pictures: a list or what else gives them one by one, or an array (N, H, W, 3)."""
+    if isinstance(pictures, np.ndarray):
+        return pictures.ndim == 4
+    return isinstance(pictures, Iterable) and not isinstance(pictures, Encoded)
 
 
 def image_of(picture: Any, white: int = WHITE) -> Images:
     """One picture as uint8 (H, W, 3), in its own size; `white`: `read_rgb`."""
-    if isinstance(picture, (str, Path)):
+    if isinstance(picture, Encoded):
         return read_rgb(picture, white=white)
-    if isinstance(picture, Pillow.Image):
-        if picture.mode not in PLAIN_MODES:
-            raise InputError(
-                "picture",
-                found=f"a Pillow image of mode {picture.mode}",
-                expected=" or ".join(PLAIN_MODES),
-                cure="Convert it as it is meant, or give its file's path.",
-            )
-        return np.array(turned(picture, orientation(picture)).convert("RGB"))
     if not isinstance(picture, np.ndarray):
-        expected = "a path, a Pillow image, an array, or a list of these"
+        expected = "a path, a file's bytes, a Pillow image, an array, or a list of these"
         raise InputError("picture", found=type(picture).__name__, expected=expected)
     if picture.dtype != np.uint8:
         top = np.iinfo(picture.dtype).max if picture.dtype.kind in "ui" else 1
@@ -77,7 +67,7 @@ def image_of(picture: Any, white: int = WHITE) -> Images:
         elif picture.ndim == 3 and shape[0] == 3:
             cure = "Channels first: values.transpose(1, 2, 0)."
         elif shape[2:] == (4,):
-            cure = "Lay what is transparent on a colour, or give the file's path."
+            cure = "Transparent: Image.fromarray(values) of Pillow."
         raise InputError(
             "picture", found=f"an array of shape {shape}", expected="(H, W, 3): RGB, channels last", cure=cure
         )

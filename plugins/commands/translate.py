@@ -6,14 +6,17 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
-from ...framework.data.asked import Asked
+from ...framework.data.asked import WAYS, Asked, held
 from ...framework.data.files import Sources, translate_files
 from ...framework.data.results import Results
 from ...framework.recipe.read import device_argument, encoder_argument
 from ...framework.support.atomic import sha256
+
+if TYPE_CHECKING:
+    from ...framework import Bundle, Reporter
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +25,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, help="folder for the results (placed as their sources are) and their list"
     )
-    parser.add_argument("--direction", choices=("a2b", "b2a"), default="a2b", help="default: a2b")
+    parser.add_argument(
+        "--direction",
+        choices=WAYS,
+        default="a2b",
+        help="default: a2b; both: all pictures both ways, in OUT/a2b and OUT/b2a",
+    )
     Asked.arguments(parser)
     styles = parser.add_mutually_exclusive_group()
     styles.add_argument(
@@ -35,41 +43,58 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework import Reporter, Translation, load
-    from ...framework.data.images import grid
-    from ...framework.data.styles import styles_for
+    from ...framework import Reporter, load
 
     sources, samples, report = Sources.of(arguments.files), arguments.samples, Reporter()
     asked = Asked.of(arguments)
     if samples is not None and samples < 1:
         raise InputError("--samples", found=str(samples), expected="a number above 0")
-    results = Results(Path(arguments.out), sources.inputs, arguments.force)
-    with results.held():
+    if arguments.style and arguments.direction == "both":
+        found = "--direction both: an example is of one target domain"
+        raise InputError("--style", found=found, expected="a2b or b2a")
+    out = Path(arguments.out)
+    with held(arguments.direction, out, sources.inputs, arguments.force) as folders:
         bundle = load(arguments.bundle, catalogue, arguments.set)
-        translation = Translation(bundle, arguments.direction, device=arguments.device)
-        if samples or arguments.style:
-            translation.need_styles("--samples" if samples else "--style")
-        asked.check(translation, arguments.direction, report)
-        style = translation.style_of(Path(arguments.style)) if arguments.style else None
+        return max(_one_way(arguments, way, asked, bundle, sources, results, report) for way, results in folders)
 
-        def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image]]:
-            """What is made of each picture; its place among all draws its styles."""
-            for seed, picture in zip(places, pictures):
-                copies = [picture] * (samples or 1)
-                if asked.strip:
-                    *shown, _ = translation.strip([picture], style=style, seed=seed)
-                    translations = translation.translate(copies, style=style, seed=seed)
-                    yield [grid([[*(column[0] for column in shown), *translations]])]
-                else:
-                    styles = styles_for(len(copies), translation.style_size(), style, seed)
-                    made = asked.results(translation, copies, arguments.direction, styles)
-                    yield [image for images in made for image in images]
 
-        example = sha256(Path(arguments.style)) if arguments.style else ""
-        results.made(translation.folder / "bundle.json", arguments.direction, asked.strip, samples, example, *asked.how)
-        endings = asked.endings([f"-{n}" for n in range(1, samples + 1)] if samples and not asked.strip else [""])
-        read = partial(asked.read, translation)
-        return translate_files(sources, results, report, read, translated, stage="translate", endings=endings)
+def _one_way(
+    arguments: argparse.Namespace,
+    direction: str,
+    asked: Asked,
+    bundle: Bundle,
+    sources: Sources,
+    results: Results,
+    report: Reporter,
+) -> int:
+    from ...framework import Translation
+    from ...framework.data.images import grid
+    from ...framework.data.styles import styles_for
+
+    translation, samples = Translation(bundle, direction, device=arguments.device), arguments.samples
+    if samples or arguments.style:
+        translation.need_styles("--samples" if samples else "--style")
+    asked.check(translation, direction, report)
+    style = translation.style_of(Path(arguments.style)) if arguments.style else None
+
+    def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image]]:
+        """What is made of each picture; its place among all draws its styles."""
+        for seed, picture in zip(places, pictures):
+            copies = [picture] * (samples or 1)
+            if asked.strip:
+                *shown, _ = translation.strip([picture.seen], style=style, seed=seed)
+                translations = translation.translate([copy.seen for copy in copies], style=style, seed=seed)
+                yield [grid([[*(column[0] for column in shown), *translations]])]
+            else:
+                styles = styles_for(len(copies), translation.style_size(), style, seed)
+                made = asked.results(translation, copies, direction, styles)
+                yield [image for images in made for image in images]
+
+    example = sha256(Path(arguments.style)) if arguments.style else ""
+    results.made(translation.folder / "bundle.json", direction, asked.strip, samples, example, *asked.how)
+    endings = asked.endings([f"-{n}" for n in range(1, samples + 1)] if samples and not asked.strip else [""])
+    read = partial(asked.read, translation)
+    return translate_files(sources, results, report, read, translated, stage="translate", endings=endings)
 
 
 @hookimpl

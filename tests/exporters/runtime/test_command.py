@@ -21,7 +21,7 @@ def run(crosscade, tmp_path):
     write(tmp_path / "tiny.onnx")
     for k, image in enumerate(pictures(3)):
         write_png(tmp_path / "in" / f"{k}.png", image)
-    return lambda *words: crosscade("run", "tiny.onnx", *words)
+    return lambda *words, export="tiny.onnx": crosscade("run", export, *words)
 
 
 def made(folder):
@@ -51,6 +51,55 @@ def test_results_may_be_of_a_format_that_loses_a_little(run, tmp_path, suffix):
 def test_the_other_direction(run, tmp_path):
     assert run("in/1.png", "--out", "out", "--direction", "b2a", "--threads", "1").code == 0
     assert (made(tmp_path / "out")["1.png"] == translated(pictures(3), "b2a")[1]).all()
+
+
+def test_both_directions_have_a_folder_each_as_if_they_were_asked_for_one_by_one(run, tmp_path):
+    write_png(tmp_path / "in" / "deep" / "3.png", pictures(4)[3])
+    first = run("in", "--out", "out", "--direction", "both")
+    assert first.others == [f"4 images in out/{way}, on CPUExecutionProvider" for way in ("a2b", "b2a")]
+    for way in ("a2b", "b2a"):
+        found = made(tmp_path / "out" / way)
+        assert list(found) == ["0.png", "1.png", "2.png", "deep/3.png"]
+        assert (np.stack(list(found.values())) == translated(pictures(4), way)).all()
+        assert len((tmp_path / "out" / way / "results.csv").read_text().splitlines()) == 5
+    (tmp_path / "out" / "b2a" / "1.png").unlink()
+    again = run("in", "--out", "out", "--direction", "both").others
+    assert [line.partition(", on")[0] for line in again] == ["0 images in out/a2b", "1 images in out/b2a"]
+    assert run("in", "--out", "out/b2a", "--direction", "b2a").others[0].endswith("4 were there already")
+
+
+def test_both_directions_of_an_export_of_one_are_refused(run, tmp_path):
+    write(tmp_path / "one.onnx", directions=("a2b",))
+    answer = run("in", "--out", "out", "--direction", "both", export="one.onnx")
+    assert (answer.code, "direction 'b2a': found no such one in one.onnx" in answer.error) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+def test_what_is_transparent_stays_so_where_the_format_can(run, tmp_path, mode, suffix):
+    picture = np.full((SIZE, 2 * SIZE, 4), 200, np.uint8)
+    picture[: SIZE // 2, :, 3], picture[SIZE // 2 :, :, 3] = 0, 255
+    image = Image.fromarray(picture)
+    (image.quantize() if mode == "P" else image.convert(mode)).save(tmp_path / "clear.png")
+    answer = run("clear.png", "in/0.png", "--out", "out", "--format", suffix)
+    said = [line for line in answer.others if "transparent" in line]
+    assert said == (
+        ["warning: clear.png: transparent, which a JPEG is not: it lies on white"] if suffix == "jpg" else []
+    )
+    with (
+        Image.open(tmp_path / "out" / f"clear.{suffix}") as result,
+        Image.open(tmp_path / "out" / f"0.{suffix}") as other,
+    ):
+        assert (result.mode, other.mode) == ("RGB" if suffix == "jpg" else "RGBA", "RGB")
+        pixels = np.asarray(result.convert("RGBA"))
+    assert pixels.shape == (SIZE, SIZE, 4)
+    assert np.abs(pixels[-1, :, :3].astype(int) - 55).max() < 4  # the negative
+    if suffix == "jpg":
+        assert (pixels[0] >= 252).all()
+    else:
+        assert (pixels[: SIZE // 2, :, 3] == 0).all()
+        assert (pixels[SIZE // 2 :, :, 3] == 255).all()
 
 
 def test_a_broken_picture_among_good_ones_is_set_aside(run, tmp_path):

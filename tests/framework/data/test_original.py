@@ -108,6 +108,23 @@ def test_transparency_stays_and_is_white_to_the_translator(tmp_path: Path) -> No
     assert (image[32:] == picture[32:]).all()
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+def test_the_middle_alone_keeps_its_transparency(mode: str) -> None:
+    alpha = np.zeros((64, 96), np.uint8)
+    alpha[:, 48:] = 255
+    picture = Image.fromarray(np.dstack([noise(64, 96), alpha]))
+    if mode == "PA":
+        picture = picture.convert("LA")
+        picture = Image.merge("PA", [picture.getchannel("L"), picture.getchannel("A")])
+    middle = Original.of(picture.quantize() if mode == "P" else picture.convert(mode)).fitted(SIZE)
+    assert middle.alpha is not None
+    assert middle.seen.shape == (SIZE, SIZE, 3)
+    assert middle.alpha[:, : SIZE // 2 - 1].max() <= 8
+    assert middle.alpha[:, SIZE // 2 + 1 :].min() >= 247
+    assert middle.covered(middle.seen).shape == (SIZE, SIZE, 4)
+    assert (middle.seen[:, : SIZE // 2 - 2] >= 250).all(), "a translator sees white there"
+
+
 def test_a_picture_is_upright_and_keeps_its_colours_meaning(tmp_path: Path) -> None:
     exif, profile = Image.Exif(), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif[0x0112] = 6  # held upright, stored lying

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from crosscade.framework import InputError
+from crosscade.framework.data.images import png
 from crosscade.framework.data.pictures import fitted
 
 RGB = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
@@ -15,6 +16,25 @@ RGB = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 @pytest.mark.parametrize("picture", [RGB, [RGB], RGB[None], Image.fromarray(RGB)], ids=["array", "list", "4d", "pil"])
 def test_uint8_rgb_is_what_it_is(picture):
     np.testing.assert_array_equal(fitted(picture, 16)[0], RGB)
+
+
+def test_what_gives_pictures_one_by_one_is_several():
+    np.testing.assert_array_equal(fitted((v for v in [RGB, 255 - RGB]), 16), [RGB, 255 - RGB])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1", "CMYK", "I;16", "F", "YCbCr"])
+def test_bytes_and_what_pillow_opened_are_what_their_file_is(tmp_path, mode):
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    values = {"I;16": grey.astype(np.uint16) * 200, "F": grey / np.float32(255)}.get(mode, np.dstack([RGB, grey]))
+    image, path = Image.fromarray(values), tmp_path / ("x.tif" if mode in ("CMYK", "F", "YCbCr") else "x.png")
+    if image.mode != mode:
+        image = image.convert("RGB").convert(mode) if mode == "YCbCr" else image.convert(mode)
+    image.save(path)
+    expected = fitted(path, 16)
+    np.testing.assert_array_equal(fitted(path.read_bytes(), 16), expected)
+    np.testing.assert_array_equal(fitted(image, 16), expected)
+    with Image.open(path) as opened:
+        np.testing.assert_array_equal(fitted([opened, opened], 16), [expected[0]] * 2)
 
 
 def test_a_path_is_read(tmp_path):
@@ -32,10 +52,12 @@ def test_a_path_is_read(tmp_path):
         (RGB[..., 0], r"an array of shape \(16, 16\); .* Grey"),
         (RGB[..., :1], r"an array of shape \(16, 16, 1\); .* Grey"),
         (RGB.transpose(2, 0, 1), r"an array of shape \(3, 16, 16\); .* Channels first"),
-        (np.dstack([RGB, RGB[..., :1]]), r"an array of shape \(16, 16, 4\); .* Lay what is transparent"),
-        (Image.fromarray(np.dstack([RGB, RGB[..., :1]])), "a Pillow image of mode RGBA"),
+        (np.dstack([RGB, RGB[..., :1]]), r"an array of shape \(16, 16, 4\); .* Transparent: Image"),
+        (b"", "picture: found an empty file"),
+        (b"GIF89a", "picture: found no picture of a known format"),
+        (png(RGB)[:200], "picture: found a damaged file"),
         (RGB[:0], r"an array of shape \(0, 16, 3\)"),
-        (None, "NoneType; expected a path, a Pillow image, an array"),
+        (None, "NoneType; expected a path, a file's bytes, a Pillow image, an array"),
         ([], "none; expected at least one"),
         (Path("nowhere.png"), "no such file"),
     ],
