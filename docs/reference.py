@@ -102,6 +102,7 @@ TITLES = {
     "exporter": "Exporters",
     "watcher": "Watchers",
     "starter": "Starters",
+    "model": "Ready-made",
 }
 
 

@@ -15,6 +15,7 @@ from ..exporters.runtime.exported import load as load_export
 from ..exporters.runtime.providers import DEVICES
 from ..exporters.safety import manifest
 from ..framework import Catalogue, Image, Images, InputError, Translator
+from ..framework.bundle.named import located
 
 if TYPE_CHECKING:
     from ..framework import Translation
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 def open_translator(
     path: str | Path, catalogue: Catalogue, *, batch: int = 16, device: str = "auto", settings: Sequence[str] = ()
 ) -> Translation | Exported:
-    """What is in `path`, ready to translate on `device`; a bundle does so in batches of `batch`.
+    """What is in `path` (or `located` for it), ready to translate on `device`; a bundle does so in batches of `batch`.
 
     `settings` are of a bundle's encoder: `encoder.weights=PATH`.
 
     Raises InputError when it is neither a bundle, a finished run nor an export, or is not sound, and for a device that
     is not there.
     """
-    folder = manifest.folder_of(path)
+    folder = manifest.folder_of(located(path, catalogue))
     if (folder / manifest.NAME).is_file():
         return open_export(folder, device)
     if not any((where / "bundle.json").is_file() for where in (folder, folder / "bundle")):

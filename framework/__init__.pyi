@@ -35,6 +35,7 @@ from .hookspecs import ExporterOffer as ExporterOffer
 from .hookspecs import InverterOffer as InverterOffer
 from .hookspecs import LossOffer as LossOffer
 from .hookspecs import MetricOffer as MetricOffer
+from .hookspecs import ModelOffer as ModelOffer
 from .hookspecs import NoOptions as NoOptions
 from .hookspecs import Offer as Offer
 from .hookspecs import RecipeOffer as RecipeOffer

@@ -39,6 +39,7 @@ COMMANDS = (
     "crosscade.evaluation.evaluate.command",
     "crosscade.exporters.onnx.command",
     "crosscade.exporters.runtime.command",
+    "crosscade.evaluation.share.command",
     "crosscade.evaluation.experiments.compare",
     "crosscade.evaluation.experiments.ablate",
     "crosscade.plugins.commands.data",

@@ -172,6 +172,16 @@ class StarterOffer(Offer):
 
 
 @frozen(kw_only=True)
+class ModelOffer(Offer):
+    """Trained cascades that commands know by name: `crosscade run NAME`.
+
+    `build() -> Path`, the folder of an export, or of a bundle.
+    """
+
+    kind = "model"
+
+
+@frozen(kw_only=True)
 class RecipeOffer(Offer):
     """Named recipes.
 

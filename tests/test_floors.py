@@ -27,8 +27,9 @@ FREE_FOLDERS = [
 """Everything in these is torch-free, but for `NEED_TORCH`."""
 NEED_TORCH = {f"framework.support.{name}" for name in ("device", "ranks", "tensor_files", "tensors", "weights")}
 TORCH_FREE = [
-    "framework", "framework.catalogue", "framework.cli", "framework.errors", "framework.hookspecs",
-    "framework.spec", "framework.translator", "framework.metrics.metric", "framework.support.events",
+    "framework", "framework.bundle.named", "framework.catalogue", "framework.cli", "framework.errors",
+    "framework.hookspecs", "framework.spec", "framework.translator", "framework.metrics.metric",
+    "framework.support.events",
     "exporters.onnx.command", "plugins.commands.doctor.command", "evaluation.app.command", "evaluation.opening",
     "evaluation.experiments.ablate", "evaluation.experiments.compare", "evaluation.reports.table",
     *(name for folder in FREE_FOLDERS for path in sorted((ROOT / folder).glob("*.py"))

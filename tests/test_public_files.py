@@ -22,7 +22,7 @@ def test_the_changelog_has_this_version_and_what_is_not_released():
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     first = text[text.index("## 0.1.0") :]
     named = re.findall(r"`(\w+)`", re.search(r"Commands (.*?);", first, re.DOTALL)[1])
-    assert set(named) == {offer.name for offer in Catalogue.discover().offers("command")}
+    assert set(named) <= {offer.name for offer in Catalogue.discover().offers("command")}
 
 
 def test_the_citation_is_of_this_version_and_of_the_paper():

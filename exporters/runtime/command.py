@@ -22,7 +22,7 @@ SPEED_SECONDS = 3.0
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made, or a graph in it")
+    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made, or a model's name")
     parser.add_argument("files", nargs="*", metavar="FILES", help="images, or folders of images")
     parser.add_argument("--out", help="folder for the results (placed as their sources are) and their list")
     parser.add_argument(

@@ -23,6 +23,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ...framework import Direction, InputError, Pair, RunError, Translator, did_you_mean, read_rgb
+from ...framework.bundle.named import located
 from ...framework.data.original import Mask
 from ...framework.data.pictures import Images, Pictures, fitted
 from ...framework.data.styles import Styles, styles_for
@@ -60,7 +61,7 @@ def load(
     """An export, ready to translate. Its graphs are read when they are first used.
 
     Args:
-        folder: what `crosscade export` made.
+        folder: what `crosscade export` made, or the name of a model that a plugin offers.
         device: `cpu`, `cuda`, `tensorrt`, or `auto`: a GPU where there is one, but for int8 not by CUDA.
         threads: of the CPU; 0 leaves the number to the backend.
         backend: `onnxruntime`, or `openvino` (on the CPU; a package of its own).
@@ -83,7 +84,7 @@ def load(
         raise InputError(
             f"precision '{precision}'", found="backend 'onnxruntime'", expected="the file's own", cure=cure
         )
-    path = folder_of(folder)
+    path = folder_of(located(folder))
     manifest = check_folder(path)
 
     def read(way: Graph) -> OnnxRuntime | OpenVino:

@@ -30,6 +30,7 @@ from ..support import atomic, fetch, tensor_files
 from ..support.device import CPU
 from .anywhere import encoder_of, no_bundle, public, recipe_of
 from .cascade import Cascade
+from .named import located
 from .networks import Networks
 
 FORMAT = "crosscade.cascade/1"
@@ -203,16 +204,18 @@ def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def load(path: str | Path, catalogue: Catalogue | None = None, settings: Sequence[str] = ()) -> Bundle:
-    """Reads a bundle (or the run folder that holds one). InputError names what is wrong with which file.
+    """Reads a bundle (or the run folder that holds one), by its path or the name of one that a plugin offers.
+
+    InputError names what is wrong with which file.
 
     The encoder's weights are found by their hash: where `settings` say (`encoder.weights=PATH`), where its run had
     them if it lies in that, or in the encoder's own place.
     """
-    folder = Path(path)
+    folder = given = located(path, catalogue)
     if not (folder / "bundle.json").exists() and (folder / "bundle" / "bundle.json").exists():
         folder = folder / "bundle"
     if not (folder / "bundle.json").exists():
-        raise no_bundle(Path(path))
+        raise no_bundle(given)
     manifest = atomic.read_json(folder / "bundle.json", "a bundle's manifest", FORMAT)
     _check_manifest(folder / "bundle.json", manifest)
     catalogue = catalogue or Catalogue.discover()

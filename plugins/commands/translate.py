@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
+    parser.add_argument("bundle", help="a bundle folder, a finished run's folder, or a model's name")
     parser.add_argument("files", nargs="+", help="images, or folders of images")
     parser.add_argument(
         "--out", required=True, help="folder for the results (placed as their sources are) and their list"

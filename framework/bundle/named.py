@@ -1,0 +1,23 @@
+"""Where a trained cascade is that people name: by a path, a name that a plugin offers, or an address. Torch-free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..catalogue import Catalogue
+from .hub import SCHEME, fetched
+
+
+def located(model: str | Path, catalogue: Catalogue | None = None) -> Path:
+    """The folder of a path that is there, of the model of that name, or of what `hf://owner/name` is in the cache.
+
+    What is none of them comes back as the path that it is not, for its reader to say so.
+    """
+    if str(model).startswith(SCHEME):
+        return fetched(str(model))
+    path = Path(model)
+    if path.exists() or len(path.parts) != 1:
+        return path
+    entries = (catalogue or Catalogue.discover()).of_kind("model")
+    named = [entry for entry in entries if str(model) in (entry.offer.name, entry.qualified)]
+    return Path(named[0].offer.make()) if len(named) == 1 else path
