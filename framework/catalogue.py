@@ -44,6 +44,7 @@ COMMANDS = (
     "crosscade.evaluation.experiments.ablate",
     "crosscade.plugins.commands.data",
     "crosscade.plugins.commands.plugins",
+    "crosscade.plugins.commands.describe",
 )
 """The built-in modules that offer commands: they import neither torch nor what computes, so that `--help` is quick.
 

