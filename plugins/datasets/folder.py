@@ -166,7 +166,8 @@ def _folder(text: str, what: str) -> Path:
     path = Path(text).expanduser()
     if not path.is_dir():
         where, found = f"folder {what} = '{text}'", "a file" if path.exists() else "nothing there"
-        raise InputError(where, found=found, expected="a folder of pictures", cure="Give its path.")
+        option = "--set data.root=DIR" if what == "root" else f"--{what} DIR"
+        raise InputError(where, found=found, expected="a folder of pictures", cure=f"Give its path: {option}.")
     return path
 
 
