@@ -106,9 +106,14 @@ class Store:
             (self.folder / f"{name}.npy").unlink()
 
     def array(self, name: str) -> NDArray[Any]:
-        """Array `name`, memory-mapped."""
+        """Array `name`, memory-mapped. InputError when the file is cut short or no array."""
         if name not in self._open:
-            self._open[name] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            path = self.folder / f"{name}.npy"
+            try:
+                self._open[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            except (ValueError, EOFError) as error:
+                cure = f"Remove {self.folder} and --resume: it is made again."
+                raise InputError(str(path), found=f"a damaged array ({error})", expected="a whole one", cure=cure) from error
         return self._open[name]
 
     def rows(self, name: str, rows: Any, device: torch.device) -> Tensor:

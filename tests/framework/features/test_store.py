@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from crosscade.framework import ImageSet, RunError
+from crosscade.framework import ImageSet, InputError, RunError
 from crosscade.framework.features import store
 from crosscade.framework.recipe.recipe import ImageOptions
 from crosscade.framework.support.device import Compute
@@ -99,6 +99,14 @@ def test_only_a_whole_store_is_done(made, tmp_path):
         whole.put("translated2", (40, 8, 8, 12), 3, cut_off)
     assert not whole.has("translated2")
     assert not list(whole.folder.glob(".*")), "nothing of it is left"
+
+
+def test_an_array_that_is_cut_short_is_named(made):
+    whole, _, _ = made
+    path = whole.folder / "level3.npy"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(InputError, match=r"level3.npy: found a damaged array .* it is made again"):
+        store.Store(whole.folder).array("level3")
 
 
 def test_other_pixels_are_other_content(made):
