@@ -15,6 +15,7 @@ from ...framework.data.results import Results
 
 if TYPE_CHECKING:
     from ...framework import Image, Reporter
+    from ...framework.data.films import Filmed
     from .exported import Exported
 
 SPEED_SECONDS = 3.0
@@ -67,7 +68,8 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("crosscade run", found="no images or no --out", expected="DIR FILES … --out OUT", cure=cure)
     if arguments.check:
         return _check(_loaded(arguments, Reporter()), arguments)
-    sources, report, asked = Sources.of(arguments.files), Reporter(), Asked.of(arguments)
+    sources, report = Sources.of(arguments.files), Reporter()
+    asked = Asked.of(arguments, sources.files)
     with held(arguments.direction, Path(arguments.out), sources.inputs, arguments.force) as folders:
         exported = _loaded(arguments, report)
         for way, _ in folders:
@@ -126,9 +128,11 @@ def _translate(
     provider = exported.provider(direction)
     styles = styles_for(len(sources.files), exported.way(direction).style_size, seed=arguments.seed)
 
-    def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image]]:
+    def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image | Filmed]]:
         # a file's style does not depend on which others can be read
-        return asked.results(exported, pictures, direction, None if styles is None else styles[places], batch)
+        return asked.results(
+            exported, pictures, direction, None if styles is None else styles[asked.drawn(places)], batch
+        )
 
     seed = arguments.seed if styles is not None else 0
     results.made(exported.folder / NAME, direction, asked.strip, seed, *asked.how)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,12 +15,15 @@ from attrs import frozen
 
 from ..errors import InputError
 from ..spec import DIRECTIONS
+from .contents import A_VIDEO, VIDEOS
 from .results import Results
 
 if TYPE_CHECKING:
     from ..support.progress import Reporter
     from ..translator import Translator
     from .dataset import Image
+    from .files import Source
+    from .films import Film, Filmed
     from .original import Original
     from .pictures import Images
     from .styles import Styles
@@ -47,6 +50,8 @@ class Asked:
     strip: bool = False
     onto_source: bool = False
     mask: bool = False
+    frames: bool = False
+    """All of a film, and everything in one style."""
     format: str = "png"
     """Of the results, one of `images.WRITTEN`; masks are PNG."""
 
@@ -67,6 +72,11 @@ class Asked:
             help="also NAME.mask.png: white where the translation counts",
         )
         group.add_argument(
+            "--frames",
+            action="store_true",
+            help="every frame of animations (GIF, PNG, WebP, TIFF) and videos, and one style for all",
+        )
+        group.add_argument(
             "--format",
             choices=("png", "jpg", "webp"),
             default="png",
@@ -74,11 +84,18 @@ class Asked:
         )
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace) -> Self:
-        """What `arguments` say. InputError for options that make no sense together."""
-        if arguments.strip and arguments.mask:
-            raise InputError("--mask", found="--strip as well", expected="one of them")
-        return cls(arguments.strip, arguments.onto_source, arguments.mask, arguments.format)
+    def of(cls, arguments: argparse.Namespace, files: Sequence[Source]) -> Self:
+        """What `arguments` say. InputError for options that make no sense together, and for videos without PyAV."""
+        for other in ("strip", "frames"):
+            if arguments.mask and getattr(arguments, other):
+                raise InputError("--mask", found=f"--{other} as well", expected="one of them")
+        if arguments.frames and getattr(arguments, "samples", None):
+            raise InputError("--frames", found="--samples as well", expected="one of them")
+        if arguments.frames and (video := next((v.path for v in files if v.path.suffix.lower() in VIDEOS), None)):
+            from .video import need_av
+
+            need_av(video)
+        return cls(arguments.strip, arguments.onto_source, arguments.mask, arguments.frames, arguments.format)
 
     def check(self, translator: Translator, direction: str, report: Reporter) -> None:
         """InputError for a mask that the translator does not give; says so where the translation is everywhere."""
@@ -93,29 +110,67 @@ class Asked:
     @property
     def how(self) -> tuple[str, ...]:
         """What tells results of this kind from others, beside `strip`."""
-        return tuple(name for name in ("onto_source", "mask") if getattr(self, name))
+        return tuple(name for name in ("onto_source", "mask", "frames") if getattr(self, name))
 
     def endings(self, names: Iterable[str] = ("",)) -> list[str]:
         """Of the results' names: `names`, with each its mask's."""
         masks = [".mask.png"] if self.mask else []
         return [f"{name}{ending}" for name in names for ending in [f".{self.format}", *masks]]
 
-    def read(self, translator: Translator, path: Path) -> Original:
-        """A picture as `results` takes it."""
+    def drawn(self, places: list[int]) -> list[int]:
+        """Which style each picture at these places among all gets."""
+        return [0] * len(places) if self.frames else places
+
+    def read(self, translator: Translator, path: Path) -> Original | Film:
+        """A picture as `results` takes it, or where all frames are asked for a film."""
+        from .films import film_of
         from .original import Original
 
+        video = path.suffix.lower() in VIDEOS
+        if video and not self.frames:
+            raise InputError(str(path), found=A_VIDEO, expected="a picture")
+        if self.frames and (film := film_of(path, translator.white)):
+            if self.format == "jpg" and not video:
+                found = "an animation, which a JPEG cannot be"
+                raise InputError(str(path), found=found, expected="--format png or webp")
+            return film
         original = Original.of(path, translator.white)
         return original if self.onto_source else original.fitted(translator.size)
 
     def results(
         self,
         translator: Translator,
-        pictures: Sequence[Original],
+        pictures: Sequence[Original | Film],
         direction: str,
         styles: Styles | None,
         batch: int | None = None,
-    ) -> Iterator[list[Image]]:
+    ) -> Iterator[Sequence[Image | Filmed]]:
         """The files of each picture, in its style of `styles` (N, K)."""
+        from .films import Film, Filmed
+
+        def filmed(film: Film, style: Styles | None) -> Iterator[Image]:
+            frames = film.frames() if self.onto_source else (frame.fitted(translator.size) for frame in film.frames())
+            while piece := list(islice(frames, 1 if self.onto_source else batch or translator.batch)):
+                own = None if style is None else style.repeat(len(piece), 0)
+                yield from (image for (image,) in self._stills(translator, piece, direction, own, batch))
+
+        stills = [picture for picture in pictures if not isinstance(picture, Film)]
+        rest = [k for k, picture in enumerate(pictures) if not isinstance(picture, Film)]
+        made = self._stills(translator, stills, direction, None if styles is None else styles[rest], batch)
+        for k, picture in enumerate(pictures):
+            if isinstance(picture, Film):
+                yield [Filmed(picture, filmed(picture, None if styles is None else styles[k : k + 1]))]
+            else:
+                yield next(made)
+
+    def _stills(
+        self,
+        translator: Translator,
+        pictures: Sequence[Original],
+        direction: str,
+        styles: Styles | None,
+        batch: int | None,
+    ) -> Iterator[list[Image]]:
         from .images import grid
 
         def covered(images: Images) -> Iterator[Image]:

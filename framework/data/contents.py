@@ -22,6 +22,9 @@ from ..support.fetch import cache_dir
 _BESIDE = "txt csv tsv json jsonl md rst xml yaml yml toml ini html log pdf zip tar gz npy npz db py mat sha256 part"
 BESIDE = frozenset(f".{suffix}" for suffix in _BESIDE.split())
 """Files that lie beside pictures and are nobody's mistake. Anything else is tried, and named when it is no picture."""
+VIDEOS = {".mp4": ".mp4", ".m4v": ".mp4", ".mov": ".mp4", ".mkv": ".mp4", ".avi": ".mp4", ".webm": ".webm"}
+"""By the ending of a video that of its translation."""
+A_VIDEO = "a video, which --frames translates"
 MORE = "read, but only the first of its frames"
 DARK = "read as nearly black: of its 16 bits it uses 12 or fewer (say what white is, as --set data.range=4095)"
 BRIGHT = "cut where it is brighter than data.range says that white is"

@@ -14,14 +14,17 @@ from attrs import define, field, frozen
 
 from ..errors import CrosscadeError, InputError
 from ..support import atomic
-from .contents import MORE, Contents, lines, summary
+from .contents import A_VIDEO, MORE, Contents, lines, summary
 from .results import LIST, Results, free_name, shown
 
 if TYPE_CHECKING:
     from ..support.progress import Reporter
     from .dataset import Image
+    from .films import Filmed
 
 NO_PICTURE = "no picture of a known format"
+NONE_ASKED = (NO_PICTURE, A_VIDEO)
+"""Reasons to leave out a file that merely lies there, which is no failure."""
 ON_WHITE = "transparent, which a JPEG is not: it lies on white"
 
 
@@ -77,7 +80,7 @@ def translate_files(
     results: Results,
     report: Reporter,
     read: Callable[[Path], Any],
-    translated: Callable[[list[int], list[Any]], Iterable[Sequence[Image]]],
+    translated: Callable[[list[int], list[Any]], Iterable[Sequence[Image | Filmed]]],
     *,
     stage: str,
     endings: Sequence[str] = (".png",),
@@ -89,6 +92,7 @@ def translate_files(
     `translated` gets the places among the files of those of a batch that could be read, and what `read` made of them;
     for each it gives the results, one for each of `endings` of their names. `by` follows the folder in what is said.
     """
+    from .films import Film
     from .images import SUFFIXES, frames
 
     files, bad, out = sources.files, list(sources.left_out), results.out
@@ -106,19 +110,20 @@ def translate_files(
                 for k in piece:
                     try:
                         pictures[k] = read(files[k].path)
-                        if frames(files[k].path) > 1:
-                            told.append((files[k].path, MORE))
+                        if isinstance(pictures[k], Film):
+                            told += [(files[k].path, pictures[k].note)] if pictures[k].note else []
+                        elif frames(files[k].path) > 1:
+                            told.append((files[k].path, f"{MORE} (--frames takes all)"))
                         if getattr(pictures[k], "alpha", None) is not None and places[k][0].suffix == ".jpg":
                             told.append((files[k].path, ON_WHITE))
                     except CrosscadeError as error:
                         reason = error.found or str(error)
-                        bad.append((files[k].path, reason))
-                        is_one = files[k].named or reason != NO_PICTURE or files[k].path.suffix.lower() in SUFFIXES
-                        failed += is_one  # another file that lies there is left out, which is no failure
+                        (told if reason == A_VIDEO else bad).append((files[k].path, reason))
+                        failed += files[k].named or reason not in NONE_ASKED or files[k].path.suffix.lower() in SUFFIXES
                         results.rows[shown(files[k].path)] = [("", reason)]
                 for k, images in zip(pictures, translated(list(pictures), list(pictures.values()))) if pictures else ():
                     try:
-                        _write(places[k], images, results.by, _profile(pictures[k]))
+                        _write(places[k], images, results.by, getattr(pictures[k], "profile", b""), report)
                     except CrosscadeError as error:
                         if isinstance(error.__cause__, OSError) and error.__cause__.errno in atomic.FULL:
                             raise
@@ -139,7 +144,7 @@ def translate_files(
         report.warn(line)
     there = len(files) - len(todo)
     if not made and not there:
-        raise InputError(f"{len(bad)} file(s)", found="none that can be read", expected="images")
+        raise InputError(f"{len(files) or len(bad)} file(s)", found="none that can be read", expected="images")
     said = [f"{made} images in {out}{by}", *([f"{there} were there already"] if there else [])]
     report.say(", ".join([*said, *([f"{len(bad)} could not be read, see {out / LIST}"] if bad else [])]))
     return 1 if failed else 0
@@ -150,14 +155,13 @@ def _pieces(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
         yield places[start : start + size]
 
 
-def _profile(picture: Any) -> bytes:
-    from .original import Original
-
-    return picture.profile if isinstance(picture, Original) else b""
-
-
-def _write(paths: Sequence[Path], images: Sequence[Image], by: str, profile: bytes) -> None:
+def _write(paths: Sequence[Path], images: Sequence[Image | Filmed], by: str, profile: bytes, report: Reporter) -> None:
+    from .films import Filmed
     from .images import write_picture
 
     for path, image in zip(paths, images):
-        write_picture(path, image, by=by, profile=profile)
+        if isinstance(image, Filmed):
+            with report.stage(shown(path.name), image.film.count) as bar:
+                image.write(path, by, bar.advance)
+        else:
+            write_picture(path, image, by=by, profile=profile)

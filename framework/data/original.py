@@ -43,12 +43,13 @@ class Original:
         if isinstance(picture, cls):
             return picture
         if isinstance(picture, Encoded):
-            return decoded(picture, partial(cls._opened, white=white), most)
+            return decoded(picture, partial(cls.opened, white=white), most)
         pixels = image_of(picture, white)
         return cls(pixels, pixels)
 
     @classmethod
-    def _opened(cls, picture: Pillow.Image, white: int) -> Self:
+    def opened(cls, picture: Pillow.Image, white: int) -> Self:
+        """Of what Pillow opened, at the frame where that is."""
         seen = rgb(picture, white)
         # a profile of grey or of inks does not describe the RGB that becomes of them
         profile = picture.info.get("icc_profile", b"") if picture.mode in ("RGB", "RGBA", "P") else b""

@@ -20,6 +20,7 @@ from attrs import define, field
 from ..errors import InputError
 from ..support import atomic
 from ..support.folders import Held, is_new, refuse_overlap
+from .contents import VIDEOS
 
 if TYPE_CHECKING:
     from .files import Source
@@ -74,14 +75,16 @@ class Results:
         """By the model that this file vouches for, in this way."""
         self.by = hashlib.sha256(f"{atomic.sha256(model)} {how}".encode()).hexdigest()[:32]
 
-    def places(self, sources: Sequence[Source], endings: Sequence[str]) -> list[list[Path]]:
-        """The files of each source's results: those that it has already, or free ones.
+    def places(self, sources: Sequence[Source], asked: Sequence[str]) -> list[list[Path]]:
+        """The files of each source's results, with these endings: those that it has already, or free ones.
 
         Raises InputError for results of another making, unless they are to be made anew.
         """
         self._taken = {name.lower() for rows in self.rows.values() for name, _ in rows if name}
         places = []
         for source in sources:
+            video = VIDEOS.get(source.path.suffix.lower())
+            endings = [video] if video else asked
             listed = [self.out / name for name, _ in self.rows.get(shown(source.path), []) if name]
             suffixes = [f".{ending.rpartition('.')[2]}" for ending in endings]
             if [path.suffix for path in listed] != suffixes or not all(self._ours(path) for path in listed):
@@ -91,9 +94,7 @@ class Results:
 
     def done(self, source: Source, results: Sequence[Path]) -> bool:
         """Whether they are there, of the same making and no older than the picture."""
-        from .images import made_by
-
-        if self.force or not all(path.exists() and made_by(path) == self.by for path in results):
+        if self.force or not all(path.exists() and _made_by(path) == self.by for path in results):
             return False
         return source.path.stat().st_mtime <= min(path.stat().st_mtime for path in results)
 
@@ -107,11 +108,9 @@ class Results:
 
     def _ours(self, path: Path) -> bool:
         """Whether this may be written: it is not there, or was made by such a command."""
-        from .images import made_by
-
         if not os.path.lexists(path):
             return True
-        by = made_by(path)
+        by = _made_by(path)
         if by and by != self.by and not self.force:
             raise InputError(
                 str(path), found="a result of another model, or made in another way", expected="the same, or none",
@@ -150,3 +149,11 @@ def _read_list(path: Path) -> dict[str, list[tuple[str, str]]]:
         found, cure = f"something else than a list of {', '.join(HEAD)}", "Give another --out."
         raise InputError(str(path), found=found, expected="one that this command wrote", cure=cure) from None
     return rows
+
+
+def _made_by(path: Path) -> str:
+    if path.suffix in VIDEOS:
+        from .video import made_by
+    else:
+        from .images import made_by
+    return made_by(path)

@@ -17,6 +17,7 @@ from ...framework.support.atomic import sha256
 
 if TYPE_CHECKING:
     from ...framework import Bundle, Reporter
+    from ...framework.data.films import Filmed
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter, load
 
     sources, samples, report = Sources.of(arguments.files), arguments.samples, Reporter()
-    asked = Asked.of(arguments)
+    asked = Asked.of(arguments, sources.files)
     if samples is not None and samples < 1:
         raise InputError("--samples", found=str(samples), expected="a number above 0")
     if arguments.style and arguments.direction == "both":
@@ -77,11 +78,11 @@ def _one_way(
     asked.check(translation, direction, report)
     style = translation.style_of(Path(arguments.style)) if arguments.style else None
 
-    def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image]]:
+    def translated(places: list[int], pictures: list[Any]) -> Iterator[Sequence[Image | Filmed]]:
         """What is made of each picture; its place among all draws its styles."""
-        for seed, picture in zip(places, pictures):
+        for seed, picture in zip(asked.drawn(places), pictures):
             copies = [picture] * (samples or 1)
-            if asked.strip:
+            if asked.strip and samples:
                 *shown, _ = translation.strip([picture.seen], style=style, seed=seed)
                 translations = translation.translate([copy.seen for copy in copies], style=style, seed=seed)
                 yield [grid([[*(column[0] for column in shown), *translations]])]
