@@ -80,6 +80,7 @@ COMPONENTS = (
     "crosscade.plugins.watchers.tensorboard",
     "crosscade.exporters.onnx.exporter",
     "crosscade.exporters.onnx.triton",
+    "crosscade.exporters.web.exporter",
     "crosscade.evaluation.judges.class_share",
     "crosscade.evaluation.judges.shape_share",
     "crosscade.evaluation.judges.structure",

@@ -25,13 +25,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from ...exporters.web import SITE
 from ...framework import Direction, Image, InputError, Translator, did_you_mean
 from ...framework.data.images import png
 from ...framework.data.original import Original
 from ...framework.data.styles import styles_for
 from ..opening import strip_of
 
-PAGE = Path(__file__).with_name("page.html")
+PAGE = {name: SITE / name for name in ("index.html", "style.css", "page.js", "files.js")}
+"""An exported page is the same but for what translates."""
+PAGE["backend.js"] = Path(__file__).with_name("backend.js")
 MAX_BYTES = 32 * 2**20
 """Of an upload."""
 MAX_PIXELS = 32_000_000
@@ -47,8 +50,7 @@ UPLOAD_TYPE = "application/octet-stream"
 HEADERS = [
     (
         "content-security-policy",
-        "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'unsafe-inline'; "
-        "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; img-src 'self' blob:; connect-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("cache-control", "no-store"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -79,9 +81,11 @@ class App:
         """The application. It answers to these host names alone, so that no other site's name can lead to it."""
         routes = [
             Route("/", self._page),
+            Route("/icon.png", self._icon),
             Route("/model", _own(self._model)),
             Route("/examples/{direction}/{number:int}", _own(self._example)),
             Route("/translate", _own(self._translate), methods=["POST"]),
+            Route("/{name}", self._page),
         ]
         return Starlette(
             routes=routes,
@@ -91,7 +95,14 @@ class App:
         )
 
     async def _page(self, request: Request) -> Response:
-        return FileResponse(PAGE)
+        name = request.path_params.get("name", "index.html")
+        if name not in PAGE:
+            raise HTTPException(404)
+        return FileResponse(PAGE[name])
+
+    async def _icon(self, request: Request) -> Response:
+        examples = self._examples[self.translator.directions[0]]
+        return Response(png(examples[0]), media_type="image/png") if examples else Response(status_code=204)
 
     async def _model(self, request: Request) -> Response:
         ways = []

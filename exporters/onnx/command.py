@@ -16,7 +16,7 @@ from ...framework.errors import show
 from ...framework.recipe.read import dataset_named, encoder_argument, folders_argument
 from ...framework.support import atomic
 from ...framework.support.folders import Held, Kind, check, refuse_overlap
-from ..safety.manifest import FORMAT, NAME, OLDER, PRECISIONS
+from ..safety.manifest import FORMAT, NAME, OLDER, PRECISIONS, folder_of
 
 if TYPE_CHECKING:
     from ...framework import Bundle, Dataset, Exporter
@@ -27,14 +27,20 @@ OPTIONS = ("direction", "precision", "taps", "opset", "licence")
 """Arguments that are the exporter's options; those that are not given keep the exporter's defaults."""
 
 
+PAGE_FORMAT = "crosscade.web/1"
+PAGE = Kind("a page", "page.json", (PAGE_FORMAT,), lambda table: map(glob.escape, table["files"]))
 KIND = Kind("an export", NAME, (FORMAT, OLDER, OTHER), lambda table: map(glob.escape, table["files"]))
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", help="a bundle folder or a finished run's folder")
+    parser.add_argument("bundle", help="a bundle folder or a finished run's folder; with --web also an export")
     parser.add_argument("--out", metavar="DIR", help="a new folder for what is made")
     parser.add_argument(
         "--triton", metavar="DIR", help="an NVIDIA Triton model repository to make, or to add a version to"
+    )
+    parser.add_argument("--web", metavar="DIR", help="a page that translates in the browser, from any static web server")
+    parser.add_argument(
+        "--onnxruntime-web", metavar="DIR", help="the unpacked npm package that runs it (default: npm fetches it, once)"
     )
     parser.add_argument("--force", action="store_true", help="replace an export that is there")
     group = parser.add_argument_group("what is made")
@@ -59,19 +65,28 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework.recipe.recipe import Component
     from ...framework.recipe.schema import structure
 
-    if bool(arguments.out) == bool(arguments.triton):
-        raise InputError("crosscade export", expected="either --out DIR or --triton DIR")
-    if arguments.triton and arguments.format:
-        raise InputError("--format", found="--triton as well", expected="one of them")
-    out, report = Path(arguments.out or arguments.triton), Reporter()
-    name = "triton" if arguments.triton else arguments.format or "onnx"
+    places = {"out": arguments.out, "triton": arguments.triton, "web": arguments.web}
+    if len(chosen := {way: place for way, place in places.items() if place}) != 1:
+        raise InputError("crosscade export", expected="one of --out DIR, --triton DIR and --web DIR")
+    (way, place), report = *chosen.items(), Reporter()
+    if way != "out" and arguments.format:
+        raise InputError("--format", found=f"--{way} as well", expected="one of them")
+    if arguments.onnxruntime_web and way != "web":
+        raise InputError("--onnxruntime-web", found=f"--{way}", expected="--web")
+    out, name = Path(place), way if way != "out" else arguments.format or "onnx"
     offer = catalogue.get("exporter", name)
     with ExitStack() as stack:
-        hint = "--force replaces it, if all in it is an export's."
-        new = partial(check, out, KIND, force=arguments.force, hint=hint)
-        held = stack.enter_context(Held(out, new if arguments.out else lambda: None))
-        chosen = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
-        options = structure(chosen, offer.options, f"exporter '{name}'")
+        kind, hint = PAGE if way == "web" else KIND, "--force replaces it, if all in it is an export's."
+        new = partial(check, out, kind, force=arguments.force, hint=hint)
+        held = stack.enter_context(Held(out, (lambda: None) if way == "triton" else new))
+        if way == "web" and (folder_of(arguments.bundle) / NAME).is_file():
+            _page_of(folder_of(arguments.bundle), arguments, held, report.say)
+            show(out)
+            return 0
+        given = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
+        if way == "web":
+            given["onnxruntime_web"] = arguments.onnxruntime_web or ""
+        options = structure(given, offer.options, f"exporter '{name}'")
         bundle = load(arguments.bundle, catalogue, arguments.set)
         data = bundle.recipe.data
         dataset = dataset_named(arguments, catalogue, bundle.white) or catalogue.build("dataset", data)
@@ -79,12 +94,28 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         for line in summary(dataset.set_aside):
             report.warn(line)
         exporter = catalogue.build("exporter", Component(name, options))
-        if arguments.triton:
+        if way == "triton":
             exporter.export(bundle, out, dataset, report.say)
+        elif way == "web":
+            held.replace(lambda folder: exporter.export(bundle, folder, dataset, report.say), [bundle.folder])
         else:
             held.replace(partial(_write, exporter, bundle, dataset, report.say), [bundle.folder])
     show(out)
     return 0
+
+
+def _page_of(exported: Path, arguments: argparse.Namespace, held: Held, say: Callable[[str], None]) -> None:
+    """A page of an export that is there already, which needs no torch."""
+    from ..web.page import write_page
+    from ..web.runtime import runtime
+
+    given = [f"--{key}" for key in OPTIONS if getattr(arguments, key) is not None]
+    if given:
+        cure = "Leave it out, or give the bundle."
+        raise InputError(given[0], found=f"{exported}, which is exported already", expected="a bundle", cure=cure)
+    refuse_overlap(held.folder, [exported])
+    files = runtime(arguments.onnxruntime_web, say)
+    held.replace(lambda folder: write_page(exported, folder, files), [exported])
 
 
 def _write(exporter: Exporter, bundle: Bundle, dataset: Dataset, say: Callable[[str], None], folder: Path) -> None:

@@ -1,16 +1,14 @@
 """The page as a person uses it: the command in a process without torch, the page in the system's Chromium."""
 
-import base64
-import io
 import os
 import re
 import signal
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from PIL import Image
 
 from crosscade.exporters.runtime.exported import load
 from crosscade.framework import write_png
+from tests.browsing import WIDTHS, faults, no_overflow, pixels, send, visiting
 from tests.exporters import tiny_export
 from tests.test_floors import BLOCK
 
@@ -60,29 +59,9 @@ def url(export, tmp_path_factory):
         yield url
 
 
-@contextmanager
-def visiting(browser, url):
-    """The open page. No error on its console, nothing asked of another machine."""
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
-    page.set_default_timeout(120_000)
-    problems, asked = [], set()
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: asked.add(urlsplit(request.url)))
-    page.problems = problems
-    page.goto(url)
-    page.get_by_label("day → night").wait_for()
-    try:
-        yield page
-    finally:
-        page.close()
-    assert problems == []
-    assert {v.hostname for v in asked if v.scheme != "data"} == {"127.0.0.1"}
-
-
 @pytest.fixture
 def page(browser, url):
-    with visiting(browser, url) as page:
+    with visiting(browser, url, "day → night") as page:
         yield page
 
 
@@ -97,20 +76,7 @@ def photo(tmp_path):
 def give(page, file):
     """Chooses a file and waits for what comes of it."""
     with page.expect_response(lambda response: "/translate" in response.url):
-        page.set_input_files("input[type=file]", file)
-
-
-def pixels(image):
-    """What an <img> shows, which must have been decoded."""
-    image.wait_for()
-    image.evaluate("image => image.decode()")
-    assert image.evaluate("image => image.naturalWidth") > 0
-    data = image.get_attribute("src").removeprefix("data:image/png;base64,")
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
-
-
-def no_overflow(page):
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.set_input_files("#file", file)
 
 
 def test_a_picture_its_levels_and_the_other_direction(page, photo, export, tmp_path):
@@ -137,16 +103,71 @@ def test_a_picture_its_levels_and_the_other_direction(page, photo, export, tmp_p
     assert np.array_equal(np.asarray(Image.open(download.value.path())), other)
 
 
-def test_a_file_may_be_dropped_anywhere(page, photo, export):
-    page.evaluate(
-        """text => {
-            const data = new DataTransfer(), bytes = Uint8Array.from(atob(text), v => v.charCodeAt(0));
-            data.items.add(new File([bytes], "dropped.jpg"));
-            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
-        }""",
-        base64.b64encode(photo.read_bytes()).decode(),
-    )
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_file_may_be_dropped_or_pasted_anywhere(page, photo, export, event):
+    send(page, event, photo)
     assert np.array_equal(pixels(page.locator("#chosen")), load(export).translate(photo, "a2b"))
+
+
+def test_the_slider_lays_one_over_the_other(page, photo, export, tmp_path):
+    give(page, photo)
+    page.get_by_text("Slider", exact=True).click()
+    assert page.locator("#chosen").is_hidden()
+    assert np.array_equal(pixels(page.locator("#before")), load(export).fit(photo))
+    assert np.array_equal(pixels(page.locator("#after")), load(export).translate(photo))
+    edge = page.get_by_label("How much of the source is shown")
+    edge.focus()
+    for _ in range(3):
+        edge.press("ArrowRight")
+    assert page.locator("#before").evaluate("image => getComputedStyle(image).clipPath") == "inset(0px 47% 0px 0px)"
+    page.screenshot(path=tmp_path / "slider.png", full_page=True)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Pictures two deep, one of a name that is there twice, and what is no picture."""
+    for n, name in enumerate(["herd/a.png", "herd/b.jpg", "herd/far/a.png"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(tiny_export.pictures(1, seed=n, size=24)[0]).save(tmp_path / name)
+    (tmp_path / "herd" / "notes.txt").write_text("dear")
+    return tmp_path / "herd"
+
+
+def downloaded(page):
+    """The zip of all: {name: pixels}."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        return {name: np.asarray(Image.open(archive.open(name))) for name in archive.namelist()}
+
+
+def test_a_folder_comes_back_as_a_zip(page, folder, export, tmp_path):
+    page.set_input_files("#folder", folder)
+    playwright.expect(page.locator("#count")).to_have_text("3 translated.")
+    made = downloaded(page)
+    assert sorted(made) == ["herd/a-night.png", "herd/b-night.png", "herd/far/a-night.png"]
+    for name in ("a.png", "b.jpg", "far/a.png"):
+        expected = load(export).translate(folder / name)
+        assert np.array_equal(made[f"herd/{name[:-4]}-night.png"], expected)
+    page.screenshot(path=tmp_path / "folder.png", full_page=True)
+    page.get_by_label("night → day").check()  # all of them anew
+    playwright.expect(page.locator("#count")).to_have_text("3 translated.")
+    assert np.array_equal(downloaded(page)["herd/far/a-day.png"], load(export).translate(folder / "far/a.png", "b2a"))
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator("#many").is_hidden()
+    assert page.locator("#result").is_hidden()
+
+
+def test_of_several_files_a_bad_one_is_named_and_the_others_come_back(page, folder, export):
+    send(page, "drop", folder / "a.png", folder / "notes.txt", folder / "b.jpg", folder / "far" / "a.png")
+    playwright.expect(page.locator("#count")).to_have_text("3 translated, 1 could not be.")
+    assert sorted(downloaded(page)) == ["a-night-2.png", "a-night.png", "b-night.png"]
+    page.locator("#gallery .cell").nth(1).click()
+    playwright.expect(page.get_by_role("alert")).to_contain_text("notes.txt: this file: found no picture of a known")
+    page.locator("#gallery .cell").nth(2).click()
+    assert np.array_equal(pixels(page.locator("#chosen")), load(export).translate(folder / "b.jpg"))
+    assert "400 (Bad Request)" in page.problems.pop()
 
 
 def test_the_translation_in_the_whole_picture(page, photo, export, tmp_path):
@@ -176,7 +197,7 @@ def test_examples_are_the_golden_pictures(page, export):
 def test_a_method_with_styles_shows_as_many_as_are_asked_for(browser, photo, tmp_path):
     export = tiny_export.write(tmp_path / "export", style_size=3)
     (tmp_path / "temporary").mkdir()
-    with serving(export, tmp_path / "temporary") as url, visiting(browser, url) as page:
+    with serving(export, tmp_path / "temporary") as url, visiting(browser, url, "day → night") as page:
         give(page, photo)
         playwright.expect(page.locator("#strip .cell")).to_have_text(["source", "final"])
         page.get_by_label("Seed").fill("7")
@@ -233,19 +254,26 @@ def test_a_bad_file_gets_a_message_and_the_next_one_is_translated(page, photo, e
 def test_a_file_that_is_too_large_is_not_sent(page, tmp_path):
     with (tmp_path / "large.png").open("wb") as file:
         file.truncate(33 * 2**20)
-    page.set_input_files("input[type=file]", tmp_path / "large.png")
+    page.set_input_files("#file", tmp_path / "large.png")
     playwright.expect(page.get_by_role("alert")).to_have_text("This file has 33.0 MB; at most 32 MB can be sent.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(page, photo, tmp_path, scheme):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_fits_and_is_accessible(page, photo, folder, tmp_path, scheme, width):
     page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 400, "height": 800})
+    page.set_viewport_size({"width": WIDTHS[width], "height": 800})
     assert no_overflow(page)
+    assert faults(page) == []
     give(page, photo)
-    pixels(page.locator("#chosen"))
-    assert no_overflow(page)
-    page.screenshot(path=tmp_path / f"phone-{scheme}.png", full_page=True)
+    send(page, "drop", folder / "a.png", folder / "notes.txt")
+    playwright.expect(page.locator("#count")).to_have_text("2 translated, 1 could not be.")
+    page.problems.clear()
+    for view in ("Side by side", "Slider"):
+        page.get_by_text(view, exact=True).click()
+        assert no_overflow(page)
+        assert faults(page) == []
+        page.screenshot(path=tmp_path / f"{width}-{scheme}-{view[:4]}.png", full_page=True)
 
 
 def test_long_names_fit_a_phone(page, tmp_path):

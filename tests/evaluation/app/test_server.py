@@ -228,12 +228,18 @@ def test_no_other_site_can_ask(ask):
     assert "access-control-allow-origin" not in ask()[1]
 
 
-def test_the_page_may_ask_nobody_else_and_is_not_kept(ask):
-    status, headers, body = ask("GET", "/")
+@pytest.mark.parametrize("path", ["/", "/index.html", "/page.js", "/files.js", "/backend.js", "/style.css"])
+def test_the_page_may_ask_nobody_else_and_is_not_kept(ask, path):
+    status, headers, body = ask("GET", path)
     assert status == 200
-    assert headers["content-security-policy"].startswith("default-src 'none'; img-src 'self' data:; connect-src 'self'")
+    assert headers["content-security-policy"].startswith("default-src 'none'; img-src 'self' blob:; connect-src 'self'")
+    assert "unsafe" not in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
     assert not re.search(rb"https?:|@import|url\(", body)
+
+
+def test_no_other_file_is_served(ask):
+    assert {ask("GET", f"/{name}")[0] for name in ("worker.js", "..%2fserver.py", "server.py")} == {404}
 
 
 def test_nothing_is_left_behind(ask, tmp_path, monkeypatch):
