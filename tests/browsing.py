@@ -1,8 +1,11 @@
 """What the tests of pages do in a browser: look at pictures, drop files, count faults of accessibility."""
 
 import base64
+import http.server
 import importlib.resources
+import threading
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -13,7 +16,7 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 
 @contextmanager
 def visiting(browser, url, ready, problems=(), **context):
-    """The open page, once the label `ready` is there. No error on its console but `problems`, no other machine asked."""
+    """The open page, once the label `ready` is there. No error on its console but `problems`."""
     opened = browser.new_context(viewport={"width": 1280, "height": 800}, **context)
     page = opened.new_page()
     page.set_default_timeout(120_000)
@@ -55,7 +58,8 @@ def send(page, event, *files):
     page.evaluate(
         """([event, files]) => {
             const data = new DataTransfer();
-            for (const [name, text] of files) data.items.add(new File([Uint8Array.from(atob(text), v => v.charCodeAt(0))], name));
+            for (const [name, text] of files)
+                data.items.add(new File([Uint8Array.from(atob(text), v => v.charCodeAt(0))], name));
             const how = { bubbles: true, cancelable: true };
             document.body.dispatchEvent(event === "drop" ? new DragEvent("drop", { ...how, dataTransfer: data })
                 : new ClipboardEvent("paste", { ...how, clipboardData: data }));
@@ -80,3 +84,27 @@ def faults(page):
         if fault["impact"] in ("serious", "critical")
         for node in fault["nodes"]
     ]
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """A plain static server that sends the page's own policy with everything, and no other header."""
+
+    def end_headers(self):
+        self.send_header("content-security-policy", self.server.policy)
+        super().end_headers()
+
+    def log_message(self, *words):
+        pass
+
+
+@contextmanager
+def serving(folder, policy):
+    """The address of a static server of a folder."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder)))
+    server.policy = policy
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -50,12 +50,13 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
         f"crosscade/{path.relative_to(ROOT).as_posix()}"
         for floor in ("framework", "plugins", "exporters", "evaluation")
         for path in (ROOT / floor).rglob("*")
-        if path.suffix in (".py", ".pyi", ".toml", ".html") or path.name == "py.typed"
+        if path.suffix in (".py", ".pyi", ".toml", ".html", ".css", ".js") or path.name == "py.typed"
     }
     assert {
         "crosscade/framework/py.typed",
         "crosscade/plugins/recipes/demo.toml",
         "crosscade/evaluation/reports/page.html",
+        "crosscade/exporters/web/site/resize.js",
     } <= wanted
     assert wanted <= names
     assert any(name.endswith("LICENSE") for name in names)

@@ -50,7 +50,8 @@ UPLOAD_TYPE = "application/octet-stream"
 HEADERS = [
     (
         "content-security-policy",
-        "default-src 'none'; img-src 'self' blob:; connect-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; img-src 'self' blob:; connect-src 'self'; style-src 'self'; script-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("cache-control", "no-store"),
     ("cross-origin-resource-policy", "same-origin"),

@@ -38,7 +38,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--triton", metavar="DIR", help="an NVIDIA Triton model repository to make, or to add a version to"
     )
-    parser.add_argument("--web", metavar="DIR", help="a page that translates in the browser, from any static web server")
+    parser.add_argument(
+        "--web", metavar="DIR", help="a page that translates in the browser, from any static web server"
+    )
     parser.add_argument(
         "--onnxruntime-web", metavar="DIR", help="the unpacked npm package that runs it (default: npm fetches it, once)"
     )

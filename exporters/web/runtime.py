@@ -1,7 +1,7 @@
 """onnxruntime-web, which runs a graph in a browser: files of one npm package, each pinned by its hash.
 
-They come from a folder that is given, else from the user's own npm, with whatever registry that is set up for, once; the
-hashes make it immaterial where from. Nothing of the package is installed or executed here. Torch-free.
+They come from a folder that is given, else from the user's own npm, with whatever registry that is set up for, once;
+the hashes make it immaterial where from. Nothing of the package is installed or executed here. Torch-free.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ class File:
 
 
 FILES = (
-    File(
-        "dist/ort.wasm.min.mjs", "wasm/ort.js", "219e6a1fc8a9938268d18efca3c91d310bd2f4a59bbd13744df5b2b7fc6cee3b"
-    ),
+    File("dist/ort.wasm.min.mjs", "wasm/ort.js", "219e6a1fc8a9938268d18efca3c91d310bd2f4a59bbd13744df5b2b7fc6cee3b"),
     File(
         "dist/ort-wasm-simd-threaded.mjs",
         "wasm/glue.js",
@@ -91,7 +89,9 @@ def _checked(path: Path, file: File) -> Path:
         raise InputError(str(path), found="no such file", expected=expected, cure=cure)
     if (digest := atomic.sha256(path)) != file.sha256:
         cure = "Another version was not tested with this page."
-        raise InputError(str(path), found=f"sha256 {digest[:12]}…", expected=f"{file.sha256[:12]}…, {expected}", cure=cure)
+        raise InputError(
+            str(path), found=f"sha256 {digest[:12]}…", expected=f"{file.sha256[:12]}…, {expected}", cure=cure
+        )
     return path
 
 

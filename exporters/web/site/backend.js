@@ -2,6 +2,7 @@
 "use strict";
 
 const MAX_BYTES = 64 * 2 ** 20, MAX_PIXELS = 64e6, STYLES = 8;
+const GPU_SECONDS = 30; // without a sign of life, then the processor takes over
 
 const backend = {
   tell: () => {}, // how far the model's loading is; the page sets it
@@ -30,7 +31,7 @@ const backend = {
   prepare(direction) {
     if (this.opening?.direction !== direction) {
       const before = this.opening?.promise.catch(() => {}), mine = this.opening = { direction };
-      mine.promise = Promise.resolve(before).then(() => this.open(direction));
+      mine.promise = Promise.resolve(before).then(() => this.open(direction)).finally(() => { mine.done = true; });
       mine.promise.catch(() => { if (this.opening === mine) this.opening = undefined; }); // to be tried again
     }
     return this.opening.promise;
@@ -41,7 +42,8 @@ const backend = {
     for (const kind of tries) {
       try {
         if (!this.worker) await this.begin(kind);
-        return await this.ask({ job: "open", direction, golden });
+        const ready = this.ask({ job: "open", direction, golden });
+        return await (kind === tries.at(-1) ? ready : Promise.race([ready, this.silence(GPU_SECONDS)]));
       } catch (error) {
         this.worker.terminate();
         this.worker = undefined;
@@ -55,6 +57,7 @@ const backend = {
     this.waiting = new Map();
     this.worker = new Worker("worker.js", { type: "module" });
     this.worker.onmessage = ({ data: { id, made, error, progress } }) => {
+      this.heard = performance.now();
       if (progress !== undefined) return this.tell(`Loading the model: ${Math.round(100 * progress)} %`);
       const { done, failed } = this.waiting.get(id);
       this.waiting.delete(id);
@@ -62,6 +65,17 @@ const backend = {
     };
     this.worker.onerror = () => this.waiting.forEach(({ failed }) => failed(Error("This browser cannot run the page's worker.")));
     return this.ask({ job: "start", kind, table: this.manifest });
+  },
+
+  /** Fails when the worker has said nothing for so many seconds. */
+  silence(seconds) {
+    this.heard = performance.now();
+    return new Promise((_, failed) => {
+      const watch = setInterval(() => {
+        if (this.opening?.done) clearInterval(watch);
+        else if (performance.now() - this.heard > 1000 * seconds) { clearInterval(watch); failed(Error("The graphics card does not answer.")); }
+      }, 1000);
+    });
   },
 
   ask(message) {

@@ -82,7 +82,7 @@ async function opened(direction, styles) {
   await session?.release();
   session = open = undefined;
   const way = manifest.directions[direction];
-  session = await ort.InferenceSession.create(await bytes(way.file), { executionProviders: [provider] });
+  session = await ort.InferenceSession.create(await bytes(way.file), { executionProviders: [provider], logSeverityLevel: 3 });
   const least = await golden(way, styles);
   if (!(least >= way.psnr_db)) {
     throw Error(`This browser would give other pictures than the model: golden pictures come out at ${least.toFixed(1)} dB, `
