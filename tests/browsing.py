@@ -3,6 +3,9 @@
 import base64
 import http.server
 import importlib.resources
+import os
+import re
+import shutil
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -11,7 +14,20 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from crosscade.exporters.web import SITE
+
 WIDTHS = {"desktop": 1280, "phone": 390}
+
+
+def system_chromium():
+    """The system's Chromium, or the one that CROSSCADE_CHROMIUM names; None where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("CROSSCADE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+def page_policy():
+    """The content security policy of an exported page."""
+    return re.search(r'content-security-policy" content="([^"]+)"', (SITE / "index.html").read_text())[1]
 
 
 @contextmanager

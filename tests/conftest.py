@@ -1,10 +1,10 @@
 """What several test files share: one small trained run, made once a session."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
+
+from tests.browsing import system_chromium
 
 pytest_plugins = ["tests.cli_tools"]
 
@@ -36,8 +36,7 @@ def fake_gpu(monkeypatch):
 @pytest.fixture(scope="module")
 def browser():
     """The system's Chromium, or the one that CROSSCADE_CHROMIUM names."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = os.environ.get("CROSSCADE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    found = system_chromium()
     if not found:
         pytest.skip("no Chromium here: install it, or name it in CROSSCADE_CHROMIUM")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from crosscade.exporters.runtime import load
-from crosscade.exporters.web import SITE
 from crosscade.exporters.web.page import write_page
-from tests.browsing import WIDTHS, faults, no_overflow, pixels, send, serving, visiting
+from tests.benchmarks.browser import compare
+from tests.browsing import WIDTHS, faults, no_overflow, page_policy, pixels, send, serving, visiting
 from tests.exporters import tiny_export
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 playwright.expect.set_options(timeout=120_000)
-POLICY = re.search(r'content-security-policy" content="([^"]+)"', (SITE / "index.html").read_text())[1]
+POLICY = page_policy()
 READY = "Ready: the model gives here what it gave where it was made."
 
 
@@ -102,6 +102,14 @@ def test_it_works_without_a_network_after_its_first_load(page, picture, site):
     page.get_by_label("night → day").check()
     playwright.expect(page.locator("#to")).to_have_text("day: final")
     assert np.array_equal(pixels(page.locator("#chosen")), load(site[0]).translate(picture, "b2a"))
+
+
+@pytest.mark.slow
+def test_a_trained_cascade_gives_what_native_onnxruntime_gives(browser, crosscade, bundle, runtime, tmp_path):
+    assert crosscade("export", "bundle", "--out", "made", "--direction", "a2b").code == 0
+    *_, share, most = compare(browser, tmp_path / "made", tmp_path, runtime, turns=4)
+    assert share <= 3e-4
+    assert most <= 1
 
 
 def test_two_pages_of_one_host_keep_their_own(page, url, made, site, tmp_path):
