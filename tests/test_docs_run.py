@@ -1,7 +1,7 @@
 """Every block of code on the pages is run, or as much of it as takes seconds.
 
 Each page has a folder of its own, in which lies what its blocks name: photos of cats, dogs and zebras (noise), the runs
-`runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), exports of the same names, and `zebra.jpg`. The packages
+`runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), exports of the same names, `zebra.jpg`, an animation and a video. The packages
 that the guide shows are installed.
 
 - Python: the blocks of a page run in turn, and its tests are called. `zebras` are pictures; `train` checks what it is
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 
 import attrs
 import pytest
@@ -34,6 +35,7 @@ from crosscade.framework.recipe.resolve import component
 from tests.cli_tools import picture
 from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
 from tests.exporters.tiny_export import write as write_export
+from tests.framework.data.videos import video
 from tests.framework.tiny import tiny_recipe
 
 OTHERS = {"pip", "make", "python", "python3", "tensorboard", "torchrun", "tritonserver"}
@@ -55,6 +57,10 @@ def bench(whole, tmp_path_factory):
             picture(folder / "there" / "photos" / name / f"{k}.jpg", 100 * n + k)
     for name in ("zebra.jpg", "zebra-1.jpg", "zebra-2.jpg"):
         picture(folder / "there" / name, 0)
+    picture(folder / "there" / "cat.gif", 0)
+    picture(folder / "there" / "walk" / "1.png", 0)
+    if find_spec("av"):
+        video(folder / "there" / "walk.mp4")
     for name in ("zebra-giraffe", "cat-dog"):
         shutil.copytree(whole, folder / "there" / "runs" / name)
         write_export(folder / "there" / f"{name}.onnx")
@@ -176,6 +182,8 @@ QUICK = {"plugins", "describe", "translate", "run", "report"}
 
 def is_quick(words):
     """Also the guide's export; not what needs a device, or may not share a process with torch."""
+    if "walk.mp4" in words and not find_spec("av"):
+        return False
     return not {"cuda", "tensorrt", "openvino"} & {*words} and (words[0] in QUICK or "pt2" in words)
 
 

@@ -1,7 +1,6 @@
 """Animations and videos come back with their frames, their pace and their sound, or not at all."""
 
 import struct
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +10,9 @@ from PIL import Image
 from crosscade.framework import InputError
 from crosscade.framework.data import films
 from crosscade.framework.data.films import film_of
+from tests.framework.data.videos import TIMES, frames, video
 
 PACE = [50, 60, 70, 80, 200]
-
-
-def frames(count: int = 5, height: int = 24, width: int = 40) -> list[np.ndarray]:
-    """A white block that moves to the right over blue, (H, W, 3)."""
-    images = np.full((count, height, width, 3), (40, 90, 160), np.uint8)
-    for k in range(count):
-        images[k, 4:12, 6 * k : 6 * k + 8] = 240
-    return [*images]
 
 
 def animation(path: Path, images: list[np.ndarray] | None = None, **how) -> Path:
@@ -105,27 +97,6 @@ def test_an_animation_that_is_cut_off_says_so(tmp_path):
 # videos
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
-TIMES = [0, 1, 2, 5, 6, 7, 20, 21]
-"""Of frames, in 24ths of a second: not all are as long."""
-
-
-def video(path: Path, codec: str = "libx264", sound: str = "", height: int = 48, width: int = 64) -> Path:
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream(codec, rate=24, options={"crf": "10"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        track = out.add_stream(sound, rate=48000, layout="mono") if sound else None
-        for tick, image in zip(TIMES, frames(len(TIMES), height, width)):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = tick, Fraction(1, 24)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-        for start in range(0, 48000 if track else 0, 960):
-            tone = av.AudioFrame.from_ndarray(np.full((1, 960), 1000, np.int16), format="s16", layout="mono")
-            tone.sample_rate, tone.pts, tone.time_base = 48000, start, Fraction(1, 48000)
-            out.mux(track.encode(tone))
-        if track:
-            out.mux(track.encode(None))
-    return path
 
 
 def played(path: Path) -> tuple[np.ndarray, list[int], int]:
