@@ -5,15 +5,43 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from .data.dataset import WHITE, Image
+from .data.images import data_uri, grid
 from .data.original import Mask, Original
 from .data.pictures import Images, Picture, Pictures, fit, fitted, many
 from .data.styles import Styles, styles_for
-from .spec import Pair
+from .spec import Direction, Pair
+
+MOST_SHOWN = 8
+"""Pictures of a strip that a notebook shows."""
+
+
+class Strip(list[Images]):
+    """The columns source, deepest, next, …, final (Fig. S15), each (N, S, S, 3). A notebook shows them as a picture."""
+
+    def __init__(self, columns: Iterable[Images], heads: Sequence[str]) -> None:
+        super().__init__(columns)
+        self.heads = tuple(heads)
+
+    def __repr__(self) -> str:
+        return f"Strip({' | '.join(self.heads)}: {len(self[0])} of {self[0].shape[1]} px)"
+
+    def _repr_html_(self) -> str:
+        columns = [grid([[image] for image in column[:MOST_SHOWN]]) for column in self]
+        cell = '<td style="text-align: center; padding: 0 2px">{}</td>'
+        heads = "".join(cell.format(escape(head)) for head in self.heads)
+        images = "".join(
+            cell.format(f'<img src="{data_uri(column)}" alt="{escape(head)}">')
+            for head, column in zip(self.heads, columns)
+        )
+        rest = len(self[0]) - MOST_SHOWN
+        more = f"<p>and {rest} more</p>" if rest > 0 else ""
+        return f"<table><tbody><tr>{heads}</tr><tr>{images}</tr></tbody></table>{more}"
 
 
 class Translator(ABC):
@@ -105,10 +133,12 @@ class Translator(ABC):
         style: Any = None,
         seed: int = 0,
         batch: int | None = None,
-    ) -> list[Images]:
-        """The columns source, deepest, next, …, final (Fig. S15), each (N, S, S, 3); arguments as of `translate`."""
+    ) -> Strip:
+        """What each level decided; arguments as of `translate`."""
         images = fitted(pictures, self.size, self.white)
-        return [images, *self._run(images, direction, style, seed, batch, previews=True)]
+        domains = Direction(direction or self.direction).turn(self.domains)
+        columns = [images, *self._run(images, direction, style, seed, batch, previews=True)]
+        return Strip(columns, (domains.a, *self.previews(direction), domains.b))
 
     def with_mask(
         self,

@@ -28,6 +28,7 @@ from ...framework.data.original import Mask
 from ...framework.data.pictures import Images, Pictures, fitted
 from ...framework.data.styles import Styles, styles_for
 from ...framework.support.limits import checked_threads
+from ...framework.translator import Strip
 from ..safety.folder import check_folder
 from ..safety.manifest import INPUT, MASK, OLDER, OUTPUT, STYLE, Graph, Manifest, folder_of
 from .onnxruntime import OnnxRuntime
@@ -172,7 +173,7 @@ class Exported(Translator):
         """What the direction really runs on."""
         return self._graph(direction or self.direction).provider
 
-    def strip(self, pictures: Pictures, direction: str | None = None, **how: Any) -> list[Images]:
+    def strip(self, pictures: Pictures, direction: str | None = None, **how: Any) -> Strip:
         """As any translator's. Raises InputError when the export does not give what the levels in between decided."""
         if not self.previews(direction) and len(self.manifest.levels) > 1:
             cure = "Export again with --taps."

@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import warnings
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -264,6 +265,11 @@ def png(image: Image, *, small: bool = False, by: str = "", profile: bytes = b""
     quick = {"compress_level": 1} if image.size > QUICK else {}
     picture.save(stream, "PNG", optimize=small, pnginfo=info, icc_profile=profile if image.ndim > 2 else b"", **quick)
     return stream.getvalue()
+
+
+def data_uri(image: Image) -> str:
+    """A PNG as a page can hold it."""
+    return "data:image/png;base64," + b64encode(png(image)).decode("ascii")
 
 
 def write_png(path: str | Path, image: Image, *, by: str = "", profile: bytes = b"") -> None:

@@ -113,7 +113,9 @@ class Store:
                 self._open[name] = np.load(path, mmap_mode="r", allow_pickle=False)
             except (ValueError, EOFError) as error:
                 cure = f"Remove {self.folder} and --resume: it is made again."
-                raise InputError(str(path), found=f"a damaged array ({error})", expected="a whole one", cure=cure) from error
+                raise InputError(
+                    str(path), found=f"a damaged array ({error})", expected="a whole one", cure=cure
+                ) from error
         return self._open[name]
 
     def rows(self, name: str, rows: Any, device: torch.device) -> Tensor:

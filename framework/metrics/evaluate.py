@@ -14,7 +14,7 @@ from ..errors import CrosscadeError, InputError
 from ..hookspecs import MetricOffer
 from ..recipe.recipe import Component, ImageOptions
 from ..spec import DIRECTIONS, Direction, Pair
-from .metric import EvaluationSet, Images, Metric, Score, Truth, cropped, truth_in_crop
+from .metric import EvaluationSet, Images, Metric, Score, Scores, Truth, cropped, truth_in_crop
 
 Progress = Callable[[str], None]
 LOADED_TRAIN, LOADED_TEST = 1500, 400
@@ -28,7 +28,7 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     progress: Progress | None = None,
     catalogue: Catalogue | None = None,
-) -> dict[str, Score]:
+) -> Scores:
     """All scores of `samples`, by name, in the metrics' order of reading.
 
     Args:
@@ -46,7 +46,7 @@ def evaluate(
         samples.common["progress"] = progress
     asked = [entry.qualified for entry in catalogue.of_kind("metric")] if metrics is None else metrics
     offers: dict[str, MetricOffer] = {name: catalogue.get("metric", name) for name in asked}
-    scores: dict[str, Score] = {}
+    scores = Scores()
     for use, offer in sorted(offers.items(), key=lambda item: item[1].order):
         measured = _measured(use, offer, catalogue, samples, metrics is not None, progress or (lambda _: None))
         if twice := set(measured) & set(scores):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
+from html import escape
 from typing import Any, TypeVar
 
 import attrs
@@ -155,6 +156,29 @@ class Score:
         values["value"] = None if math.isnan(self.value) else self.value
         values["beside"] = {k: None if math.isnan(v) else v for k, v in self.beside.items()}
         return values
+
+
+class Scores(dict[str, Score]):
+    """Scores by name, in their order of reading. A notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = "".join(_row(name, score) for name, score in self.items())
+        heads = "".join(f"<th {LEFT}>{head}</th>" for head in ("score", "value", "to compare with", "protocol"))
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+LEFT = 'style="text-align: left; vertical-align: top"'
+
+
+def _row(name: str, score: Score) -> str:
+    better = {None: "", True: " ↑", False: " ↓"}[score.higher_is_better]
+    value = "—" if score.absent else f"<b>{score.value:.3g}</b> {escape(score.unit)}"
+    beside = ", ".join(f"{key} {number:.3g}" for key, number in score.beside.items())
+    how = score.absent or score.protocol + (f"; n = {score.n}" if score.n else "")
+    label = f"<br><small>{escape(score.label)}</small>" if score.label else ""
+    warning = f"<br><b>{escape(score.warning)}</b>" if score.warning else ""
+    cells = (f"{escape(name)}{better}{label}", value, escape(beside), f"<small>{escape(how)}</small>{warning}")
+    return f"<tr>{''.join(f'<td {LEFT}>{cell}</td>' for cell in cells)}</tr>"
 
 
 class Metric(ABC):
