@@ -1,8 +1,8 @@
 """Every block of code on the pages is run, or as much of it as takes seconds.
 
 Each page has a folder of its own, in which lies what its blocks name: photos of cats, dogs and zebras (noise), the runs
-`runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), exports of the same names, `zebra.jpg`, an animation and a video. The packages
-that the guide shows are installed.
+`runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), exports of the same names, `zebra.jpg`, an animation and a
+video. The packages that the guide shows are installed.
 
 - Python: the blocks of a page run in turn, and its tests are called. `zebras` are pictures; `train` checks what it is
   given and returns the tiny bundle.
