@@ -45,4 +45,5 @@ demo:
 
 docs:
 	python docs/reference.py
+	python docs/api.py
 	python -m mkdocs build --strict

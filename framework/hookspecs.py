@@ -15,6 +15,7 @@ from .spec import PyramidSpec
 
 PROJECT = "crosscade"
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function that yields offers; its name says of which kind, as `encoders`."""
 
 
 def option(default: Any, help: str, *checks: Any) -> Any:

@@ -70,6 +70,7 @@ class Direction(StrEnum):
 
 
 DIRECTIONS = tuple(Direction)
+"""Both, `a2b` first."""
 
 
 @frozen

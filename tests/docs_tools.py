@@ -54,9 +54,9 @@ def crosscade_lines(page):
     return [words[1:] for words in lines if Path(words[0]).name == "crosscade"]
 
 
-def reference():
-    """The module `docs/reference.py`, which belongs to no package."""
-    spec = importlib.util.spec_from_file_location("docs_reference", DOCS / "reference.py")
+def reference(name="reference"):
+    """The module `docs/reference.py` or another there, which belongs to no package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,5 +1,8 @@
 """The reference is what the code says, and the code says what every option means."""
 
+import importlib
+import re
+
 import pytest
 from attrs import evolve, frozen
 
@@ -7,7 +10,7 @@ from crosscade.framework import CommandOffer, LossOffer
 from crosscade.framework.catalogue import Entry
 from tests.docs_tools import reference
 
-REFERENCE = reference()
+REFERENCE, API = reference(), reference("api")
 
 
 @frozen
@@ -24,6 +27,33 @@ def catalogue():
 def test_the_reference_is_up_to_date(page, catalogue):
     stands = (REFERENCE.FOLDER / page).read_text(encoding="utf-8")
     assert stands == REFERENCE.whole(page, catalogue), "run `make docs`"
+
+
+def test_the_page_of_the_python_api_is_up_to_date():
+    assert API.PAGE.read_text(encoding="utf-8") == API.page(), "run `make docs`"
+
+
+def test_every_public_name_stands_there_once_and_says_something():
+    page = API.page()
+    for door in ("crosscade.framework", *API.DOORS):
+        for name in importlib.import_module(door).__all__:
+            assert page.count(f"#### `{name}`\n") == (2 if name == "load" else 1), name
+    silent = re.findall(r"#### `(\w+)`\n\n```text\n(?:class |\1\().*?\n```\n\n\n", page, re.DOTALL)
+    assert silent == []
+
+
+def test_a_changed_signature_or_docstring_changes_the_page():
+    def drawn(image: "str", *, size: int = 8) -> "list[str]":
+        """Images of `size` < 9 pixels.
+
+        >>> drawn(None)
+        []
+        """
+
+    assert API.entry("drawn", drawn) == [
+        "#### `drawn`", "", "```text", "drawn(image: str, *, size: int = 8) -> list[str]", "```", "",
+        "Images of `size` \\< 9 pixels.", "", "", "```pycon", ">>> drawn(None)", "[]", "```", "",
+    ]  # fmt: skip
 
 
 def test_every_argument_key_and_option_says_what_it_means(catalogue):

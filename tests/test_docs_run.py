@@ -41,7 +41,7 @@ from tests.framework.tiny import tiny_recipe
 OTHERS = {"pip", "make", "python", "python3", "tensorboard", "torchrun", "tritonserver"}
 """Programs on the pages that are not ours."""
 KEYS = {"image": ImageOptions, "training": Training, "refine": RefineStage, "schedule": Schedule}
-PACKAGES = ("good", "parts")
+PACKAGES = ("good", "parts", "stripes")
 SHOWN = {p.read_text(encoding="utf-8") for name in PACKAGES for p in (WHEELS / name).iterdir() if p.is_file()}
 
 
@@ -243,6 +243,23 @@ def test_a_recipe_trains_with_the_guides_parts_and_they_can_be_judged(catalogue,
     score = evaluate(samples, ["mean-colour"], catalogue=catalogue)["mean-colour"]
     assert score.value == score.beside["ceiling"] > 0, "the untranslated source is the ceiling"
     assert evaluate(samples.with_translated(samples.target_train), ["mean-colour"])["mean-colour"].value == 0
+
+
+def test_the_guides_package_of_six_trains_by_its_own_recipe_and_is_watched(catalogue, tmp_path):
+    from crosscade.framework import Reporter, read, resolve, train
+
+    fast = [f"{stage}.schedule.images=16" for stage in ("invert[0]", "translate[0]", "translate[1]")]
+    settings = ["data.train=8", "data.test=4", "training.ship_collapsed=true", "training.threads=1", *fast]
+    recipe = resolve(read("stripes", catalogue, settings=settings), catalogue)
+    report = Reporter(quiet=True)
+    bundle = train(recipe, tmp_path / "run", catalogue=catalogue, report=report, watch=["lowest"])
+    assert '"encoder crosscade-stripes:filters": "1.2.3"' in (bundle / "bundle.json").read_text()
+    lowest = dict(line.split(",") for line in (tmp_path / "run" / "lowest.csv").read_text().splitlines())
+    assert {"places/fools", "critic/places/tells"} <= lowest.keys()
+
+
+def test_the_guides_encoder_is_short():
+    assert len((WHEELS / "stripes" / "crosscade_stripes_encoder.py").read_text().splitlines()) <= 25
 
 
 def test_the_guides_exporter_keeps_no_program_that_differs(catalogue, tmp_path, capsys, monkeypatch):

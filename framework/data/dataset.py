@@ -14,8 +14,8 @@ from ..spec import Pair
 
 WHITE = 65535
 """White in whole numbers of 16 bits."""
-# H, W of the loaded image; 3 = RGB
 Image = NDArray[np.uint8]
+"""One RGB picture, (H, W, 3)."""
 
 
 class ImageSet(ABC):

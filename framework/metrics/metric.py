@@ -21,6 +21,7 @@ from ..errors import InputError
 
 T = TypeVar("T")
 Images = NDArray[np.uint8]
+"""RGB pictures of one size, (N, H, W, 3)."""
 Truth = Mapping[str, NDArray[np.generic]]
 
 

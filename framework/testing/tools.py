@@ -7,14 +7,17 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from ..catalogue import Catalogue
 from ..contracts import freeze
 from ..encoder import Encoder
+from ..errors import CrosscadeError, raised_at, said
 from ..hookspecs import Offer
 from ..spec import LevelSpec, PyramidSpec
 
@@ -159,9 +162,38 @@ def moved(module: M) -> M:
 
 def built(subject: Any, options: Any, **facts: Any) -> tuple[Any, str]:
     """An offer's component, with its default options unless some are given, or the component itself; and its name."""
-    if isinstance(subject, Offer):
-        return subject.make(options, **facts), f"{subject.kind} '{subject.name}'"
-    return subject, type(subject).__name__
+    if not isinstance(subject, Offer):
+        return subject, type(subject).__name__
+    what = name_of(subject)
+    with asking(what, "`build`"):
+        return subject.make(options, **facts), what
+
+
+def name_of(offer: Offer) -> str:
+    """What sentences call a part: its kind and name, and the installed package that offers it unless that is us."""
+    for entry in Catalogue.discover().of_kind(offer.kind):
+        same = entry.offer.name == offer.name and _module(entry.offer) == _module(offer)
+        if same and entry.provider != "crosscade":
+            return f"{offer.kind} '{offer.name}' of {entry.provider} {entry.version}"
+    return f"{offer.kind} '{offer.name}'"
+
+
+def _module(offer: Offer) -> str:
+    return str(getattr(offer.build, "__module__", ""))
+
+
+@contextmanager
+def asking(what: str, asked: str) -> Iterator[None]:
+    """Whatever a part raises meanwhile is a sentence that says what it was asked for, and the line that raised."""
+    try:
+        yield
+    except AssertionError:
+        raise
+    except CrosscadeError as error:
+        raise AssertionError(f"{what}: {asked}: {error}") from error
+    except Exception as error:
+        place = raised_at(error)
+        raise AssertionError(f"{what}: {asked}: {said(error)}" + (f" ({place})" if place else "")) from error
 
 
 class Recorded:
