@@ -45,6 +45,7 @@ COMMANDS = (
     "crosscade.plugins.commands.data",
     "crosscade.plugins.commands.plugins",
     "crosscade.plugins.commands.describe",
+    "crosscade.plugins.commands.completion",
 )
 """The built-in modules that offer commands: they import neither torch nor what computes, so that `--help` is quick.
 

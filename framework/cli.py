@@ -53,7 +53,12 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
     for name, entry in entries.items():
         offer: Any = entry.offer
         sub = commands.add_parser(
-            name, description=_filled(offer.summary), epilog=_examples([entry]), formatter_class=form, add_help=False
+            name,
+            help=offer.summary,
+            description=_filled(offer.summary),
+            epilog=_examples([entry]),
+            formatter_class=form,
+            add_help=False,
         )
         if not chosen or chosen == name:
             offer.arguments(sub)

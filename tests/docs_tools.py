@@ -38,7 +38,7 @@ def lines_of(page):
     found = []
     for block in fenced(page.read_text(encoding="utf-8"), "bash"):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+            words = shlex.split(line.split(" > ")[0], comments=True)
             while words:
                 end = words.index("&&") if "&&" in words else len(words)
                 command, words = words[:end], words[end + 1 :]

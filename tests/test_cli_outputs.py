@@ -30,7 +30,7 @@ COMMANDS = {
     "doctor": ("doctor", "--recipe", "tiny.json", "--out"),
 }
 FORCED = ("train", "demo", "compare", "ablate", "export", "export --triton", "translate", "run", "data")
-WRITES_NOTHING = {"app", "describe", "plugins"}
+WRITES_NOTHING = {"app", "completion", "describe", "plugins"}
 MARKS = ("run.json", "run/run.json", "protocol.json", "manifest.json", "dataset.json", "results.json", "results.csv")
 NAMES = (
     *MARKS, "index.html", "scores.json", "scores.md", "table.md", "one.png", "trainA/one.png", "runs/tiny-0/run.json",
