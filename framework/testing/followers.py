@@ -18,9 +18,9 @@ from .tools import asking, built, name_of, require
 
 STAGE = {"stage": 0, "title": "translate level 5"}
 EVENTS: tuple[dict[str, Any], ...] = (
-    {"event": "step", **STAGE, "step": 1, "images": 8, "values": {"cycle": 0.5, "critic/wgan-gp": -1.0}},
+    {"event": "step", **STAGE, "step": 1, "images": 8, "values": {"mine": 0.5, "critic/yours": -1.0}},
     {"event": "sample", **STAGE, "step": 1, "file": "samples/1.png"},
-    {"event": "step", **STAGE, "step": 2, "images": 16, "values": {"cycle": 0.25, "critic/wgan-gp": -2.0}},
+    {"event": "step", **STAGE, "step": 2, "images": 16, "values": {"mine": 0.25, "critic/yours": -2.0}},
     {"event": "stage", **STAGE, "step": 2, "seconds": 1.5, "state_sha256": "0" * 64},
     {"event": "health", "stage": 0, "step": 2, "level": 5, "direction": "a2b", "diversity": 0.9, "distinct": 1.0,
      "collapsed": False, "warnings": []},
