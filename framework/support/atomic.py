@@ -112,7 +112,9 @@ def clear_parts(folder: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
+    """Hex SHA-256 of a regular file. InputError for what else has a name, which may never end."""
+    if path.exists() and not path.is_file():
+        raise InputError(str(path), found="no regular file", expected="a file")
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

@@ -22,7 +22,7 @@ from ..support import atomic, tensor_files
 from ..support.tensor_files import Tensors
 
 POINTERS = ("checkpoint.json", "checkpoint-before.json")
-COUNTERS = ("stage", "step")
+COUNTERS = ("stage", "step", "critic_step")
 
 
 def save(folder: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:

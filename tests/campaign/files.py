@@ -17,7 +17,7 @@ FORGED = 0.4
 """The share whose hashes are made to fit."""
 UNVOUCHED = ("bundle.json", "manifest.json")
 """What has every other file's hash, and nobody its own: who edits it is its author."""
-WEIGHTS = {"pictures": 30, "bundles": 30, "exports": 20, "runs": 7, "stores": 5, "checkpoints": 8}
+WEIGHTS = {"pictures": 33, "bundles": 36, "exports": 25, "runs": 2, "stores": 2, "checkpoints": 2}
 """How often each kind is attacked: those of runs take seconds each."""
 
 

@@ -180,7 +180,7 @@ def test_to_go_on_with_nothing_is_to_begin(whole, tmp_path):
 
 
 def test_a_changed_checkpoint_is_refused(tmp_path):
-    checkpoint.save(tmp_path, {"x": torch.arange(4.0)}, {"stage": 0, "step": 1})
+    checkpoint.save(tmp_path, {"x": torch.arange(4.0)}, {"stage": 0, "step": 1, "critic_step": 0})
     file = next(tmp_path.glob("*.safetensors"))
     data = bytearray(file.read_bytes())
     data[-1] ^= 1

@@ -112,10 +112,10 @@ def test_when_both_checkpoints_are_damaged_that_is_said(run):
 
 def test_two_checkpoints_are_kept_and_no_more(tmp_path):
     for step in range(1, 5):
-        checkpoint.save(tmp_path, {"x": torch.full((4,), step)}, {"stage": 0, "step": step})
+        checkpoint.save(tmp_path, {"x": torch.full((4,), step)}, {"stage": 0, "step": step, "critic_step": 0})
         kept = sorted(path.name for path in tmp_path.glob("*.safetensors"))
         assert kept == [f"checkpoint-0-{n}.safetensors" for n in (step - 1, step) if n]
-    checkpoint.save(tmp_path, {"x": torch.full((4,), 4)}, {"stage": 0, "step": 4})
+    checkpoint.save(tmp_path, {"x": torch.full((4,), 4)}, {"stage": 0, "step": 4, "critic_step": 0})
     assert len(list(tmp_path.glob("*.safetensors"))) == 2, "the same once more does not push the other out"
     checkpoint.clear(tmp_path)
     assert not list(tmp_path.iterdir())
