@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from crosscade.framework.support import tensor_files
+from crosscade.framework.support import atomic, tensor_files
 from tests.cli_tools import picture
 
 # bundles
@@ -47,9 +47,13 @@ def edit(path):
     path.write_bytes(bytes(data))
 
 
+def changed(path):
+    path.write_text(path.read_text().replace('"a": "', '"a": "x', 1))
+
+
 def manifest(**changes):
     def change(path):
-        table = json.loads(path.read_text())
+        table = atomic.read_json(path, "its own")
         path.write_text(json.dumps({k: v for k, v in (table | changes).items() if v is not None}))
 
     return change
@@ -67,6 +71,7 @@ def manifest(**changes):
         ("bundle.json", lambda p: p.write_text("{"), "{}: found not JSON (Expecting property name"),
         ("bundle.json", lambda p: p.write_bytes(b"\xff\xfe"), "{}: found no UTF-8 ("),
         ("bundle.json", lambda p: p.write_text("[]"), "{}: found []; expected a bundle's manifest"),
+        ("bundle.json", changed, "{}: found changed since it was written; expected a bundle's manifest"),
         ("bundle.json", manifest(format="crosscade.cascade/2"), "{}: found format 'crosscade.cascade/2'; expected "),
         ("bundle.json", manifest(files=None), "{}: found no 'files'; expected a whole manifest"),
         ("bundle.json", manifest(encoder={"use": 3}), "{}: found 'encoder' = {{'use': 3}}; expected a whole manifest"),

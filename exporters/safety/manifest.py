@@ -114,7 +114,7 @@ class Manifest:
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Writes `manifest.json`, whole or not at all."""
-    atomic.write_json(folder / NAME, manifest.plain())
+    atomic.write_json(folder / NAME, manifest.plain(), sealed=True)
 
 
 def file(path: Path) -> File:

@@ -78,6 +78,7 @@ def write(
             **public(dict(facts)),
             "files": {name: atomic.sha256(folder / name) for name in [*files, "recipe.json"]},
         },
+        sealed=True,
     )
     return folder
 

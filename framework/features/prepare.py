@@ -106,10 +106,12 @@ def training_data(
     levels, clip = levels_of(recipe), recipe.training.clip_sigma
     warnings: list[str] = []
 
+    shapes = store.shapes(encoder, levels, recipe.image.size)
+
     def sound(train: Store, test: Store) -> bool:
         if not (train.done and test.done):
             return False
-        if damaged := train.damaged() or test.damaged():
+        if damaged := train.damaged(shapes) or test.damaged(shapes):
             warnings.append(f"{damaged}: changed since it was written. The domain's images are encoded again.")
         return not damaged
 

@@ -8,7 +8,7 @@ other is made again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -66,15 +66,22 @@ class Store:
     @property
     def record(self) -> dict[str, Any]:
         """`done.json`: the images' hash, and each file's. InputError when it is damaged."""
-        return atomic.read_json(self.folder / "done.json", "what a store holds")
+        path, expected = self.folder / "done.json", "what a store holds"
+        record = atomic.read_json(path, expected)
+        if not isinstance(record.get("files", {}), dict) or not isinstance(record.get("fingerprint"), str):
+            raise InputError(str(path), found=f"{record!r:.100}", expected=expected)
+        return record
 
     @property
     def content(self) -> str:
         """Hash of the images that it was made from."""
         return str(self.record["fingerprint"])
 
-    def damaged(self) -> Path | None:
-        """A file that is not what was written, if there is one. A store of before the hashes is taken as it is."""
+    def damaged(self, shapes: Mapping[str, tuple[int, ...]]) -> Path | None:
+        """A file that is not what was written, or no array of its place's shape in `shapes`, if there is one.
+
+        A store of before the hashes is taken as it is.
+        """
         try:
             record = self.record
         except InputError:
@@ -83,6 +90,10 @@ class Store:
             path = self.folder / name
             if not path.is_file() or atomic.sha256(path) != digest:
                 return path
+        count = len(self) if self.has("images") else 0
+        for name, shape in shapes.items():
+            if self.has(name) and self.array(name).shape != (count, *shape):
+                return self.folder / f"{name}.npy"
         return None if record.keys() <= RECORDED else self.folder / "done.json"
 
     def vouch(self, *names: str, without: str = "", **facts: Any) -> None:
@@ -109,13 +120,14 @@ class Store:
         """Array `name`, memory-mapped. InputError when the file is cut short or no array."""
         if name not in self._open:
             path = self.folder / f"{name}.npy"
+            cure = f"Remove {self.folder} and --resume: it is made again."
+            if not path.is_file():
+                raise InputError(str(path), found="no regular file", expected="an array", cure=cure)
             try:
                 self._open[name] = np.load(path, mmap_mode="r", allow_pickle=False)
             except (ValueError, EOFError) as error:
-                cure = f"Remove {self.folder} and --resume: it is made again."
-                raise InputError(
-                    str(path), found=f"a damaged array ({error})", expected="a whole one", cure=cure
-                ) from error
+                found = f"a damaged array ({error})"
+                raise InputError(str(path), found=found, expected="a whole one", cure=cure) from error
         return self._open[name]
 
     def rows(self, name: str, rows: Any, device: torch.device) -> Tensor:
@@ -224,6 +236,13 @@ def build(
 
 def _normal(normalise: Normalise, level: int, raw: NDArray[Any], device: torch.device, rows: slice) -> Tensor:
     return normalise.one(level, tensor_of(raw[rows]).to(device).permute(0, 3, 1, 2))
+
+
+def shapes(encoder: Encoder, levels: Sequence[int], size: int) -> dict[str, tuple[int, ...]]:
+    """What a row of each array is like: (H, W, C) of images of `size` pixels and of what each level makes of them."""
+    levelled = {i: _shape(encoder, i, size) for i in levels}
+    arrays = {f"{name}{i}": shape for i, shape in levelled.items() for name in ("level", "translated")}
+    return {"images": (size, size, 3), **arrays}
 
 
 def _shape(encoder: Encoder, level: int, size: int) -> tuple[int, int, int]:

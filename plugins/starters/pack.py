@@ -37,7 +37,7 @@ def pack(bundle: Path, folder: Path, licence: str) -> None:
     names = [*kept, "recipe.json"]
     manifest = {key: whole.manifest[key] for key in KEPT if key in whole.manifest}
     files = {name: atomic.sha256(folder / name) for name in names}
-    atomic.write_json(folder / "bundle.json", {**manifest, "licence": licence, "files": files})
+    atomic.write_json(folder / "bundle.json", {**manifest, "licence": licence, "files": files}, sealed=True)
 
 
 if __name__ == "__main__":

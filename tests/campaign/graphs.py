@@ -13,6 +13,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from crosscade.exporters.safety import manifest
 from crosscade.exporters.safety.allowlist import OPERATORS
+from crosscade.framework.support import atomic
 from tests.exporters import tiny_export
 from tests.exporters.safety import test_graph, test_measure
 
@@ -184,6 +185,6 @@ class Graphs:
 def forged(folder: Path, data: bytes) -> None:
     """The export's graph becomes this one, and its manifest vouches for it."""
     (folder / "a2b.onnx").write_bytes(data)
-    table, file = json.loads((folder / manifest.NAME).read_text()), manifest.file(folder / "a2b.onnx")
+    table, file = atomic.read_json(folder / manifest.NAME, "its own"), manifest.file(folder / "a2b.onnx")
     table["files"]["a2b.onnx"] = {"sha256": file.sha256, "bytes": file.bytes}
     (folder / manifest.NAME).write_text(json.dumps(table))

@@ -80,9 +80,9 @@ def test_gone_pictures_cost_the_strips_only(crosscade, run):
         recipe = json.loads((run / name).read_text())
         recipe["data"] = {"use": "folder", "a": "gone", "b": "away"}
         (run / name).write_text(json.dumps(recipe))
-    manifest = json.loads((run / "bundle" / "bundle.json").read_text())
-    from crosscade.framework.support.atomic import sha256
+    from crosscade.framework.support.atomic import read_json, sha256
 
+    manifest = read_json(run / "bundle" / "bundle.json", "its own")
     manifest["files"]["recipe.json"] = sha256(run / "bundle" / "recipe.json")
     (run / "bundle" / "bundle.json").write_text(json.dumps(manifest))
     answer = crosscade("report", "run")

@@ -15,6 +15,7 @@ from crosscade.exporters.safety import manifest
 from crosscade.exporters.safety.graph import check_graph
 from crosscade.exporters.safety.measure import Cost
 from crosscade.framework import CrosscadeError, RunError
+from crosscade.framework.support import atomic
 from tests.exporters import tiny_export
 
 node = helper.make_node
@@ -33,7 +34,7 @@ def exported(folder, nodes, tensors):
         model.graph.node.insert(at, each)
     model.graph.initializer.extend(tensors)
     (folder / "a2b.onnx").write_bytes(model.SerializeToString())
-    table, file = json.loads((folder / manifest.NAME).read_text()), manifest.file(folder / "a2b.onnx")
+    table, file = atomic.read_json(folder / manifest.NAME, "its own"), manifest.file(folder / "a2b.onnx")
     table["files"]["a2b.onnx"] = {"sha256": file.sha256, "bytes": file.bytes}
     (folder / manifest.NAME).write_text(json.dumps(table))
     return folder

@@ -9,6 +9,7 @@ from onnx import helper
 
 from crosscade.exporters.safety import manifest
 from crosscade.exporters.safety.folder import check_folder
+from crosscade.framework.support import atomic
 from tests.exporters import tiny_export
 from tests.exporters.safety.refusals import refused
 from tests.test_floors import without_torch
@@ -39,7 +40,7 @@ def export(tmp_path) -> Path:
 def edited(export: Path, **changes) -> Path:
     """The export, with other keys in its manifest."""
     path = export / manifest.NAME
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**atomic.read_json(path, "its own"), **changes}))
     return export
 
 
@@ -127,6 +128,12 @@ def test_what_the_manifest_does_not_vouch_for(export):
     refused(direction(export, file="b2a.onnx"), "found .*b2a.onnx", check_folder)
     refused(direction(export, file="a2b.onnx", golden=[]), "pictures named", check_folder)
     refused(edited(export, directions={}), "directions", check_folder)
+
+
+def test_a_manifest_that_the_disk_changed(export):
+    path = export / manifest.NAME
+    path.write_text(path.read_text().replace('"size": ', '"size": 1', 1))
+    refused(export, "changed since it was written", check_folder)
 
 
 def test_manifests_that_are_none(export):

