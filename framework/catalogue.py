@@ -78,6 +78,7 @@ COMPONENTS = (
     "crosscade.plugins.datasets.folder",
     "crosscade.plugins.recipes.packaged",
     "crosscade.plugins.starters.photographs",
+    "crosscade.plugins.models.zebra_giraffe",
     "crosscade.plugins.watchers.tensorboard",
     "crosscade.exporters.onnx.exporter",
     "crosscade.exporters.onnx.triton",

@@ -1,8 +1,8 @@
 """Every block of code on the pages is run, or as much of it as takes seconds.
 
 Each page has a folder of its own, in which lies what its blocks name: photos of cats, dogs and zebras (noise), the runs
-`runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), exports of the same names, `zebra.jpg`, an animation and a
-video. The packages that the guide shows are installed.
+`runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), `exports` of the same names, one of which a stand-in of
+the Hugging Face Hub has as well, `zebra.jpg`, an animation and a video. The packages that the guide shows are installed.
 
 - Python: the blocks of a page run in turn, and its tests are called. `zebras` are pictures; `train` checks what it is
   given and returns the tiny bundle.
@@ -34,11 +34,14 @@ from crosscade.framework.recipe.recipe import ImageOptions, RefineStage, Schedul
 from crosscade.framework.recipe.resolve import component
 from tests.cli_tools import picture
 from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
+from tests.evaluation.share.hub import serving
 from tests.exporters.tiny_export import write as write_export
 from tests.framework.data.videos import video
 from tests.framework.tiny import tiny_recipe
 
-OTHERS = {"pip", "make", "python", "python3", "tensorboard", "torchrun", "tritonserver"}
+OTHERS = {
+    "pip", "make", "python", "python3", "tensorboard", "torchrun", "tritonserver", "hf", "uvicorn", "curl", "echo",
+}  # fmt: skip
 """Programs on the pages that are not ours."""
 KEYS = {"image": ImageOptions, "training": Training, "refine": RefineStage, "schedule": Schedule}
 PACKAGES = ("good", "parts", "stripes")
@@ -63,9 +66,13 @@ def bench(whole, tmp_path_factory):
         video(folder / "there" / "walk.mp4")
     for name in ("zebra-giraffe", "cat-dog"):
         shutil.copytree(whole, folder / "there" / "runs" / name)
-        write_export(folder / "there" / f"{name}.onnx")
+        export = write_export(folder / "there" / "exports" / name)
         write_export(folder / "there" / name)
-    return folder
+    shutil.copytree(folder / "there" / "photos" / "zebras", folder / "there" / "scenes" / "trainA")
+    with serving() as hub:
+        hub.commit("me/cat-dog", {p.relative_to(export).as_posix(): p.read_bytes() for p in files_of(export)})
+        (folder / "hub").write_text(hub.url)
+        yield folder
 
 
 @pytest.fixture
@@ -73,10 +80,15 @@ def catalogue(bench, tmp_path, monkeypatch):
     """Everything with the guide's packages, and the test in a folder with what the blocks find."""
     monkeypatch.syspath_prepend(bench / "site")
     monkeypatch.setenv("CROSSCADE_CACHE", str(bench / "cache"))
+    monkeypatch.setenv("HF_ENDPOINT", (bench / "hub").read_text())
     for path in (bench / "there").iterdir():
         (tmp_path / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
     return Catalogue.discover()
+
+
+def files_of(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def pages_with(found):

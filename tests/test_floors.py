@@ -140,6 +140,7 @@ WORDS = {"none", "folder", "onnx", "identity", "diversity", "starter"}
 """Parts whose names are words that code has other uses for. So are all commands' (`data`, `train`)."""
 BY_NAME = {
     # what a command takes that is not told a recipe or a dataset
+    ("evaluation/app", "zebra-giraffe"),
     ("evaluation/evaluate", "demo"),
     ("evaluation/experiments", "demo"),
     ("evaluation/experiments", "photo"),

@@ -15,6 +15,8 @@ from typing import Any, cast
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.recipe.read import device_argument
 
+READY = "zebra-giraffe"
+"""The model that comes with the package."""
 HOST, PORT = "127.0.0.1", 7860
 CONNECTIONS = 64
 """At a time; more are told to come back."""
@@ -24,7 +26,13 @@ NEEDS = ("starlette", "uvicorn", "anyio")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a bundle, a finished run's folder, or an export")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        default=READY,
+        help=f"a bundle, a finished run's folder, an export, or a model's name; default: {READY}, which is ready-made",
+    )
     parser.add_argument("--port", type=int, default=PORT, metavar="P", help=f"default: {PORT}; 0 takes a free one")
     parser.add_argument(
         "--host", default=HOST, metavar="H", help=f"default: {HOST}, this computer alone; any other lets others in"
@@ -113,5 +121,5 @@ def commands() -> Iterable[CommandOffer]:
         build=_app,
         summary="Translate your pictures on a local web page",
         group="use",
-        example="crosscade app runs/cat-dog",
+        example="crosscade app",
     )

@@ -27,10 +27,12 @@ from starlette.routing import Route
 
 from ...exporters.web import SITE
 from ...framework import Direction, Image, InputError, Translator, did_you_mean
+from ...framework.catalogue import version_of
 from ...framework.data.images import png
 from ...framework.data.original import Original
 from ...framework.data.styles import styles_for
 from ..opening import strip_of
+from .openapi import description
 
 PAGE = {name: SITE / name for name in ("index.html", "style.css", "page.js", "files.js")}
 """An exported page is the same but for what translates."""
@@ -83,6 +85,7 @@ class App:
         routes = [
             Route("/", self._page),
             Route("/icon.png", self._icon),
+            Route("/openapi.json", _own(self._openapi)),
             Route("/model", _own(self._model)),
             Route("/examples/{direction}/{number:int}", _own(self._example)),
             Route("/translate", _own(self._translate), methods=["POST"]),
@@ -118,6 +121,18 @@ class App:
             "type": UPLOAD_TYPE,
         }
         return JSONResponse({"name": self.translator.name, "size": self.translator.size, "ways": ways, **limits})
+
+    async def _openapi(self, request: Request) -> Response:
+        return JSONResponse(
+            description(
+                title=f"Crosscade: {' and '.join(self.translator.domains)}",
+                version=version_of("crosscade"),
+                directions=self.translator.directions,
+                size=self.translator.size,
+                limits={"max_bytes": MAX_BYTES, "max_samples": MAX_SAMPLES, "max_seed": MAX_SEED},
+                upload=UPLOAD_TYPE,
+            )
+        )
 
     async def _example(self, request: Request) -> Response:
         pictures = self._examples.get(request.path_params["direction"], [])

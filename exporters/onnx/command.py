@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OTHER = "crosscade.files/1"
 
-OPTIONS = ("direction", "precision", "taps", "opset", "licence")
+OPTIONS = ("direction", "precision", "taps", "opset", "licence", "pictures")
 """Arguments that are the exporter's options; those that are not given keep the exporter's defaults."""
 
 
@@ -50,6 +50,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", choices=PRECISIONS, help="default: fp32")
     group.add_argument(
         "--taps", action="store_const", const=True, help="also give the image that each deeper level decided"
+    )
+    group.add_argument(
+        "--pictures",
+        action="store_const",
+        const=True,
+        help="with --triton: also a model that takes files of pictures, decodes, resizes and splits large batches",
     )
     group.add_argument("--opset", type=int, help="ONNX operator set")
     group.add_argument("--licence", metavar="TEXT", help="the licence that the files state")

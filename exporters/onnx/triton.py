@@ -3,6 +3,7 @@
     DIR/zebra-to-giraffe/config.pbtxt
                          1/model.onnx  manifest.json  golden/…
     DIR/giraffe-to-zebra/…
+    DIR/zebra-to-giraffe-pictures/config.pbtxt  1/model.py    where asked for: files of pictures in (`triton_pictures`)
 
 Triton's onnxruntime backend opens `model.onnx` in a version's folder and nothing else there, so that the folder can be
 an export like any other: `crosscade run DIR/zebra-to-giraffe/1 --check` checks the very file that Triton serves. Triton
@@ -28,9 +29,11 @@ from ...framework.support import atomic
 from ..safety import manifest
 from ..safety.folder import check_folder
 from ..safety.manifest import INPUT, MASK, STYLE, Graph, Manifest
+from . import triton_pictures
 from .exporter import OnnxExporter, OnnxOptions
 
-CONFIG, MODEL = "config.pbtxt", "model.onnx"
+CONFIG, MODEL, CODE = "config.pbtxt", "model.onnx", "model.py"
+PICTURES = "pictures"
 MARK = b'key: "crosscade.'
 
 
@@ -42,6 +45,9 @@ class TritonOptions(OnnxOptions):
     queue_delay_us: int = option(2000, "microseconds that a request may wait for company", validators.ge(0))
     instances: int = option(1, "copies at work on each GPU, or on the CPU where there is none", validators.ge(1))
     versions: int = option(1, "how many of the newest versions are served", validators.ge(1))
+    pictures: bool = option(
+        False, "also a model in front of each that takes files of pictures, decodes, resizes and splits large batches"
+    )
 
 
 class TritonExporter(Exporter):
@@ -61,14 +67,15 @@ class TritonExporter(Exporter):
 def write_repository(exported: Path, out: Path, options: TritonOptions | None = None) -> list[Path]:
     """Adds a finished export to the repository `out`; returns the new versions' folders, all of one number.
 
-    Each model's settings are written anew. InputError when the export is not sound, or when a model of that name is
-    there already that takes or gives something else.
+    Each model's settings and, with `pictures`, the model in front of it are written anew. InputError when the export is
+    not sound, or when a model of that name is there already that takes or gives something else.
     """
     options = options or TritonOptions()
     contents = check_folder(exported)
     models = {out / model_name(way, direction, contents): direction for direction, way in contents.directions.items()}
     for folder, direction in models.items():
         _refuse_another(folder, contents, contents.directions[direction])
+        _refuse_strange(_front(folder))
     version = 1 + max((number for folder in models for number in versions_of(folder)), default=0)
     added = []
     try:
@@ -76,6 +83,10 @@ def write_repository(exported: Path, out: Path, options: TritonOptions | None = 
             added.append(_add_version(exported, contents, direction, folder, version))
             text = config(folder.name, contents, contents.directions[direction], options)
             atomic.write_bytes(folder / CONFIG, text.encode())
+            if options.pictures:
+                text = pictures_config(folder.name, contents, contents.directions[direction], options)
+                atomic.write_bytes(_front(folder) / "1" / CODE, Path(triton_pictures.__file__).read_bytes())
+                atomic.write_bytes(_front(folder) / CONFIG, text.encode())
     except OSError as error:
         raise atomic.disk_error(out, error) from error
     return added
@@ -100,11 +111,20 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
 
 
-def _refuse_another(folder: Path, found: Manifest, way: Graph) -> None:
-    numbers = versions_of(folder)
+def _front(folder: Path) -> Path:
+    """The model before a graph's."""
+    return folder.with_name(f"{folder.name}-{PICTURES}")
+
+
+def _refuse_strange(folder: Path) -> None:
     if (folder / CONFIG).exists() and MARK not in (folder / CONFIG).read_bytes():
         cure = "Use another folder, or remove it."
         raise InputError(str(folder / CONFIG), found="settings not written here", expected="none", cure=cure)
+
+
+def _refuse_another(folder: Path, found: Manifest, way: Graph) -> None:
+    _refuse_strange(folder)
+    numbers = versions_of(folder)
     if not numbers:
         return
     before = manifest.read(folder / str(numbers[-1]))
@@ -168,6 +188,27 @@ def config(name: str, found: Manifest, way: Graph, options: TritonOptions) -> st
         f"instance_group {{ count: {options.instances} kind: KIND_AUTO }}",
         f"version_policy {{ latest {{ num_versions: {options.versions} }} }}",
         *(_warm_up(batch, inputs) for batch in sorted({1, options.max_batch_size})),
+        *(f'parameters {{ key: "crosscade.{k}" value {{ string_value: {quoted(v)} }} }}' for k, v in facts.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def pictures_config(graph: str, found: Manifest, way: Graph, options: TritonOptions) -> str:
+    """The `config.pbtxt` of the model before `graph`, whose requests hold any number of pictures."""
+    image, grey = f"[ -1, {found.size}, {found.size}, 3 ]", f"[ -1, {found.size}, {found.size} ]"
+    style = f'input {{ name: "style" data_type: TYPE_FP32 dims: [ -1, {way.style_size} ] }}'
+    facts = {"graph": graph, "size": str(found.size), "batch": str(options.max_batch_size), "resize": found.resize}
+    lines = [
+        f"name: {quoted(f'{graph}-{PICTURES}')}",
+        'backend: "python"',
+        "max_batch_size: 0",
+        f"input {{ name: {quoted(PICTURES)} data_type: TYPE_STRING dims: [ -1 ] }}",
+        *([style] if way.style_size else []),
+        *(
+            f"output {{ name: {quoted(output)} data_type: TYPE_UINT8 dims: {grey if output == MASK else image} }}"
+            for output in way.outputs
+        ),
+        f"instance_group {{ count: {options.instances} kind: KIND_CPU }}",
         *(f'parameters {{ key: "crosscade.{k}" value {{ string_value: {quoted(v)} }} }}' for k, v in facts.items()),
     ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Exported cascades without torch: `load("zebra-giraffe.onnx").translate("zebra.jpg")`.
+"""Exported cascades without torch: `load("exports/zebra-giraffe").translate("zebra.jpg")`.
 
 Needs numpy, Pillow, attrs and onnxruntime, and nothing of the training extra. The folder is checked before anything of
 it runs (`safety`), a direction is tried in a process of its own before this one reads it (`trial`), and its first use

@@ -20,4 +20,4 @@ def located(model: str | Path, catalogue: Catalogue | None = None) -> Path:
         return path
     entries = (catalogue or Catalogue.discover()).of_kind("model")
     named = [entry for entry in entries if str(model) in (entry.offer.name, entry.qualified)]
-    return Path(named[0].offer.make()) if len(named) == 1 else path
+    return Path(named[0].offer.build()) if len(named) == 1 else path

@@ -1,0 +1,1 @@
+"""Trained cascades that come with the package."""
