@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.bundle.named import located
 from ...framework.data.contents import summary
 from ...framework.errors import show
 from ...framework.recipe.read import dataset_named, encoder_argument, folders_argument
@@ -87,8 +88,9 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         kind, hint = PAGE if way == "web" else KIND, "--force replaces it, if all in it is an export's."
         new = partial(check, out, kind, force=arguments.force, hint=hint)
         held = stack.enter_context(Held(out, (lambda: None) if way == "triton" else new))
-        if way == "web" and (folder_of(arguments.bundle) / NAME).is_file():
-            _page_of(folder_of(arguments.bundle), arguments, held, report.say)
+        exported = folder_of(located(arguments.bundle, catalogue))
+        if way == "web" and (exported / NAME).is_file():
+            _page_of(exported, arguments, held, report.say)
             show(out)
             return 0
         given = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
