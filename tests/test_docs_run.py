@@ -2,7 +2,7 @@
 
 Each page has a folder of its own, in which lies what its blocks name: photos of cats, dogs and zebras (noise), the runs
 `runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), `exports` of the same names, one of which a stand-in of
-the Hugging Face Hub has as well, `zebra.jpg`, an animation and a video. The packages that the guide shows are installed.
+the Hugging Face Hub has as well, `zebra.jpg`, an animation and a video. The guide's packages are installed.
 
 - Python: the blocks of a page run in turn, and its tests are called. `zebras` are pictures; `train` checks what it is
   given and returns the tiny bundle.
