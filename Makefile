@@ -1,4 +1,4 @@
-.PHONY: install lint test test-slow test-network test-gpu campaign bench bench-training bench-processes gpu-check demo docs
+.PHONY: install lint test test-slow test-network test-gpu campaign bench bench-training bench-processes gpu-check demo docs docs-demo
 
 install:
 	pip install -e '.[dev]'
@@ -47,3 +47,8 @@ docs:
 	python docs/reference.py
 	python docs/api.py
 	python -m mkdocs build --strict
+
+# the site with a page that translates: of a bundle or an export, `make docs-demo MODEL=zebra-giraffe.onnx`
+MODEL ?= runs/zebra-giraffe
+docs-demo: docs
+	crosscade export $(MODEL) --web build/site/demo --force
