@@ -58,7 +58,7 @@ const backend = {
     this.worker = new Worker("worker.js", { type: "module" });
     this.worker.onmessage = ({ data: { id, made, error, progress } }) => {
       this.heard = performance.now();
-      if (progress !== undefined) return this.tell(`Loading the model: ${Math.round(100 * progress)} %`);
+      if (progress !== undefined) return this.tell(`Loading the model: ${20 * Math.floor(5 * progress)} %`); // read aloud, too
       const { done, failed } = this.waiting.get(id);
       this.waiting.delete(id);
       error === undefined ? done(made) : failed(Error(error));

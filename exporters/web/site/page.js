@@ -235,5 +235,5 @@ addEventListener("paste", event => {
   const list = named(event.clipboardData.files);
   if (model && list.length) { event.preventDefault(); take(list); }
 });
-backend.tell = text => { if (!at("empty").hidden) at("empty").textContent = text; };
+backend.tell = text => { if (!at("empty").hidden && at("empty").textContent !== text) at("empty").textContent = text; };
 start().catch(error => say(error.message));
