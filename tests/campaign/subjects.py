@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from attrs import frozen
 from PIL import Image
 
 from crosscade.framework.cli import main
-from crosscade.framework.support.atomic import sha256
 from crosscade.framework.training.watcher import InterruptedRunError, RunWatcher
 from tests.cli_tools import picture
 from tests.exporters import tiny_export
@@ -51,8 +51,13 @@ class Subject:
 
 
 def made(folder: Path) -> dict[str, str]:
-    """The pictures in a folder of results."""
-    return {path.name: sha256(path) for path in folder.glob("*.png")} if folder.is_dir() else {}
+    """The pictures in a folder of results: their pixels, beside which their file names who made it."""
+    return {path.name: _pixels(path) for path in folder.glob("*.png")} if folder.is_dir() else {}
+
+
+def _pixels(path: Path) -> str:
+    with Image.open(path) as image:
+        return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
 
 
 def call(*words: object) -> int:
