@@ -49,7 +49,12 @@ def opened(
 
 def starter(recipe: Recipe, catalogue: Catalogue) -> str:
     """The folder of the starter that a recipe names; empty where it names none."""
-    return str(catalogue.entry("starter", recipe.start).offer.build()) if recipe.start else ""
+    if not recipe.start:
+        return ""
+    with catalogue.calling("starter", recipe.start, "`build`"):
+        folder = catalogue.get("starter", recipe.start).build()
+    catalogue.require(isinstance(folder, Path), "starter", recipe.start, "`build`", folder, "a bundle's folder, a Path")
+    return str(folder)
 
 
 def begin(state: RunState, recipe: Recipe, path: Path) -> None:
