@@ -48,7 +48,7 @@ docs:
 	python docs/api.py
 	python -m mkdocs build --strict
 
-# the site with a page that translates: of a bundle or an export, `make docs-demo MODEL=zebra-giraffe.onnx`
+# the site with a page that translates: of a bundle or an export, `make docs-demo MODEL=zebra-giraffe`
 MODEL ?= runs/zebra-giraffe
 docs-demo: docs
 	crosscade export $(MODEL) --web build/site/demo --force

