@@ -9,7 +9,7 @@ from attrs import evolve
 
 from ...framework import InputError, write_png
 from ...framework.data.images import made_by
-from ...framework.support.atomic import write_bytes, write_json
+from ...framework.support.atomic import clear_parts_of, write_bytes, write_json
 from ..metrics.extractors import Extractor
 from ..reports import embedding, page
 from ..reports import run as run_page
@@ -40,7 +40,9 @@ def refuse_others(out: Path) -> None:
 
 
 def write_scores(out: Path, judged: Sequence[Judged]) -> None:
-    """Writes `out/scores.json` and `out/scores.md`."""
+    """Writes `out/scores.json` and `out/scores.md`; what a kill left of an earlier time goes."""
+    sheets = [out / SHEETS / f"{j.direction}.png" for j in judged]
+    clear_parts_of([*sheets, *(out / name for name in ("scores.json", "scores.md", "index.html"))])
     write_json(out / "scores.json", {j.direction: j.table.as_json() for j in judged})
     write_bytes(out / "scores.md", markdown(judged).encode("utf-8", "replace"))
 

@@ -102,6 +102,7 @@ def translate_files(
     for k in todo:
         names = [shown(path.relative_to(out).as_posix()) for path in places[k]]
         results.rows[shown(files[k].path)] = [(name, "not made yet") for name in names]
+    atomic.clear_parts_of([out / LIST, *(path for k in todo for path in places[k])])
     results.write_list()  # a kill leaves whose each is
     try:
         with report.stage(stage, len(todo)) as bar:

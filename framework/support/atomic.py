@@ -19,6 +19,8 @@ SEAL = "seal"
 """The key of a JSON file's own hash."""
 MOST_TEXT = 64 << 20
 """Bytes of a text file that is read whole."""
+LONGEST_NAME = 40
+"""Characters of a file's name that its temporary file has."""
 DEEPEST = 50
 """Brackets in each other, more than any file of ours has."""
 
@@ -28,7 +30,7 @@ def write(path: Path, fill: Callable[[Path], object], *, sync: bool = True) -> N
 
     `sync` waits until file and folder are on the disk: without it, a power cut may lose them.
     """
-    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")  # two processes never meet in one
+    part = path.with_name(f".{path.name[:LONGEST_NAME]}.{secrets.token_hex(4)}.part")  # two processes never meet in one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fill(part)
@@ -109,6 +111,17 @@ def clear_parts(folder: Path) -> None:
     for part in [*folder.rglob(".*.part"), *folder.rglob(".*.part.npy")]:
         if not part.is_dir():
             part.unlink(missing_ok=True)
+
+
+def clear_parts_of(paths: Iterable[Path]) -> None:
+    """Removes what writes of these files that were cut off left beside them."""
+    names: dict[Path, set[str]] = {}
+    for path in paths:
+        names.setdefault(path.parent, set()).add(path.name[:LONGEST_NAME])
+    for folder, known in names.items():
+        for part in folder.glob(".*.part"):
+            if part.name[1 : -len(".01234567.part")] in known:
+                part.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

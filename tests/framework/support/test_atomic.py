@@ -43,6 +43,24 @@ def test_two_writers_of_a_file_do_not_meet_and_what_a_kill_left_is_cleared(tmp_p
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [target]
 
 
+def test_only_what_writes_of_these_files_left_is_cleared(tmp_path):
+    long, left = tmp_path / f"{'long' * 60}.txt", []
+    for name in ("a.png", long.name, "b.png"):
+        with pytest.raises(KeyboardInterrupt):
+            atomic.write(tmp_path / name, lambda part: left.append(part) or stop())
+    for part in left:
+        part.write_text("half")  # a kill, unlike Ctrl-C, leaves it
+    others = [tmp_path / ".a.png.part", tmp_path / ".a.png", tmp_path / ".notes.0123abcd.part"]
+    for path in others:
+        path.write_text("mine")
+    atomic.clear_parts_of([tmp_path / "a.png", long, tmp_path / "absent" / "c.png"])
+    assert sorted(tmp_path.iterdir()) == sorted([left[2], *others])
+
+
+def stop():
+    raise KeyboardInterrupt
+
+
 def test_a_file_may_be_read_by_whom_the_users_mask_lets(tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
