@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..catalogue import Catalogue
 from .hub import SCHEME, fetched
+
+if TYPE_CHECKING:
+    from ..catalogue import Catalogue
 
 
 def located(model: str | Path, catalogue: Catalogue | None = None) -> Path:
@@ -18,6 +21,8 @@ def located(model: str | Path, catalogue: Catalogue | None = None) -> Path:
     path = Path(model)
     if path.exists() or len(path.parts) != 1:
         return path
+    from ..catalogue import Catalogue  # which reads plugins: a path needs none
+
     entries = (catalogue or Catalogue.discover()).of_kind("model")
     named = [entry for entry in entries if str(model) in (entry.offer.name, entry.qualified)]
     return Path(named[0].offer.build()) if len(named) == 1 else path
