@@ -39,6 +39,8 @@ COMMANDS = (
     "crosscade.evaluation.evaluate.command",
     "crosscade.exporters.onnx.command",
     "crosscade.exporters.runtime.command",
+    "crosscade.exporters.bulk.command",
+    "crosscade.exporters.bulk.forecast",
     "crosscade.evaluation.share.command",
     "crosscade.evaluation.experiments.compare",
     "crosscade.evaluation.experiments.ablate",

@@ -22,7 +22,7 @@ MAY_IMPORT = {
 }
 FREE_FOLDERS = [
     "framework/data", "framework/recipe", "framework/support", "plugins/commands", "exporters/safety",
-    "exporters/runtime",
+    "exporters/runtime", "exporters/bulk",
 ]  # fmt: skip
 """Everything in these is torch-free, but for `NEED_TORCH`."""
 NEED_TORCH = {f"framework.support.{name}" for name in ("device", "ranks", "tensor_files", "tensors", "weights")}

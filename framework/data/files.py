@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from ..errors import CrosscadeError, InputError
 from ..support import atomic
+from .ahead import Ahead, readers
 from .contents import A_VIDEO, MORE, Contents, lines, summary
 from .results import LIST, Results, free_name, shown
 
@@ -86,14 +87,16 @@ def translate_files(
     endings: Sequence[str] = (".png",),
     batch: int = 1,
     by: str = "",
+    threads: int | None = None,
 ) -> int:
     """Writes what becomes of each file into the held folder; the exit code, 1 when some could not be read.
 
     `translated` gets the places among the files of those of a batch that could be read, and what `read` made of them;
     for each it gives the results, one for each of `endings` of their names. `by` follows the folder in what is said.
+    `threads` read and write beside the one that translates; by default as many as `readers` says.
     """
-    from .films import Film
-    from .images import SUFFIXES, frames
+    from .films import Film, Filmed
+    from .images import SUFFIXES
 
     files, bad, out = sources.files, list(sources.left_out), results.out
     places = results.places(files, endings)
@@ -105,29 +108,36 @@ def translate_files(
     atomic.clear_parts_of([out / LIST, *(path for k in todo for path in places[k])])
     results.write_list()  # a kill leaves whose each is
     try:
-        with report.stage(stage, len(todo)) as bar:
+        with report.stage(stage, len(todo)) as bar, Ahead(readers() if threads is None else threads) as pool:
+            readings = pool.map(lambda k: _tried(read, files[k].path), todo, batch)
             for piece in _pieces(todo, batch):
                 pictures: dict[int, Any] = {}
-                for k in piece:
-                    try:
-                        pictures[k] = read(files[k].path)
-                        if isinstance(pictures[k], Film):
-                            told += [(files[k].path, pictures[k].note)] if pictures[k].note else []
-                        elif frames(files[k].path) > 1:
-                            told.append((files[k].path, f"{MORE} (--frames takes all)"))
-                        if getattr(pictures[k], "alpha", None) is not None and places[k][0].suffix == ".jpg":
-                            told.append((files[k].path, ON_WHITE))
-                    except CrosscadeError as error:
-                        reason = error.found or str(error)
+                for k, (picture, several) in zip(piece, readings):
+                    if isinstance(picture, CrosscadeError):
+                        reason = picture.found or str(picture)
                         (told if reason == A_VIDEO else bad).append((files[k].path, reason))
                         failed += files[k].named or reason not in NONE_ASKED or files[k].path.suffix.lower() in SUFFIXES
                         results.rows[shown(files[k].path)] = [("", reason)]
-                for k, images in zip(pictures, translated(list(pictures), list(pictures.values()))) if pictures else ():
-                    try:
-                        _write(places[k], images, results.by, getattr(pictures[k], "profile", b""), report)
-                    except CrosscadeError as error:
+                        continue
+                    pictures[k] = picture
+                    if isinstance(picture, Film):
+                        told += [(files[k].path, picture.note)] if picture.note else []
+                    elif several:
+                        told.append((files[k].path, f"{MORE} (--frames takes all)"))
+                    if getattr(picture, "alpha", None) is not None and places[k][0].suffix == ".jpg":
+                        told.append((files[k].path, ON_WHITE))
+                images = list(translated(list(pictures), list(pictures.values()))) if pictures else []
+                # a film is translated while it is written
+                beside = batch if not any(isinstance(image, Filmed) for each in images for image in each) else 0
+                to_write = [
+                    (places[k], each, results.by, getattr(pictures[k], "profile", b""), report)
+                    for k, each in zip(pictures, images)
+                ]
+                writing = pool.map(_written, to_write, beside) if beside else map(_written, to_write)
+                for k, error in zip(pictures, writing):
+                    if error:
                         if isinstance(error.__cause__, OSError) and error.__cause__.errno in atomic.FULL:
-                            raise
+                            raise error
                         bad.append((files[k].path, error.found))
                         failed += 1
                         continue
@@ -156,13 +166,31 @@ def _pieces(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
         yield places[start : start + size]
 
 
-def _write(paths: Sequence[Path], images: Sequence[Image | Filmed], by: str, profile: bytes, report: Reporter) -> None:
+def _tried(read: Callable[[Path], Any], path: Path) -> tuple[Any, bool]:
+    """A picture, or why it is none; and whether there are more in its file."""
+    from .films import Film
+    from .images import frames
+
+    try:
+        picture = read(path)
+        return picture, not isinstance(picture, Film) and frames(path) > 1
+    except CrosscadeError as error:
+        return error, False
+
+
+def _written(how: tuple[Sequence[Path], Sequence[Image | Filmed], str, bytes, Reporter]) -> CrosscadeError | None:
+    """A picture's results; why they could not be written."""
     from .films import Filmed
     from .images import write_picture
 
-    for path, image in zip(paths, images):
-        if isinstance(image, Filmed):
-            with report.stage(shown(path.name), image.film.count) as bar:
-                image.write(path, by, bar.advance)
-        else:
-            write_picture(path, image, by=by, profile=profile)
+    paths, images, by, profile, report = how
+    try:
+        for path, image in zip(paths, images):
+            if isinstance(image, Filmed):
+                with report.stage(shown(path.name), image.film.count) as bar:
+                    image.write(path, by, bar.advance)
+            else:
+                write_picture(path, image, by=by, profile=profile)
+    except CrosscadeError as error:
+        return error
+    return None

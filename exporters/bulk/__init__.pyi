@@ -1,0 +1,2 @@
+from .rows import Bulk as Bulk
+from .rows import Row as Row

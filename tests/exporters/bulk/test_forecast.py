@@ -1,0 +1,40 @@
+"""What so many images would cost."""
+
+import pytest
+
+from crosscade.exporters.bulk.forecast import Forecast, forecast, sampled
+from crosscade.framework import InputError
+from tests.exporters.bulk.conftest import files, packed
+
+
+def test_parts_are_the_whole_and_times_are_by_cores(bulk, tmp_path):
+    packed(tmp_path / "in.tar", files(20))
+    sample = sampled([str(tmp_path / "*.tar")])
+    measured = forecast(lambda: bulk, sample, seconds=0.1)
+    assert measured.sample == len(sample) == 20
+    assert sum(measured.parts.values()) == pytest.approx(measured.seconds, rel=0.5)
+    assert measured.bytes_in == pytest.approx((tmp_path / "in.tar").stat().st_size / 20)
+    assert measured.wall(10**6, 4) - measured.start == pytest.approx(measured.wall(10**6, 1) / 4, rel=0.1)
+
+
+def test_what_people_read():
+    measured = Forecast(0.012, {"decode and fit": 0.008, "compute": 0.004}, 250e3, 9e3, 1.5, 256)
+    assert measured.lines(10**9, 512, 2) == [
+        "an image: 12 ms of a core (decode and fit 8, compute 4), by 256 pictures",
+        "1,000,000,000 images: 3.33e+03 core-hours; 250 TB in, 9 TB out",
+        "here, on 2 cores like these that do nothing else: 69.4 days",
+        "elsewhere, on 512 cores like these that do nothing else: 6.51 hours",
+    ]
+
+
+def test_the_command(crosscade, folder, tmp_path):
+    packed(tmp_path / "in.tar", [*files(3), ("bad.png", b"no")])
+    answer = crosscade("forecast", str(folder), "in.tar", "--images", "1e6", "--seconds", "0.1", "--trust")
+    assert answer.code == 0
+    assert [line.partition(":")[0] for line in answer.output.splitlines()][:2] == ["an image", "1,000,000 images"]
+
+
+def test_without_pictures_there_is_no_forecast(tmp_path):
+    packed(tmp_path / "in.tar", [("a.json", b"{}")])
+    with pytest.raises(InputError, match="no picture"):
+        sampled([str(tmp_path / "in.tar")])
