@@ -18,11 +18,11 @@ import numpy as np
 from attrs import frozen
 
 from ...framework import CrosscadeError, Image
-from ...framework.data.ahead import Ahead
 from ...framework.data.images import encoded
 from ...framework.data.pictures import Images, fit
 from ...framework.data.styles import Styles
 from ...framework.support import atomic
+from ...framework.support.limits import Ahead
 from ..runtime.exported import Exported, checked_batch, load
 from ..safety.manifest import NAME
 

@@ -105,7 +105,7 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 def _shards(arguments: argparse.Namespace, own: list[Path], shards: list[Path]) -> int:
     """The shards of this process: 0 when all of them are done."""
     from ...framework import Reporter
-    from ...framework.data.ahead import readers
+    from ...framework.support.limits import readers
     from ..bulk.rows import Bulk
     from ..bulk.shards import prepare, translate_shards
 

@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 
 from ..errors import CrosscadeError, InputError
 from ..support import atomic
-from .ahead import Ahead, readers
+from ..support.limits import Ahead, readers
 from .contents import A_VIDEO, MORE, Contents, lines, summary
 from .results import LIST, Results, free_name, shown
 

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from crosscade.framework.data.ahead import Ahead, cores, readers
+from crosscade.framework.support.limits import Ahead, cores, readers
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
