@@ -2,7 +2,7 @@
 
 Each page has a folder of its own, in which lies what its blocks name: photos of cats, dogs and zebras (noise), the runs
 `runs/zebra-giraffe` and `runs/cat-dog` (of the tiny recipe), `exports` of the same names, one of which a stand-in of
-the Hugging Face Hub has as well, `zebra.jpg`, an animation and a video. The guide's packages are installed.
+the Hugging Face Hub has as well, `zebra.jpg`, an animation, a video and shards. The guide's packages are installed.
 
 - Python: the blocks of a page run in turn, and its tests are called. `zebras` are pictures; `train` checks what it is
   given and returns the tiny bundle.
@@ -35,6 +35,7 @@ from crosscade.framework.recipe.resolve import component
 from tests.cli_tools import picture
 from tests.docs_tools import DOCS, PAGES, ROOT, WHEELS, crosscade_lines, fenced, inline, lines_of, name_of
 from tests.evaluation.share.hub import serving
+from tests.exporters.bulk.conftest import packed
 from tests.exporters.tiny_export import write as write_export
 from tests.framework.data.videos import video
 from tests.framework.tiny import tiny_recipe
@@ -64,6 +65,8 @@ def bench(whole, tmp_path_factory):
     picture(folder / "there" / "walk" / "1.png", 0)
     if find_spec("av"):
         video(folder / "there" / "walk.mp4")
+    for k in range(16):
+        packed(folder / "there" / f"in-{k:03d}.tar", [(f"{k}.jpg", (folder / "there" / "zebra.jpg").read_bytes())])
     for name in ("zebra-giraffe", "cat-dog"):
         shutil.copytree(whole, folder / "there" / "runs" / name)
         export = write_export(folder / "there" / "exports" / name)

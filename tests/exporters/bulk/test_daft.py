@@ -18,7 +18,7 @@ def test_the_lines_for_daft(folder, tmp_path, monkeypatch, bulk):
     rows = [*files(40), ("bad", b"no")]
     table = {"id": [name for name, _ in rows], "image": [data for _, data in rows]}
     parquet.write_table(pyarrow.table(table), tmp_path / "in" / "a.parquet")
-    code = re.search(r"```python\n(import daft\n.*?)```", DOCS.read_text(encoding="utf-8"), re.S)[1]
+    code = re.search(r"```py\n(import daft\n.*?)```", DOCS.read_text(encoding="utf-8"), re.S)[1]
     monkeypatch.chdir(tmp_path)
     Path("lines.py").write_text("from crosscade.exporters.bulk import Bulk\n" + code.replace("cat-dog", str(folder)))
     exec(compile(Path("lines.py").read_text(), "lines.py", "exec"), {"__name__": "lines"})
