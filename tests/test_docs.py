@@ -93,7 +93,12 @@ def test_every_score_of_ours_is_explained():
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
-DOORS = {"crosscade.framework", "crosscade.framework.testing", "crosscade.exporters.runtime", "crosscade.exporters.bulk"}
+DOORS = {
+    "crosscade.framework",
+    "crosscade.framework.testing",
+    "crosscade.exporters.runtime",
+    "crosscade.exporters.bulk",
+}
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted(WHEELS.rglob("*.py"))], ids=name_of)
