@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -24,17 +25,25 @@ COMMANDS = {
     "export --triton": ("export", "bundle", "--direction", "a2b", "--triton"),
     "translate": ("translate", "bundle", "one.png", "--out"),
     "run": ("run", "exported", "one.png", "--out"),
+    "run of shards": ("run", "exported", "in.tar", "--out"),
+    "bulk": ("bulk", "exported", "in.tar", "--out"),
+    "export --web": ("export", "exported", "--web"),
+    "pull": ("pull", "hf://somebody/something", "--out"),
     "data": ("data", "safari", "--set", "train=2", "--set", "test=2", "--size", "16", "--out"),
     "evaluate": ("evaluate", "bundle", "--out"),
     "report": ("report", "run", "--out"),
     "doctor": ("doctor", "--recipe", "tiny.json", "--out"),
 }
-FORCED = ("train", "demo", "compare", "ablate", "export", "export --triton", "translate", "run", "data")
-WRITES_NOTHING = {"app", "completion", "describe", "plugins"}
+CLEARED = ("train", "demo", "compare", "ablate", "export", "data")
+AMONG_OTHERS = ("translate", "run", "run of shards", "bulk")
+"""With --force they write beside what else is there."""
+FORCED = (*CLEARED, *AMONG_OTHERS, "export --triton", "export --web")
+WRITES_NOTHING = {"app", "completion", "describe", "forecast", "plugins", "push"}
 MARKS = ("run.json", "run/run.json", "protocol.json", "manifest.json", "dataset.json", "results.json", "results.csv")
 NAMES = (
     *MARKS, "index.html", "scores.json", "scores.md", "table.md", "one.png", "trainA/one.png", "runs/tiny-0/run.json",
     "strips/a2b.png", "zebra-to-giraffe/config.pbtxt", "zebra-to-giraffe/1/model.onnx", "lock", "recipe.json",
+    "in.tar", "page.json", "model/manifest.json", "app.json",
 )  # fmt: skip
 
 
@@ -43,6 +52,8 @@ def place(crosscade, bundle, whole, tmp_path_factory, tmp_path):
     """An empty folder but for what commands read."""
     (tmp_path / "tiny.json").write_text(json.dumps(TABLE))
     picture(tmp_path / "one.png", 0)
+    with tarfile.open(tmp_path / "in.tar", "w") as shard:
+        shard.add(tmp_path / "one.png", "one.png")
     (tmp_path / "run").symlink_to(whole)
     (tmp_path / "exported").symlink_to(tiny_export.write(tmp_path_factory.mktemp("export") / "tiny.onnx"))
     return tmp_path
@@ -69,11 +80,11 @@ def test_somebody_elses_folder_keeps_every_file(crosscade, place, command, force
     answer = crosscade(*COMMANDS[command], target, *(["--force"] if force and command in FORCED else []))
     assert {name: data for name, data in files(theirs).items() if name in before} == before
     assert answer.code or command == "doctor"
-    if command not in ("translate", "run"):
+    if command not in AMONG_OTHERS:
         assert files(theirs) == before, "nor is anything put beside them"
 
 
-@pytest.mark.parametrize("command", [c for c in FORCED if c not in ("translate", "run", "export --triton")])
+@pytest.mark.parametrize("command", CLEARED)
 def test_ones_own_folder_with_something_of_others_is_not_cleared(crosscade, place, whole, command):
     out = place / "out"
     made = {

@@ -158,6 +158,12 @@ def prepare(out: Path, shards: Sequence[Path], how: dict[str, Any], *, force: bo
             raise InputError(str(out), found=found, expected="the same, or none", cure=cure)
     elif not new and not force:
         raise InputError(str(out), found="a folder that is not empty", expected="an empty or new one", cure=cure)
+    else:  # without a mark, nothing of these names was made here
+        for path in shards:
+            for theirs in (out / path.name, out / (path.name + UNFINISHED)):
+                if os.path.lexists(theirs):
+                    cure = "Give another --out: it is not replaced."
+                    raise InputError(str(theirs), found="a file of somebody else's", expected="none", cure=cure)
     atomic.write_json(mark, {"format": FORMAT, **how})
 
 
