@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 from attrs import evolve, frozen
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from ..catalogue import Catalogue
 from ..contracts import freeze
@@ -34,6 +37,8 @@ from .named import located
 from .networks import Networks
 
 FORMAT = "crosscade.cascade/1"
+MOST_MODULES = 20_000
+"""Those of the built-in recipes have some hundreds."""
 
 
 def weights_hash(module: nn.Module) -> str:
@@ -134,7 +139,7 @@ class Bundle:
 
     def _check_shapes(self, parts: tuple[Recipe, Catalogue, Encoder], way: Direction) -> None:
         """Refuses files that are not of the recipe's networks before these take any memory."""
-        with torch.device("meta"):
+        with torch.device("meta"), _bounded(str(self.folder / "recipe.json")):
             described = Networks.build(*parts).files(way)
         for name, net in described.items():
             file = f"{name}.safetensors"
@@ -148,6 +153,23 @@ class Bundle:
                         expected=type(net).__name__,
                         cure=f"'{key}' is {held.get(key, 'not there')} in the file.",
                     )
+
+
+@contextmanager
+def _bounded(where: str) -> Iterator[None]:
+    """While it is open, at most MOST_MODULES modules are built: whoever wrote the recipe chose its numbers."""
+    built = count(1)
+
+    def registered(*_: object) -> None:
+        if next(built) > MOST_MODULES:
+            found = f"networks of more than {MOST_MODULES} modules"
+            raise InputError(where, found=found, expected="those of the bundle's files", cure="Copy it again.")
+
+    handle = register_module_module_registration_hook(registered)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def fill(net: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:

@@ -138,7 +138,7 @@ def rehash(folder: Path, path: Path) -> None:
         try:
             table = json.loads(vouching.read_text(encoding="utf-8"))
             name = path.relative_to(vouching.parent).as_posix()
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if not isinstance(table, dict) or not path.is_file():
             continue

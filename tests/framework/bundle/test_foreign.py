@@ -74,6 +74,13 @@ def test_networks_that_the_files_do_not_hold_take_no_memory(foreign, monkeypatch
         loaded.cascade("a2b")
 
 
+def test_networks_without_end_are_not_built(foreign):
+    recipe = json.loads((foreign() / "recipe.json").read_text())
+    recipe["translate"][0]["translator"] |= {"downs": 0, "blocks": 2**31}
+    with pytest.raises(InputError, match=r"recipe\.json @ .*translator: found networks of more than 20000 modules"):
+        bundle.load(foreign(**recipe)).cascade("a2b")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_refused(foreign, value):
     folder = foreign()
