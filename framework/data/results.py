@@ -25,6 +25,8 @@ from .contents import VIDEOS
 if TYPE_CHECKING:
     from .files import Source
 
+MOST_LIST = 1 << 30
+"""Bytes of it: some ten million pictures'."""
 LIST, HEAD = "results.csv", ["source", "result", "reason"]
 LONGEST = 200
 """Bytes of a result's name: what is beyond is cut and replaced by a hash."""
@@ -140,7 +142,7 @@ def _short(name: str) -> str:
 def _read_list(path: Path) -> dict[str, list[tuple[str, str]]]:
     rows: dict[str, list[tuple[str, str]]] = {}
     try:
-        head, *listed = csv.reader(io.StringIO(path.read_text(encoding="utf-8")))
+        head, *listed = csv.reader(io.StringIO(atomic.read_text(path, "a list of results", MOST_LIST)))
         if head != HEAD:
             raise ValueError
         for source, result, reason in listed:

@@ -110,7 +110,7 @@ class Video(Film):
         if first is None:
             raise InputError(str(self.path), found="no frames", expected="a video")
         height, width = (side // 2 * 2 for side in first.shape[:2])  # colours are of half the size
-        stream = output.add_stream(codec, rate=self.rate, options=options)
+        stream: Any = output.add_stream(codec, rate=self.rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = self.base
         colours = ITU709 if height >= HD else ITU601

@@ -11,7 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from .atomic import disk_error, write_bytes
+
+MOST_BYTES = 1 << 30
+"""Of a run's events: an hour's are some ten thousand."""
 
 
 class Watcher(ABC):
@@ -65,9 +69,13 @@ class Events:
             self._warn(f"{type(watcher).__name__} watches no more ({type(error).__name__}: {error})")
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole lines so far; a line cut short by a kill is left out."""
+        """All whole lines so far; a line cut short by a kill is left out. InputError for what never ends."""
         if not self.path.exists():
             return []
+        if not self.path.is_file() or self.path.stat().st_size > MOST_BYTES:
+            raise InputError(
+                str(self.path), found="no regular file of at most 1 GiB", expected="a run's events", cure="Remove it."
+            )
         events = []
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:

@@ -28,6 +28,13 @@ def test_a_line_cut_short_is_left_out_and_swallows_nothing(tmp_path):
         assert steps in ([1, 3], [1, 2, 3])
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
+def test_what_never_ends_is_no_log(tmp_path):
+    (tmp_path / "events.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"events\.jsonl: found no regular file"):
+        Events(tmp_path / "events.jsonl").read()
+
+
 def test_rewinding_forgets_what_will_be_done_again(tmp_path):
     events = Events(tmp_path / "events.jsonl")
     for stage in (0, 1, 2):
