@@ -12,6 +12,8 @@ from crosscade.framework.training.opening import watchers
 from tests.framework.tiny import tiny_run
 
 DOCS = Path(__file__).parents[3] / "docs" / "events.md"
+WATCHER = Path(__file__).parents[2] / "wheels" / "stripes" / "crosscade_stripes_watcher.py"
+"""The one of docs/plugins.md."""
 
 
 def test_a_line_cut_short_is_left_out_and_swallows_nothing(tmp_path):
@@ -78,7 +80,7 @@ def test_a_watcher_that_is_not_installed_is_refused_with_a_near_miss(tmp_path):
 def test_the_watcher_of_the_docs_follows_a_run_and_the_docs_know_its_events(tmp_path):
     page = DOCS.read_text()
     module = ModuleType("lowest")
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], vars(module))
+    exec(WATCHER.read_text(), vars(module))
     catalogue = Catalogue.discover()
     catalogue.entries.extend(Catalogue.of(module).entries)
     tiny_run(tmp_path / "run", catalogue=catalogue, watch=["lowest"])
