@@ -12,7 +12,7 @@ import numpy as np
 
 from ..exporters.runtime.exported import Exported
 from ..exporters.runtime.exported import load as load_export
-from ..exporters.runtime.providers import DEVICES
+from ..exporters.runtime.providers import DEVICES, numbered
 from ..exporters.safety import manifest
 from ..framework import Catalogue, Image, Images, InputError, Translator
 from ..framework.bundle.named import located
@@ -44,7 +44,7 @@ def open_translator(
 
 def open_export(path: str | Path, device: str = "auto") -> Exported:
     """An export, which onnxruntime runs. Raises InputError when it is not sound, or for a device of torch's alone."""
-    if device not in DEVICES:
+    if numbered(device)[0] not in DEVICES:
         found, expected = f"an export in {path}, which onnxruntime runs", "auto, cpu or cuda"
         raise InputError(f"--device {device}", found=found, expected=expected)
     return load_export(path, device=device)

@@ -42,9 +42,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("machine")
     group.add_argument(
         "--device",
-        choices=("auto", "cpu", "cuda", "tensorrt"),
         default="auto",
-        help="default: a GPU where there is one",
+        help="auto (a GPU where there is one) | cpu | cuda | cuda:1 | tensorrt",
     )
     group.add_argument("--allow-cpu-fallback", action="store_true", help="use the CPU when the device does not come up")
     group.add_argument(

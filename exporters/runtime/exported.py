@@ -33,7 +33,7 @@ from ..safety.folder import check_folder
 from ..safety.manifest import INPUT, MASK, OLDER, OUTPUT, STYLE, Graph, Manifest, folder_of
 from .onnxruntime import OnnxRuntime
 from .openvino import OpenVino
-from .providers import MAX_BATCH, Facts
+from .providers import MAX_BATCH, Facts, numbered
 from .trial import tried
 
 BACKENDS = ("onnxruntime", "openvino")
@@ -63,7 +63,8 @@ def load(
 
     Args:
         folder: what `crosscade export` made, or the name of a model that a plugin offers.
-        device: `cpu`, `cuda`, `tensorrt`, or `auto`: a GPU where there is one, but for int8 not by CUDA.
+        device: `cpu`, `cuda` or `tensorrt` (`cuda:1`: the second GPU), or `auto`: a GPU where there is one, but
+            for int8 not by CUDA.
         threads: of the CPU; 0 leaves the number to the backend.
         backend: `onnxruntime`, or `openvino` (on the CPU; a package of its own).
         precision: of OpenVINO's arithmetic, `f32`, `bf16` or `auto`; onnxruntime computes in the file's own.
@@ -85,6 +86,7 @@ def load(
         raise InputError(
             f"precision '{precision}'", found="backend 'onnxruntime'", expected="the file's own", cure=cure
         )
+    name, gpu = numbered(device)
     path = folder_of(located(folder))
     manifest = check_folder(path)
 
@@ -92,10 +94,10 @@ def load(
         file = path / way.file
         if backend == "openvino":
             return OpenVino(file, precision=precision, threads=threads)
-        facts = Facts(manifest.size, way.style_size, manifest.precision, manifest.files[way.file].sha256)
+        facts = Facts(manifest.size, way.style_size, manifest.precision, manifest.files[way.file].sha256, gpu)
         return OnnxRuntime(file, device=device, threads=threads, allow_fallback=allow_fallback, facts=facts)
 
-    slow = backend == "onnxruntime" and device == "cuda" and manifest.precision == "int8"
+    slow = backend == "onnxruntime" and name == "cuda" and manifest.precision == "int8"
     warnings = (INT8_ON_CUDA.format(path),) if slow else ()
     attempt = partial(tried, path, manifest, backend=backend, precision=precision, check=check)
     return Exported(path, manifest, read, check=check, attempt=None if trust else attempt, warnings=warnings)

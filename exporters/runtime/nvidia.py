@@ -38,10 +38,10 @@ def gpus() -> int:
     return count.value
 
 
-def compute_capability() -> str:
-    """Of the first GPU, on which sessions run: `90` for 9.0; `0` without one."""
+def compute_capability(gpu: int = 0) -> str:
+    """Of the GPU of that number: `90` for 9.0; `0` without one."""
     driver, device = _driver(), ctypes.c_int(0)
-    if driver is None or driver.cuDeviceGet(ctypes.byref(device), 0) != 0:
+    if driver is None or driver.cuDeviceGet(ctypes.byref(device), gpu) != 0:
         return "0"
     numbers = [ctypes.c_int(0), ctypes.c_int(0)]
     for number, attribute in zip(numbers, (_MAJOR, _MINOR)):

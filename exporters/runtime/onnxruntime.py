@@ -98,7 +98,8 @@ class OnnxRuntime:
         return others + self._install(device)
 
     def _install(self, device: str) -> str:
-        libraries = nvidia.tensorrt_wheel(getattr(self.ort, "cuda_version", "")) if device == "tensorrt" else ""
+        cuda = getattr(self.ort, "cuda_version", "")
+        libraries = nvidia.tensorrt_wheel(cuda) if device.startswith("tensorrt") else ""
         return f"pip install 'onnxruntime-gpu[cuda,cudnn]' {libraries}".rstrip()
 
     def _open(self, providers: Sequence[str]) -> Any:

@@ -69,40 +69,54 @@ def plan(device: str, machine: Machine, precision: str) -> Plan:
 
     8-bit convolutions exist for the CPU and in TensorRT alone: `auto` never takes an int8 graph to CUDA.
     """
-    if device not in DEVICES:
-        raise InputError(f"device '{device}'", expected=", ".join(DEVICES), cure=did_you_mean(device, DEVICES))
+    name, gpu = numbered(device)
+    if name not in DEVICES:
+        expected = f"{', '.join(DEVICES)}, cuda:1"
+        raise InputError(f"device '{device}'", expected=expected, cure=did_you_mean(device, DEVICES))
+    if gpu and gpu >= machine.gpus > 0:
+        expected = f"{name}:0 to {name}:{machine.gpus - 1}"
+        raise InputError(f"device '{device}'", found=f"{machine.gpus} NVIDIA GPU(s)", expected=expected)
     if device == "cpu" or (device == "auto" and not machine.accelerated):
         return Plan(((CPU,),), (CPU,))
     if device == "auto" and precision == "int8":
         return Plan((*([(TENSORRT, CUDA, CPU)] if machine.has(TENSORRT) else []), (CPU,)), (TENSORRT, CPU))
-    accept = {"auto": (TENSORRT, CUDA), "cuda": (CUDA,), "tensorrt": (TENSORRT,)}[device]
+    accept = {"auto": (TENSORRT, CUDA), "cuda": (CUDA,), "tensorrt": (TENSORRT,)}[name]
     attempts: list[tuple[str, ...]] = [(CUDA, CPU)] if machine.has(CUDA) else []
-    if device != "cuda" and machine.has(TENSORRT):
+    if name != "cuda" and machine.has(TENSORRT):
         # TensorRT hands what it does not know to CUDA; where its libraries are missing the whole session is refused
         attempts.insert(0, (TENSORRT, CUDA, CPU))
     return Plan(tuple(attempts), accept)
 
 
+def numbered(device: str) -> tuple[str, int]:
+    """A GPU's kind of device and its number: `cuda:1` is ("cuda", 1), `cuda` ("cuda", 0)."""
+    name, _, number = device.partition(":")
+    return (name, int(number)) if name in ("cuda", "tensorrt") and number.isdecimal() else (device, 0)
+
+
 @frozen
 class Facts:
-    """What a provider's options depend on: the image size in pixels, the length of a style, the precision, the file."""
+    """What a provider's options depend on: the image size in pixels, the length of a style, the precision, the file,
+    the GPU's number."""
 
     size: int
     style_size: int
     precision: str
     sha256: str
+    gpu: int = 0
 
 
 def options(provider: str, facts: Facts, version: str) -> dict[str, Any]:
-    """The provider's options for a graph, once the libraries are loaded. CUDA keeps its defaults.
+    """The provider's options for a graph, once the libraries are loaded. CUDA keeps its defaults, but for the GPU.
 
     TensorRT wants the range of every dynamic input, or it builds again for each new batch. It takes minutes to build,
     so its engines are kept in the user's cache, apart for each graph, `version` of onnxruntime, version of TensorRT and
     kind of GPU. How long kernels take depends on the last two alone, so that one such record serves every graph.
     """
+    chosen = {"device_id": facts.gpu} if facts.gpu and provider != CPU else {}
     if provider != TENSORRT:
-        return {}
-    device = f"trt{nvidia.tensorrt_version()}-sm{nvidia.compute_capability()}"
+        return chosen
+    device = f"trt{nvidia.tensorrt_version()}-sm{nvidia.compute_capability(facts.gpu)}"
     engines = _own_folder(f"{facts.sha256[:16]}-{version}-{device}")
     shapes = {
         bound: f"{INPUT}:{n}x{facts.size}x{facts.size}x3"
@@ -110,6 +124,7 @@ def options(provider: str, facts: Facts, version: str) -> dict[str, Any]:
         for bound, n in (("min", 1), ("opt", TYPICAL_BATCH), ("max", MAX_BATCH))
     }
     return {
+        **chosen,
         "trt_engine_cache_enable": True,
         "trt_engine_cache_path": engines,
         "trt_timing_cache_enable": True,

@@ -129,6 +129,20 @@ def test_an_unknown_device_is_named_with_a_near_miss():
         plan("cude", Machine(), "fp32")
 
 
+def test_one_of_several_gpus_is_chosen_by_its_number(monkeypatch, tmp_path):
+    monkeypatch.setenv("CROSSCADE_CACHE", str(tmp_path))
+    machine, second = Machine(GPU_WHEEL, gpus=2), evolve(FACTS, gpu=1)
+    assert plan("cuda:1", machine, "fp32") == plan("cuda", machine, "fp32")
+    for provider in (CUDA, TENSORRT):
+        assert options(provider, second, "1")["device_id"] == 1
+        assert "device_id" not in options(provider, FACTS, "1")
+    assert options(CPU, second, "1") == {}
+    with pytest.raises(InputError, match=r"device 'cuda:2': found 2 NVIDIA GPU\(s\); expected cuda:0 to cuda:1"):
+        plan("cuda:2", machine, "fp32")
+    with pytest.raises(InputError, match="device 'cpu:1'"):
+        plan("cpu:1", machine, "fp32")
+
+
 def test_devices_are_listed_by_what_they_are(monkeypatch):
     monkeypatch.setattr(nvidia, "gpus", lambda: 2)
     machine = look(PretendedOrt(up=(), listed=(CUDA, CUDA)))
@@ -153,7 +167,7 @@ def test_tensorrts_engines_are_kept_apart_by_all_that_they_depend_on(monkeypatch
 
     def folders(sha="cd", ort="1.32.0", tensorrt=101601, capability="90"):
         monkeypatch.setattr(nvidia, "tensorrt_version", lambda: tensorrt)
-        monkeypatch.setattr(nvidia, "compute_capability", lambda: capability)
+        monkeypatch.setattr(nvidia, "compute_capability", lambda gpu: capability)
         found = options(TENSORRT, Facts(16, 0, "fp32", sha * 32), ort)
         assert found["trt_engine_cache_enable"] is found["trt_timing_cache_enable"] is True
         return found["trt_engine_cache_path"], found["trt_timing_cache_path"]
