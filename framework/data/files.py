@@ -73,6 +73,8 @@ class Sources:
         return sources
 
 
+SMALL, SOME = 64 << 10, 16
+"""Bytes on average of so many files: reading one of fewer costs less than having another thread do it."""
 EXPECTED = "PNG, JPEG, WebP, BMP, TIFF or GIF files"
 
 
@@ -93,7 +95,8 @@ def translate_files(
 
     `translated` gets the places among the files of those of a batch that could be read, and what `read` made of them;
     for each it gives the results, one for each of `endings` of their names. `by` follows the folder in what is said.
-    `threads` read and write beside the one that translates; by default as many as `readers` says.
+    `threads` read and write beside the one that translates; by default as many as `readers` says, none
+    for files below SMALL.
     """
     from .films import Film, Filmed
     from .images import SUFFIXES
@@ -108,7 +111,8 @@ def translate_files(
     atomic.clear_parts_of([out / LIST, *(path for k in todo for path in places[k])])
     results.write_list()  # a kill leaves whose each is
     try:
-        with report.stage(stage, len(todo)) as bar, Ahead(readers() if threads is None else threads) as pool:
+        threads = _threads([files[k].path for k in todo]) if threads is None else threads
+        with report.stage(stage, len(todo)) as bar, Ahead(threads) as pool:
             readings = pool.map(lambda k: _tried(read, files[k].path), todo, batch)
             for piece in _pieces(todo, batch):
                 pictures: dict[int, Any] = {}
@@ -176,6 +180,11 @@ def _tried(read: Callable[[Path], Any], path: Path) -> tuple[Any, bool]:
         return picture, not isinstance(picture, Film) and frames(path) > 1
     except CrosscadeError as error:
         return error, False
+
+
+def _threads(paths: Sequence[Path]) -> int:
+    sizes = [path.stat().st_size for path in paths[:SOME] if path.is_file()]
+    return readers() if sum(sizes) > SMALL * len(sizes) else 0
 
 
 def _written(how: tuple[Sequence[Path], Sequence[Image | Filmed], str, bytes, Reporter]) -> CrosscadeError | None:
