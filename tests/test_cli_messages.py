@@ -38,7 +38,7 @@ def test_something_else_under_a_files_name_is_one_line(crosscade, whole, tmp_pat
     (run / "stages" / "3-refine.safetensors").unlink()
     answer = crosscade("train", "--out", "run", "--resume")
     assert (answer.code, answer.error) == (
-        2, "run/stages/0-invert-level4.safetensors: found Is a directory; expected a file")  # fmt: skip
+        2, "run/stages/0-invert-level4.safetensors: found no regular file; expected a file")  # fmt: skip
 
 
 def test_what_would_steer_a_terminal_is_spelt_out():

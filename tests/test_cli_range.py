@@ -10,6 +10,7 @@ from crosscade.evaluation.app import server
 from crosscade.exporters.runtime import load as load_export
 from crosscade.framework import InputError, load, read_rgb
 from crosscade.framework.data.dataset import WHITE
+from crosscade.framework.support import atomic
 from crosscade.plugins.datasets.folder import FolderDataset, FolderOptions
 from tests.framework.tiny import TABLE
 
@@ -72,7 +73,7 @@ def translated(bundle, picture):
 def test_a_manifest_that_names_no_white_is_refused(bundle):
     path = bundle / "bundle.json"
     for white in (0, WHITE + 1, "4095", True, None):
-        table = json.loads(path.read_text())
+        table = atomic.read_json(path, "its own")
         path.write_text(json.dumps(table | {"white": white}))
         with pytest.raises(InputError, match=r"'white' = .*expected 1 to 65535"):
             load(bundle)

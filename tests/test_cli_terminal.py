@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 
 import pytest
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "translate": ("translate", f"run{STEERS}", f"day{STEERS}", "--out", f"made{STEERS}"),
     "export": ("export", f"run{STEERS}", *DATA, "--direction", "a2b", "--out", f"export{STEERS}"),
     "run": ("run", f"export{STEERS}", f"day{STEERS}", "--out", f"made-by-export{STEERS}", "--device", "cpu"),
+    "run of shards": ("run", f"export{STEERS}", f"in{STEERS}.tar", "--out", f"shards{STEERS}", "--device", "cpu"),
     "run --check": ("run", f"export{STEERS}", "--check", "--device", "cpu"),
     "evaluate": ("evaluate", f"run{STEERS}", *DATA, "--metrics", "diversity", "--out", f"judged{STEERS}"),
     "compare": ("compare", "--methods", "tiny.json", *DATA, "--images", "8", "--out", f"compared{STEERS}"),
@@ -28,11 +30,13 @@ COMMANDS = {
     "data": ("data", "folder", "--set", f"a=day{STEERS}", "--set", f"b=night{STEERS}", "--out", f"data{STEERS}"),
     "demo": ("demo", "--recipe", "tiny.json", *DATA, "--minutes", "0.01", "--out", f"demo{STEERS}"),
 }  # fmt: skip
+ELSEWHERE = {"bulk", "pull"}
+"""What shows names alike, but of a cluster's work and of a hub."""
 
 
 def test_every_command_that_shows_names_is_walked():
     offered = {e.offer.name for e in Catalogue.discover().of_kind("command") if e.provider == "crosscade"}
-    assert offered == {words[0] for words in COMMANDS.values()} | WRITES_NOTHING
+    assert offered == {words[0] for words in COMMANDS.values()} | WRITES_NOTHING | ELSEWHERE
 
 
 def test_every_command_shows_names_as_text(crosscade, tmp_path):
@@ -41,6 +45,8 @@ def test_every_command_shows_names_as_text(crosscade, tmp_path):
         for k in range(4):
             picture(tmp_path / folder / f"{k}.png", 4 * number + k)
         (tmp_path / folder / f"bad{STEERS}.png").write_bytes(b"no picture")
+    with tarfile.open(tmp_path / f"in{STEERS}.tar", "w") as shard:
+        shard.add(tmp_path / DATA[1] / "0.png", "0.png")
     shown = {}
     for name, words in COMMANDS.items():
         answer = crosscade(*words)
