@@ -11,6 +11,7 @@ from ..bundle import bundle
 from ..catalogue import Catalogue
 from ..data.dataset import Dataset
 from ..errors import InputError
+from ..recipe.read import override
 from ..recipe.recipe import Recipe, Training
 from ..recipe.resolve import component
 from ..support import atomic, ranks
@@ -102,7 +103,7 @@ def watchers(names: Iterable[str], run: Path, catalogue: Catalogue) -> list[Watc
     built = []
     for text in names:
         name, _, settings = text.partition(":")
-        options = dict(setting.partition("=")[::2] for setting in settings.split(",") if setting)
+        options = override({}, [setting for setting in settings.split(",") if setting])
         chosen = component({"use": name, **options}, "watcher", f"--watch {text}", catalogue)
         built.append(catalogue.build("watcher", chosen, run=run))
     return built

@@ -5,8 +5,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from attrs import frozen
 
-from crosscade.framework import Catalogue, InputError, Watcher
+from crosscade.framework import Catalogue, InputError, Watcher, WatcherOffer, hookimpl, option
 from crosscade.framework.support.events import Events
 from crosscade.framework.training.opening import watchers
 from tests.framework.tiny import tiny_run
@@ -75,6 +76,25 @@ def test_a_watcher_that_is_not_installed_is_refused_with_a_near_miss(tmp_path):
         watchers(["tensorbord"], tmp_path, Catalogue.discover())
     with pytest.raises(InputError, match=r"--watch tensorboard:foldr=x"):
         watchers(["tensorboard:foldr=x"], tmp_path, Catalogue.discover())
+
+
+def test_a_watchers_options_are_values_as_those_of_a_recipe_are(tmp_path):
+    @frozen
+    class Options:
+        width: int = option(1, "a number")
+
+    class Wide(Watcher):
+        def __init__(self, options, *, run):
+            self.width = options.width
+
+        def event(self, event):
+            pass
+
+    module = ModuleType("wide")
+    module.watchers = hookimpl(lambda: [WatcherOffer(name="wide", build=Wide, options=Options, summary="as wide")])
+    catalogue = Catalogue.discover()
+    catalogue.entries.extend(Catalogue.of(module).entries)
+    assert [watcher.width for watcher in watchers(["wide:width=30", "wide"], tmp_path, catalogue)] == [30, 1]
 
 
 def test_the_watcher_of_the_docs_follows_a_run_and_the_docs_know_its_events(tmp_path):
