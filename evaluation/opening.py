@@ -45,7 +45,7 @@ def open_translator(
 def open_export(path: str | Path, device: str = "auto") -> Exported:
     """An export, which onnxruntime runs. Raises InputError when it is not sound, or for a device of torch's alone."""
     if numbered(device)[0] not in DEVICES:
-        found, expected = f"an export in {path}, which onnxruntime runs", "auto, cpu or cuda"
+        found, expected = f"an export in {path}, which onnxruntime runs", "auto, cpu, cuda or cuda:1"
         raise InputError(f"--device {device}", found=found, expected=expected)
     return load_export(path, device=device)
 
