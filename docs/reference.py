@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import attrs
 
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.catalogue.catalogue import Catalogue
 from crosscade.framework.cli import parser
 from crosscade.framework.hookspecs import KINDS
 from crosscade.framework.recipe.recipe import (

@@ -4,7 +4,7 @@ from .bundle.bundle import Bundle as Bundle
 from .bundle.bundle import load as load
 from .bundle.cascade import Cascade as Cascade
 from .bundle.inference import Translation as Translation
-from .catalogue import Catalogue as Catalogue
+from .catalogue.catalogue import Catalogue as Catalogue
 from .contracts import AdversarialLoss as AdversarialLoss
 from .contracts import Exporter as Exporter
 from .contracts import Loss as Loss

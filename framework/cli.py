@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .catalogue import ALONE, Catalogue, Entry, version_of
+from .catalogue.catalogue import ALONE, Catalogue, Entry, version_of
 from .errors import CrosscadeError, InputError, needs_extra, printable
 from .hookspecs import CommandOffer
 from .support.atomic import FULL, disk_error

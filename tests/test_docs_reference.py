@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve, frozen
 
 from crosscade.framework import CommandOffer, LossOffer
-from crosscade.framework.catalogue import Entry
+from crosscade.framework.catalogue.catalogue import Entry
 from tests.docs_tools import reference
 
 REFERENCE, API = reference(), reference("api")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import itertools
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crosscade.framework import Catalogue
-from crosscade.framework.catalogue import BUILT_IN
+from crosscade.framework.catalogue.built_in import BUILT_IN
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -160,7 +161,7 @@ def named(path: Path) -> set[str]:
 
 def test_no_floor_names_another_floors_parts():
     floors: dict[str, set[str]] = {}
-    for module in BUILT_IN:
+    for module in itertools.chain(*BUILT_IN.values()):
         for entry in Catalogue.of(importlib.import_module(module)).entries:
             if entry.offer.kind != "command":
                 floors.setdefault(entry.offer.name, set()).add(module.split(".")[1])
@@ -242,4 +243,14 @@ def test_every_module_that_implements_a_hook_is_built_in_and_the_reverse():
         return any(ast.unparse(d) == "hookimpl" for function in functions for d in function.decorator_list)
 
     implementing = {"crosscade." + ".".join(name) for name, path in modules().items() if offers(path)}
-    assert sorted(BUILT_IN) == sorted(implementing)
+    assert sorted(set(itertools.chain(*BUILT_IN.values()))) == sorted(implementing)
+
+
+def test_every_built_in_module_is_listed_by_the_kinds_that_it_offers():
+    listed = {(kind, module) for kind, modules in BUILT_IN.items() for module in modules}
+    offered = {
+        (entry.offer.kind, module)
+        for module in itertools.chain(*BUILT_IN.values())
+        for entry in Catalogue.of(importlib.import_module(module)).entries
+    }
+    assert listed == offered

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve, fields_dict
 from torch import nn
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..encoder import Encoder
 from ..errors import CrosscadeError, InputError
 from ..recipe.read import override

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -20,8 +20,9 @@ import torch
 from attrs import evolve, frozen
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
+from torch.overrides import TorchFunctionMode
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..contracts import freeze
 from ..data.dataset import WHITE
 from ..encoder import Encoder
@@ -139,7 +140,7 @@ class Bundle:
 
     def _check_shapes(self, parts: tuple[Recipe, Catalogue, Encoder], way: Direction) -> None:
         """Refuses files that are not of the recipe's networks before these take any memory."""
-        with torch.device("meta"), _bounded(str(self.folder / "recipe.json")):
+        with torch.device("meta"), _Unfilled(), _bounded(str(self.folder / "recipe.json")):
             described = Networks.build(*parts).files(way)
         for name, net in described.items():
             file = f"{name}.safetensors"
@@ -153,6 +154,15 @@ class Bundle:
                         expected=type(net).__name__,
                         cure=f"'{key}' is {held.get(key, 'not there')} in the file.",
                     )
+
+
+class _Unfilled(TorchFunctionMode):
+    """Random numbers are not drawn: on the meta device there is nothing to fill, and torch takes 0.1 s to find out."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return args[0] if func in (Tensor.uniform_, Tensor.normal_) else func(*args, **(kwargs or {}))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .hub import SCHEME, fetched
 
 if TYPE_CHECKING:
-    from ..catalogue import Catalogue
+    from ..catalogue.catalogue import Catalogue
 
 
 def located(model: str | Path, catalogue: Catalogue | None = None) -> Path:
@@ -21,7 +21,7 @@ def located(model: str | Path, catalogue: Catalogue | None = None) -> Path:
     path = Path(model)
     if path.exists() or len(path.parts) != 1:
         return path
-    from ..catalogue import Catalogue  # which reads plugins: a path needs none
+    from ..catalogue.catalogue import Catalogue  # which reads plugins: a path needs none
 
     entries = (catalogue or Catalogue.discover()).of_kind("model")
     named = [entry for entry in entries if str(model) in (entry.offer.name, entry.qualified)]

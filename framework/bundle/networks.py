@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from attrs import evolve, field, frozen
 from torch import nn
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..contracts import TranslatorPair
 from ..encoder import Encoder
 from ..features.normalise import Normalise

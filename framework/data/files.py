@@ -116,7 +116,7 @@ def translate_files(
             readings = pool.map(lambda k: _tried(read, files[k].path), todo, batch)
             for piece in _pieces(todo, batch):
                 pictures: dict[int, Any] = {}
-                for k, (picture, several) in zip(piece, readings):
+                for k, picture in zip(piece, readings):
                     if isinstance(picture, CrosscadeError):
                         reason = picture.found or str(picture)
                         (told if reason == A_VIDEO else bad).append((files[k].path, reason))
@@ -126,7 +126,7 @@ def translate_files(
                     pictures[k] = picture
                     if isinstance(picture, Film):
                         told += [(files[k].path, picture.note)] if picture.note else []
-                    elif several:
+                    elif getattr(picture, "several", False):
                         told.append((files[k].path, f"{MORE} (--frames takes all)"))
                     if getattr(picture, "alpha", None) is not None and places[k][0].suffix == ".jpg":
                         told.append((files[k].path, ON_WHITE))
@@ -170,16 +170,12 @@ def _pieces(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
         yield places[start : start + size]
 
 
-def _tried(read: Callable[[Path], Any], path: Path) -> tuple[Any, bool]:
-    """A picture, or why it is none; and whether there are more in its file."""
-    from .films import Film
-    from .images import frames
-
+def _tried(read: Callable[[Path], Any], path: Path) -> Any:
+    """A picture, or why it is none."""
     try:
-        picture = read(path)
-        return picture, not isinstance(picture, Film) and frames(path) > 1
+        return read(path)
     except CrosscadeError as error:
-        return error, False
+        return error
 
 
 def _threads(paths: Sequence[Path]) -> int:

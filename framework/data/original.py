@@ -13,7 +13,7 @@ from functools import partial
 from typing import Self
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
@@ -36,6 +36,8 @@ class Original:
     alpha: Mask | None = None  # (H, W)
     profile: bytes = b""
     """The ICC profile of its colours."""
+    several: bool = False
+    """Whether its file holds more pictures, of which this is the first."""
 
     @classmethod
     def of(cls, picture: Picture | Self, white: int = WHITE, most: int = MAX_PIXELS) -> Self:
@@ -43,9 +45,13 @@ class Original:
         if isinstance(picture, cls):
             return picture
         if isinstance(picture, Encoded):
-            return decoded(picture, partial(cls.opened, white=white), most)
+            return decoded(picture, partial(cls._first, white=white), most)
         pixels = image_of(picture, white)
         return cls(pixels, pixels)
+
+    @classmethod
+    def _first(cls, picture: Pillow.Image, white: int) -> Self:
+        return evolve(cls.opened(picture, white), several=getattr(picture, "n_frames", 1) > 1)
 
     @classmethod
     def opened(cls, picture: Pillow.Image, white: int) -> Self:
@@ -61,7 +67,8 @@ class Original:
     def fitted(self, size: int) -> Self:
         """Its middle alone, as a translator of this size sees it."""
         seen = self.seen if self.seen.shape[:2] == (size, size) else fit_square(self.seen, size)
-        return type(self)(seen, seen, None if self.alpha is None else fit_square(self.alpha, size))
+        alpha = None if self.alpha is None else fit_square(self.alpha, size)
+        return type(self)(seen, seen, alpha, several=self.several)
 
     def covered(self, image: Image) -> Image:
         """An image of its size, (H, W, 3), or with its transparency (H, W, 4)."""

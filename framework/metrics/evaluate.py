@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import evolve, fields_dict, frozen
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..data.dataset import Dataset, ImageSet
 from ..errors import CrosscadeError, InputError
 from ..hookspecs import MetricOffer

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..data.dataset import WHITE, Dataset
 from ..errors import InputError
 from ..support import atomic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..errors import InputError
 from .recipe import Component, LossUse, Recipe
 from .schema import structure

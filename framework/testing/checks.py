@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..contracts import AdversarialLoss, Loss, TranslatorPair
 from ..encoder import Encoder
 from ..former import renamed

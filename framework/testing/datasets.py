@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import evolve
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..data.dataset import Dataset, Domain
 from ..hookspecs import DatasetOffer, MetricOffer, RecipeOffer
 from ..metrics.metric import SETS, EvaluationSet, Metric, Score

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..bundle.bundle import load
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..data.images import write_png
 from ..hookspecs import StarterOffer, WatcherOffer
 from ..support.events import Watcher

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..contracts import freeze
 from ..encoder import Encoder
 from ..errors import CrosscadeError, raised_at, said

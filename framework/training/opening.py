@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..bundle import bundle
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..data.dataset import Dataset
 from ..errors import InputError
 from ..recipe.read import override

@@ -16,7 +16,7 @@ from torch import nn
 
 from ..bundle import bundle
 from ..bundle.networks import Networks
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..data.contents import summary
 from ..data.dataset import Dataset
 from ..errors import InputError, RunError

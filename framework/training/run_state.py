@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from attrs import Factory, define, field, frozen
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..errors import InputError
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import renamed, resolve

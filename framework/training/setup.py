@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from attrs import frozen
 
-from ..catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue
 from ..contracts import freeze
 from ..encoder import Encoder
 from ..errors import InputError

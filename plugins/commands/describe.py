@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 
 from ...framework import Catalogue, CommandOffer, CrosscadeError, InputError, did_you_mean, hookimpl
-from ...framework.catalogue import Entry
+from ...framework.catalogue.catalogue import Entry
 from ...framework.errors import show
 from ...framework.recipe.read import override, read
 from ...framework.recipe.recipe import AnyStage, Component

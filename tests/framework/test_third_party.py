@@ -13,7 +13,7 @@ WHEELS = Path(__file__).parents[1] / "wheels"
 
 ASK = """
 import json
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.catalogue.catalogue import Catalogue
 from crosscade.framework.errors import InputError
 
 def error(kind, name):
@@ -34,7 +34,7 @@ print(json.dumps({
 """
 
 CHECK = """
-from crosscade.framework.catalogue import Catalogue
+from crosscade.framework.catalogue.catalogue import Catalogue
 from crosscade.framework.testing import check_encoder, check_loss
 catalogue = Catalogue.discover()
 check_encoder(catalogue.get("encoder", "fold"), image_size=32)

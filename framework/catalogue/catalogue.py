@@ -8,7 +8,6 @@ is built or first called becomes one line that names the part, who provides it a
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,87 +16,19 @@ from importlib import metadata
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import pluggy
 from attrs import define, field, frozen
 
-from .errors import CrosscadeError, InputError, did_you_mean, needs_extra, raised_at, said
-from .hookspecs import HOOKS, KINDS, PROJECT, Offer, hookspecs
+from ..errors import CrosscadeError, InputError, did_you_mean, needs_extra, raised_at, said
+from ..hookspecs import Offer
+from .built_in import BUILT_IN
+from .loading import UnusableError, offers_of
 
 if TYPE_CHECKING:
-    from .recipe.recipe import Component
+    from ..recipe.recipe import Component
 
 GROUP = "crosscade"
 ALONE = "CROSSCADE_NO_PLUGINS"
 """The environment's variable that leaves other distributions' plugins out (`--no-plugins` sets it)."""
-COMMANDS = (
-    "crosscade.evaluation.evaluate.demo_command",
-    "crosscade.plugins.commands.doctor.command",
-    "crosscade.plugins.commands.train",
-    "crosscade.evaluation.reports.command",
-    "crosscade.plugins.commands.translate",
-    "crosscade.evaluation.app.command",
-    "crosscade.evaluation.evaluate.command",
-    "crosscade.exporters.onnx.command",
-    "crosscade.exporters.runtime.command",
-    "crosscade.exporters.bulk.command",
-    "crosscade.exporters.bulk.forecast",
-    "crosscade.evaluation.share.command",
-    "crosscade.evaluation.experiments.compare",
-    "crosscade.evaluation.experiments.ablate",
-    "crosscade.plugins.commands.data",
-    "crosscade.plugins.commands.plugins",
-    "crosscade.plugins.commands.describe",
-    "crosscade.plugins.commands.completion",
-)
-"""The built-in modules that offer commands: they import neither torch nor what computes, so that `--help` is quick.
-
-It lists them in this order, each under its offer's heading.
-"""
-COMPONENTS = (
-    "crosscade.plugins.encoders.pixels",
-    "crosscade.plugins.encoders.efficientnet",
-    "crosscade.plugins.encoders.vgg",
-    "crosscade.plugins.encoders.timm",
-    "crosscade.plugins.translators.deepest",
-    "crosscade.plugins.translators.adain",
-    "crosscade.plugins.inverters.dosovitskiy_brox",
-    "crosscade.plugins.losses.adversarial",
-    "crosscade.plugins.losses.wgan_gp",
-    "crosscade.plugins.losses.consistency",
-    "crosscade.plugins.losses.reconstruction",
-    "crosscade.plugins.methods.cyclegan",
-    "crosscade.plugins.methods.cut",
-    "crosscade.plugins.methods.ganimorph.translator",
-    "crosscade.plugins.methods.ganimorph.loss",
-    "crosscade.plugins.methods.dfi",
-    "crosscade.plugins.losses.multiscale",
-    "crosscade.plugins.methods.munit.translator",
-    "crosscade.plugins.methods.munit.losses",
-    "crosscade.plugins.methods.drit.translator",
-    "crosscade.plugins.methods.drit.losses",
-    "crosscade.plugins.datasets.safari.dataset",
-    "crosscade.plugins.datasets.animals",
-    "crosscade.plugins.datasets.folder",
-    "crosscade.plugins.recipes.packaged",
-    "crosscade.plugins.starters.photographs",
-    "crosscade.plugins.models.zebra_giraffe",
-    "crosscade.plugins.watchers.tensorboard",
-    "crosscade.exporters.onnx.exporter",
-    "crosscade.exporters.onnx.triton",
-    "crosscade.exporters.web.exporter",
-    "crosscade.evaluation.judges.class_share",
-    "crosscade.evaluation.judges.shape_share",
-    "crosscade.evaluation.judges.structure",
-    "crosscade.evaluation.metrics.background",
-    "crosscade.evaluation.metrics.mask_overlap",
-    "crosscade.evaluation.metrics.attention",
-    "crosscade.evaluation.metrics.frechet",
-    "crosscade.evaluation.metrics.inception",
-    "crosscade.evaluation.metrics.kid",
-    "crosscade.evaluation.metrics.image_statistics",
-)
-"""Those that offer the rest, imported once something other than commands is asked for."""
-BUILT_IN = COMMANDS + COMPONENTS
 
 
 @frozen
@@ -137,6 +68,18 @@ class _Source:
     provider: str
     version: str
     load: Callable[[], Any]
+    kinds: frozenset[str] = frozenset()
+    """What a built-in module offers."""
+
+    @classmethod
+    def built_in(cls) -> list[_Source]:
+        """The built-in modules."""
+        kinds: dict[str, set[str]] = {}
+        for kind, modules in BUILT_IN.items():
+            for module in modules:
+                kinds.setdefault(module, set()).add(kind)
+        version = version_of("crosscade")
+        return [cls("crosscade", version, partial(importlib.import_module, m), frozenset(k)) for m, k in kinds.items()]
 
 
 @define
@@ -146,7 +89,7 @@ class Catalogue:
     _entries: list[Entry] = field(factory=list)
     _failures: list[Failure] = field(factory=list)
     _later: list[_Source] = field(factory=list)
-    """Those that offer no command, for when something else is asked for."""
+    """Built-in modules of kinds that nobody asked for yet."""
 
     @classmethod
     def discover(cls) -> Catalogue:
@@ -154,15 +97,12 @@ class Catalogue:
 
         The entry points are left out where the environment has a variable CROSSCADE_NO_PLUGINS that is not empty.
         """
-        version = version_of("crosscade")
-        commands, later = (
-            [_Source("crosscade", version, partial(importlib.import_module, name)) for name in names]
-            for names in (COMMANDS, COMPONENTS)
-        )
+        catalogue = cls(later=_Source.built_in())._load("command")
         for point in [] if os.environ.get(ALONE) else metadata.entry_points(group=GROUP):
             dist = point.dist
-            commands.append(_Source(dist.name if dist else point.name, dist.version if dist else "unknown", point.load))
-        return cls(later=later)._add(commands)
+            provider, version = (dist.name, dist.version) if dist else (point.name, "unknown")
+            catalogue._add([_Source(provider, version, point.load)])
+        return catalogue
 
     @classmethod
     def of(cls, *plugins: ModuleType | object, provider: str = "test") -> Catalogue:
@@ -172,8 +112,7 @@ class Catalogue:
     @property
     def entries(self) -> list[Entry]:
         """Everything that is offered."""
-        later, self._later = self._later, []
-        return self._add(later)._entries
+        return self._load(*BUILT_IN)._entries
 
     @property
     def failures(self) -> list[Failure]:
@@ -181,15 +120,20 @@ class Catalogue:
         self.entries  # noqa: B018 (what is still to be loaded may fail)
         return list(dict.fromkeys(self._failures))
 
+    def _load(self, *kinds: str) -> Catalogue:
+        now = [source for source in self._later if source.kinds & set(kinds)]
+        self._later = [source for source in self._later if source not in now]
+        return self._add(now)
+
     def _add(self, sources: Iterable[_Source]) -> Catalogue:
         for source in sources:
             try:
-                offers = _offers(source.load())
+                offers = offers_of(source.load())
             except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises must not stop the others
                 reason, where = said(error), raised_at(error)
                 if needs := needs_extra(error):
                     reason, where = f"needs {needs.package}: {needs.cure}", ""
-                elif isinstance(error, _UnusableError):
+                elif isinstance(error, UnusableError):
                     reason, where = str(error), ""
                 self._failures.append(Failure(source.provider, source.version, reason, where))
                 continue
@@ -198,7 +142,7 @@ class Catalogue:
 
     def of_kind(self, kind: str) -> list[Entry]:
         """The entries of one kind, by name."""
-        entries = self._entries if kind == "command" else self.entries
+        entries = self._load(kind)._entries
         return sorted((e for e in entries if e.offer.kind == kind), key=lambda e: (e.offer.name, e.provider))
 
     @property
@@ -276,39 +220,6 @@ class Catalogue:
                 found=said(error) + (f" ({place})" if place else ""),
                 cure="That is a fault of the part: tell who provides it (--debug shows the traceback).",
             ) from error
-
-
-class _UnusableError(Exception):
-    """A plugin whose hooks are not what they should be: the sentence says which, no line of its code failed."""
-
-
-def _offers(plugin: Any) -> list[Offer]:
-    """What a plugin's hooks offer. Raises when they are not hooks or yield something else."""
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs())
-    manager.register(plugin)
-    marked = {name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name)}
-    for name in sorted(marked - HOOKS.keys()):
-        raise _UnusableError(f"unknown hook '{name}': {did_you_mean(name, HOOKS)}")
-    for name in sorted(HOOKS.keys() - marked):
-        if inspect.isroutine(getattr(plugin, name, None)):
-            raise _UnusableError(f"function '{name}' without @hookimpl, so nobody calls it")
-    if not marked:
-        raise _UnusableError(f"no hook: expected a function with @hookimpl, called one of {', '.join(HOOKS)}")
-    offers = []
-    for name in sorted(marked):
-        kind = HOOKS[name]
-        for yielded in getattr(manager.hook, name)():
-            if not isinstance(yielded, Iterable):
-                raise _UnusableError(
-                    f"hook '{name}' returns {type(yielded).__name__}, expected an iterable: `yield` it"
-                )
-            for offer in yielded:
-                if not isinstance(offer, KINDS[kind]):
-                    found, expected = type(offer).__name__, KINDS[kind].__name__
-                    raise _UnusableError(f"hook '{name}' yields {found}, expected {expected}")
-                offers.append(offer)
-    return offers
 
 
 def shape_of(value: Any) -> str:
