@@ -31,7 +31,7 @@ SECTIONS = {
     "What parts are offered with": ("hookspecs",),
     "What losses read": ("views",),
     "Geometry": ("spec",),
-    "Pictures and tensors": ("data.images", "support.tensors"),
+    "Pictures and tensors": ("data.images", "data.written", "support.tensors"),
     "Several processes": ("support.ranks",),
     "Errors and progress": ("errors", "support.progress"),
 }

@@ -20,7 +20,7 @@ from .data.dataset import Image as Image
 from .data.dataset import ImageSet as ImageSet
 from .data.images import read_rgb as read_rgb
 from .data.images import resize_short_side as resize_short_side
-from .data.images import write_png as write_png
+from .data.written import write_png as write_png
 from .encoder import Encoder as Encoder
 from .encoder import Features as Features
 from .encoder import by_level as by_level

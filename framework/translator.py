@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from .data.dataset import WHITE, Image
-from .data.images import data_uri, grid
 from .data.original import Mask, Original
 from .data.pictures import Images, Picture, Pictures, fit, fitted, many
 from .data.styles import Styles, styles_for
+from .data.written import data_uri, grid
 from .spec import Direction, Pair
 
 MOST_SHOWN = 8

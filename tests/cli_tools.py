@@ -10,6 +10,7 @@ from attrs import frozen
 from PIL import Image
 
 from crosscade.exporters.runtime import command
+from crosscade.framework import read_rgb
 from crosscade.framework.cli import main
 from tests.framework.tiny import TABLE
 
@@ -77,3 +78,8 @@ def picture(path, seed, size=72):
     path.parent.mkdir(parents=True, exist_ok=True)
     values = np.random.default_rng(seed).integers(0, 255, (size, size, 3), dtype=np.uint8)
     Image.fromarray(values).save(path)
+
+
+def made(folder):
+    """The PNGs in a folder by their names there."""
+    return {path.relative_to(folder).as_posix(): read_rgb(path) for path in sorted(folder.rglob("*.png"))}

@@ -28,9 +28,9 @@ from starlette.routing import Route
 from ...exporters.web import SITE
 from ...framework import Direction, Image, InputError, Translator, did_you_mean
 from ...framework.catalogue.catalogue import version_of
-from ...framework.data.images import png
 from ...framework.data.original import Original
 from ...framework.data.styles import styles_for
+from ...framework.data.written import png
 from ..opening import strip_of
 from .openapi import description
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import evolve
 
 from ...framework import Bundle, write_png
-from ...framework.data.images import grid
+from ...framework.data.written import grid
 from ...framework.features import health
 from ..reports.embedding import deepest
 from ..reports.run import PAGE_ROWS, SUMMARY, about

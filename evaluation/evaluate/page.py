@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import evolve
 
 from ...framework import InputError, write_png
-from ...framework.data.images import made_by
+from ...framework.data.written import made_by
 from ...framework.support.atomic import clear_parts_of, write_bytes, write_json
 from ..metrics.extractors import Extractor
 from ..reports import embedding, page

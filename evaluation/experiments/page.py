@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import evolve
 
 from ...framework import Catalogue, write_png
-from ...framework.data.images import grid
+from ...framework.data.written import grid
 from ...framework.support.atomic import write_bytes, write_json
 from ...framework.training.run_state import RunFolder, RunState
 from ..reports.curves import training_curves

@@ -15,7 +15,7 @@ from attrs import Factory, frozen
 from markupsafe import Markup
 
 from ...framework import Image, InputError
-from ...framework.data.images import png
+from ...framework.data.written import png
 from ...framework.support import atomic
 from .figures import Figure, kind_of
 from .recipe_diff import Lineage

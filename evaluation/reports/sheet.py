@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from ...framework import Image, Images, Score
-from ...framework.data.images import grid
+from ...framework.data.written import grid
 from ..metrics.jackknife import SHARE, SPREAD, share_half_width
 
 COUNT, PAIRS, LABEL = 40, 4, 14

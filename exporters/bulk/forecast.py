@@ -101,7 +101,7 @@ def _parts(bulk: Bulk, sample: Sequence[Row]) -> dict[str, float]:
 
 def sampled(names: Sequence[str]) -> list[Row]:
     """Pictures' files of what was named, of each in turn. InputError where there is none."""
-    from ...framework.data.files import Sources
+    from ...framework.results.files import Sources
     from .rows import Row
     from .shards import KINDS, expanded, shards_of
 

@@ -18,9 +18,9 @@ import numpy as np
 from attrs import frozen
 
 from ...framework import CrosscadeError, Image
-from ...framework.data.images import encoded
 from ...framework.data.pictures import Images, fit
 from ...framework.data.styles import Styles
+from ...framework.data.written import encoded
 from ...framework.support import atomic
 from ...framework.support.limits import Ahead
 from ..runtime.exported import Exported, checked_batch, load

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
-from ...framework.data.asked import WAYS, Asked, held
-from ...framework.data.files import Sources, translate_files
-from ...framework.data.results import Results
+from ...framework.results.asked import WAYS, Asked, held
+from ...framework.results.files import Sources, translate_files
+from ...framework.results.results import Results
 
 if TYPE_CHECKING:
     from ...framework import Image, Reporter

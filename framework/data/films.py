@@ -23,8 +23,9 @@ from ..errors import InputError
 from ..support import atomic
 from .contents import VIDEOS
 from .dataset import WHITE, Image
-from .images import FORMATS, MAKER, SOFTWARE, decoded
+from .images import FORMATS, decoded
 from .original import Original
+from .written import MAKER, SOFTWARE
 
 MOST = 128_000_000
 """Pixels of all frames of an animation: it is held as a whole before it is written."""

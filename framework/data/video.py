@@ -21,8 +21,9 @@ from ..support import atomic
 from .contents import VIDEOS
 from .dataset import Image
 from .films import Film
-from .images import MAKER, MAX_PIXELS
+from .images import MAX_PIXELS
 from .original import Original
+from .written import MAKER
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer

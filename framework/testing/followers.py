@@ -11,7 +11,7 @@ import numpy as np
 
 from ..bundle.bundle import load
 from ..catalogue.catalogue import Catalogue
-from ..data.images import write_png
+from ..data.written import write_png
 from ..hookspecs import StarterOffer, WatcherOffer
 from ..support.events import Watcher
 from .tools import asking, built, name_of, require

@@ -10,7 +10,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ..bundle.networks import Networks
-from ..data.images import grid, write_png
+from ..data.written import grid, write_png
 from ..features.store import Store
 from ..features.training_data import TrainingData
 from ..spec import DIRECTIONS, Direction

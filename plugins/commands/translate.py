@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
-from ...framework.data.asked import WAYS, Asked, held
-from ...framework.data.files import Sources, translate_files
-from ...framework.data.results import Results
 from ...framework.recipe.read import device_argument, encoder_argument
+from ...framework.results.asked import WAYS, Asked, held
+from ...framework.results.files import Sources, translate_files
+from ...framework.results.results import Results
 from ...framework.support.atomic import sha256
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def _one_way(
     report: Reporter,
 ) -> int:
     from ...framework import Translation
-    from ...framework.data.images import grid
     from ...framework.data.styles import styles_for
+    from ...framework.data.written import grid
 
     translation, samples = Translation(bundle, direction, device=arguments.device), arguments.samples
     if samples or arguments.style:

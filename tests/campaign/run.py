@@ -24,7 +24,7 @@ BEGIN, END = "<!-- the campaign's table -->", "<!-- end of it -->"
 LATE = (
     "crosscade.framework.bundle.inference", "crosscade.framework.training.run", "crosscade.exporters.onnx.exporter",
     "crosscade.exporters.runtime.exported", "crosscade.evaluation.evaluate.judged", "crosscade.framework.rehearsal",
-    "crosscade.evaluation.experiments.run", "crosscade.evaluation.reports.page", "crosscade.framework.data.files",
+    "crosscade.evaluation.experiments.run", "crosscade.evaluation.reports.page", "crosscade.framework.results.files",
 )  # fmt: skip
 """What commands import: once here, not in every child."""
 

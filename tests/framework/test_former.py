@@ -11,9 +11,13 @@ import crosscade.framework
 from crosscade.framework.former import GONE, RENAMED
 from tests.test_floors import without_torch
 
-PACKAGES = {"bundle": {"Bundle", "load"}, "data": {"Dataset", "Domain", "Image", "ImageSet"}, "recipe": {"Recipe"}}
-STILL = {
+PACKAGES = {
+    "bundle": {"Bundle", "load"},
     "catalogue": {"Catalogue"},
+    "data": {"Dataset", "Domain", "Image", "ImageSet"},
+    "recipe": {"Recipe"},
+}
+STILL = {
     "contracts": {"AdversarialLoss", "Encoder", "Exporter", "Loss", "TranslatorPair", "freeze", "l1", "parameters_of"},
     "errors": {"CrosscadeError", "InputError", "RunError", "did_you_mean"},
     "spec": {"DIRECTIONS", "ImageSpec", "LevelSpec", "Pair", "PyramidSpec"},

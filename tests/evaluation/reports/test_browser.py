@@ -19,7 +19,7 @@ from crosscade.evaluation.reports.page import write
 from crosscade.evaluation.reports.table import Table
 from crosscade.framework import Score
 from crosscade.framework.bundle import bundle
-from crosscade.framework.data.images import png
+from crosscade.framework.data.written import png
 
 WIDTHS = {"desktop": 1280, "phone": 400}
 

@@ -15,7 +15,7 @@ from crosscade.evaluation.reports.page import ReportData, Strip, render, spoken,
 from crosscade.evaluation.reports.recipe_diff import Change, Lineage
 from crosscade.evaluation.reports.table import Table, number, read_tables
 from crosscade.framework import InputError, Score
-from crosscade.framework.data.images import png
+from crosscade.framework.data.written import png
 
 
 def picture(value):

@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from crosscade.exporters.bulk import Bulk
-from crosscade.framework.data.images import png
+from crosscade.framework.data.written import png
 from tests.exporters.tiny_export import pictures, write
 
 

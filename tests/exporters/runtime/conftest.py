@@ -3,7 +3,8 @@
 import pytest
 
 from crosscade.exporters.runtime import load
-from tests.exporters.tiny_export import write
+from crosscade.framework import write_png
+from tests.exporters.tiny_export import pictures, write
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +20,12 @@ def tiny(folder):
 @pytest.fixture(scope="module")
 def styled(tmp_path_factory):
     return load(write(tmp_path_factory.mktemp("styled"), style_size=4))
+
+
+@pytest.fixture
+def run(crosscade, tmp_path):
+    """`crosscade run` of an export and a folder with three pictures of its size."""
+    write(tmp_path / "tiny.onnx")
+    for k, image in enumerate(pictures(3)):
+        write_png(tmp_path / "in" / f"{k}.png", image)
+    return lambda *words, export="tiny.onnx": crosscade("run", export, *words)

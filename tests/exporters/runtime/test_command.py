@@ -1,32 +1,15 @@
 """`crosscade run`: folders of pictures through an export."""
 
-import sys
-import time
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from crosscade.exporters.runtime import command as run_command
-from crosscade.exporters.runtime import onnxruntime as onnxruntime_backend
-from crosscade.exporters.runtime.providers import Machine
 from crosscade.framework import read_rgb, write_png
 from crosscade.framework.data.styles import draw_styles
+from tests.cli_tools import made
 from tests.exporters.tiny_export import SIZE, masks, pictures, tapped, translated, write
 from tests.test_floors import without_torch
-
-
-@pytest.fixture
-def run(crosscade, tmp_path):
-    """`crosscade run` of an export and a folder with three pictures of its size."""
-    write(tmp_path / "tiny.onnx")
-    for k, image in enumerate(pictures(3)):
-        write_png(tmp_path / "in" / f"{k}.png", image)
-    return lambda *words, export="tiny.onnx": crosscade("run", export, *words)
-
-
-def made(folder):
-    return {path.relative_to(folder).as_posix(): read_rgb(path) for path in sorted(folder.rglob("*.png"))}
 
 
 def test_a_folder_is_translated(run, tmp_path):
@@ -67,13 +50,6 @@ def test_both_directions_have_a_folder_each_as_if_they_were_asked_for_one_by_one
     again = run("in", "--out", "out", "--direction", "both").others
     assert [line.partition(", on")[0] for line in again] == ["0 images in out/a2b", "1 images in out/b2a"]
     assert run("in", "--out", "out/b2a", "--direction", "b2a").others[0].endswith("4 were there already")
-
-
-def test_both_directions_of_an_export_of_one_are_refused(run, tmp_path):
-    write(tmp_path / "one.onnx", directions=("a2b",))
-    answer = run("in", "--out", "out", "--direction", "both", export="one.onnx")
-    assert (answer.code, "direction 'b2a': found no such one in one.onnx" in answer.error) == (2, True)
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -177,80 +153,6 @@ def test_the_squares_of_a_picture_are_of_one_style(run, tmp_path):
     assert (made(tmp_path / "out")["wide.png"] == expected).all()
 
 
-def film(path, images, **how):
-    first, *rest = (Image.fromarray(image) for image in images)
-    first.save(path, save_all=True, append_images=rest, **how)
-
-
-def test_the_first_frame_of_an_animation_unless_all_are_asked_for(run, tmp_path):
-    film(tmp_path / "in" / "film.png", pictures(3), duration=[40, 50, 60])
-    answer = run("in", "--out", "still")
-    assert answer.others[0] == "warning: in/film.png: read, but only the first of its frames (--frames takes all)"
-    assert (made(tmp_path / "still")["film.png"] == translated(pictures(3))[0]).all()
-    assert run("in", "--out", "out", "--frames", "--batch", "2").code == 0
-    assert len(made(tmp_path / "out")) == 4
-    with Image.open(tmp_path / "out" / "film.png") as result:
-        for k, duration in enumerate([40, 50, 60]):
-            result.seek(k)
-            assert (np.asarray(result.convert("RGB")) == translated(pictures(3))[k]).all()
-            assert result.info["duration"] == duration
-    assert run("in", "--out", "out", "--frames").others[0].endswith("4 were there already")
-    assert "made in another way" in run("in", "--out", "out").error
-
-
-def test_all_frames_are_of_one_style_and_so_are_pictures_beside_them(run, tmp_path):
-    write(tmp_path / "tiny.onnx", style_size=4)
-    film(tmp_path / "in" / "film.webp", pictures(3), lossless=True)
-    assert run("in", "--out", "out", "--frames", "--seed", "7", "--format", "png").code == 0
-    expected = translated(pictures(3), styles=draw_styles(1, 4, 7).repeat(3, 0))
-    for k in range(3):
-        assert (made(tmp_path / "out")[f"{k}.png"] == expected[k]).all()
-    with Image.open(tmp_path / "out" / "film.png") as result:
-        result.seek(2)
-        assert (np.asarray(result.convert("RGB")) == expected[2]).all()
-
-
-def test_an_animation_is_no_jpeg(run, tmp_path):
-    film(tmp_path / "film.gif", pictures(3))
-    answer = run("film.gif", "in", "--out", "out", "--frames", "--format", "jpg")
-    assert answer.code == 1
-    assert "film.gif: an animation, which a JPEG cannot be" in answer.others[0]
-    assert len(list((tmp_path / "out").rglob("*.jpg"))) == 3
-
-
-def test_a_video_lies_there_until_all_frames_are_asked_for(run, tmp_path):
-    av = pytest.importorskip("av", reason="PyAV is not installed")
-    with av.open(str(tmp_path / "in" / "film.webm"), "w") as out:
-        stream = out.add_stream("libvpx-vp9", rate=10)
-        stream.width = stream.height = 32
-        for _ in range(5):
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((32, 32, 3), 200, np.uint8), format="rgb24")))
-        out.mux(stream.encode(None))
-    answer = run("in", "--out", "still")
-    assert (answer.code, answer.others[0]) == (0, "warning: in/film.webm: a video, which --frames translates")
-    assert run("in/film.webm", "--out", "alone").code == 2
-    assert run("in", "--out", "out", "--frames", "--onto-source").code == 0
-    with av.open(str(tmp_path / "out" / "film.webm")) as result:
-        frames = [frame.to_ndarray(format="rgb24") for frame in result.decode(video=0)]
-    assert len(frames) == 5
-    assert np.abs(np.stack(frames).astype(int) - 55).max() <= 3
-    assert run("in", "--out", "out", "--frames", "--onto-source").others[-1].endswith("4 were there already")
-
-
-def test_a_video_without_its_package_is_one_line_that_says_which(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "av", None)
-    (tmp_path / "in" / "film.mp4").touch()
-    answer = run("in", "--out", "out", "--frames")
-    assert answer.error == "in/film.mp4: found a video, and no package av. pip install 'crosscade[video]'"
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_strip_of_an_export_without_taps_is_refused(run):
-    answer = run("in", "--out", "out", "--strip")
-    assert answer.code == 2
-    assert "--taps" in answer.error
-
-
 def test_a_pictures_style_depends_on_its_place_and_the_seed_alone(run, tmp_path):
     write(tmp_path / "tiny.onnx", style_size=4)
     (tmp_path / "in" / "1.png").write_bytes(b"")
@@ -271,68 +173,6 @@ def test_the_check_needs_no_pictures(run, monkeypatch):
     assert second.startswith("b2a night → day: ")
 
 
-def test_golden_pictures_that_differ_stop_it_unless_told_otherwise(run, tmp_path):
-    write(tmp_path / "tiny.onnx", golden_error=8)
-    for words in (["in", "--out", "out"], ["--check"]):
-        answer = run(*words)
-        assert answer.code == 1
-        assert "golden pictures that come out at 30.1 dB; expected at least 45 dB" in answer.error
-    assert not (tmp_path / "out").exists()
-    assert run("in", "--out", "out", "--no-check").code == 0
-
-
-def test_a_gpu_that_is_not_there_is_an_error_unless_the_cpu_will_do(run, monkeypatch):
-    monkeypatch.setattr(onnxruntime_backend, "look", lambda ort: Machine())
-    answer = run("in", "--out", "out", "--device", "cuda")
-    assert answer.code == 1
-    assert answer.error.startswith("device 'cuda': found 0 NVIDIA GPU(s)")
-    answer = run("in", "--out", "out", "--device", "cuda", "--allow-cpu-fallback")
-    assert answer.code == 0
-    assert answer.others == ["3 images in out, on CPUExecutionProvider"]
-
-
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        (["in"], "no images or no --out"),
-        (["--out", "out"], "no images or no --out"),
-        (["in", "--check"], "--check"),
-        (["--check", "--no-check"], "--check"),
-        (["nowhere", "--out", "out"], "no such file"),
-        (["in", "--out", "in"], "overlaps"),
-        (["in", "--out", "tiny.onnx/a2b.onnx"], "a file"),
-        (["in", "--out", "out", "--batch", "0"], "batch: found 0"),
-        (["in", "--out", "out", "--mask"], "--mask: found tiny.onnx without one"),
-        (["in", "--out", "out", "--mask", "--strip"], "--mask: found --strip as well"),
-        (["in", "--out", "out", "--mask", "--frames"], "--mask: found --frames as well"),
-        (["in", "--out", "out", "--onto-source", "--strip"], "--strip: not allowed with argument --onto-source"),
-        (["in", "--out", "out", "--threads", "-2"], "threads: found -2"),
-        (["in", "--out", "out", "--device", "tpu"], "tpu"),
-        (["in", "--out", "out", "--backend", "openvino", "--device", "cuda"], "found backend 'openvino'"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_with_one_line(run, tmp_path, words, reason):
-    answer = run(*words)
-    assert answer.code == 2
-    assert reason in answer.error
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_folder_that_is_no_export_is_named(crosscade, tmp_path):
-    (tmp_path / "empty").mkdir()
-    Image.new("RGB", (4, 4)).save(tmp_path / "one.png")
-    answer = crosscade("run", "empty", "one.png", "--out", "out")
-    assert answer.code == 2
-    assert "no manifest.json" in answer.error
-
-
-def test_only_pictures_that_cannot_be_read_are_an_error(run, tmp_path):
-    (tmp_path / "in" / "bad.png").write_bytes(b"")
-    answer = run("in/bad.png", "--out", "out")
-    assert answer.code == 2
-    assert "none that can be read" in answer.error
-
-
 def test_the_base_install_runs_it(run, tmp_path):
     done = without_torch(
         "from crosscade.framework.cli import main\n"
@@ -341,23 +181,3 @@ def test_the_base_install_runs_it(run, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert (made(tmp_path / "out")["0.png"] == translated(pictures(3))[0]).all()
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda p: p.write_bytes(p.read_bytes()[:-9]), "bytes"),
-        (lambda p: p.write_bytes(p.read_bytes()[:-1] + b"!"), "sha256"),
-        (lambda p: p.write_bytes(b"PK\x03\x04 not a graph"), "bytes"),
-        (lambda p: p.unlink(), "no file"),
-    ],
-)
-def test_a_damaged_file_ends_the_command_at_once_with_code_2(run, tmp_path, damage, reason):
-    damage(tmp_path / "tiny.onnx" / "a2b.onnx")
-    start = time.process_time()
-    answer = run("in", "--out", "out")
-    assert time.process_time() - start < 2
-    assert answer.code == 2
-    assert answer.error.startswith("tiny.onnx/a2b.onnx")
-    assert reason in answer.error
-    assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ from PIL import Image
 
 from crosscade.exporters.runtime import load
 from crosscade.framework import InputError, Translation, Translator, write_png
-from crosscade.framework.data.images import png
+from crosscade.framework.data.written import png
 
 WIDE = np.random.default_rng(0).integers(0, 256, (80, 100, 3), dtype=np.uint8)
 OPEN = np.dstack([WIDE, np.full((80, 100), 255, np.uint8)])  # transparent nowhere

@@ -14,7 +14,7 @@ from PIL import Image
 
 from crosscade.framework import InputError, read_rgb, resize_short_side, write_png
 from crosscade.framework.data import images
-from crosscade.framework.data.images import MAX_PIXELS, centre_crop, fit_square, grid, verify
+from crosscade.framework.data.images import MAX_PIXELS, centre_crop, fit_square, verify
 
 RAMP = np.stack(np.broadcast_arrays(np.arange(0, 240, 5)[None], np.arange(0, 200, 5)[:, None], 90), -1).astype(np.uint8)
 
@@ -153,26 +153,6 @@ def test_resize_and_crop() -> None:
     assert resize_short_side(checks, 24).std() < 3  # antialiased: fine checks become grey, not moiré
     with pytest.raises(InputError, match="centre crop"):
         centre_crop(RAMP, 41)
-
-
-def test_write_png_replaces_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "x.png"
-    write_png(path, RAMP)
-    write_png(path, RAMP[::-1])
-    assert np.array_equal(read_rgb(path), RAMP[::-1])
-    with pytest.raises((TypeError, ValueError)):
-        write_png(path, np.zeros((4, 4, 7), np.uint8))
-    assert [p.name for p in path.parent.iterdir()] == ["x.png"]
-    assert np.array_equal(read_rgb(path), RAMP[::-1])
-
-
-def test_grid() -> None:
-    sheet = grid([[RAMP, RAMP], [RAMP]], pad=3)
-    assert sheet.shape == (3 + 2 * 43, 3 + 2 * 51, 3)
-    assert np.array_equal(sheet[3:43, 3:51], RAMP)
-    assert (sheet[46:, 54:] == 255).all()
-    with pytest.raises(InputError):
-        grid([[]])
 
 
 def exif_of_a_phone(turn: int) -> bytes:

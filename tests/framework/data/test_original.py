@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from crosscade.framework.data.images import fit_square, png
+from crosscade.framework.data.images import fit_square
 from crosscade.framework.data.original import MOST_SQUARES, Original
+from crosscade.framework.data.written import png
 
 SIZE = 32
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from crosscade.framework import InputError
-from crosscade.framework.data.images import png
 from crosscade.framework.data.pictures import fitted
+from crosscade.framework.data.written import png
 
 RGB = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
+from ..data.contents import A_VIDEO, MORE, Contents, lines, summary
 from ..errors import CrosscadeError, InputError
 from ..support import atomic
 from ..support.limits import Ahead, readers
-from .contents import A_VIDEO, MORE, Contents, lines, summary
 from .results import LIST, Results, free_name, shown
 
 if TYPE_CHECKING:
+    from ..data.dataset import Image
+    from ..data.films import Filmed
     from ..support.progress import Reporter
-    from .dataset import Image
-    from .films import Filmed
 
 NO_PICTURE = "no picture of a known format"
 NONE_ASKED = (NO_PICTURE, A_VIDEO)
@@ -98,8 +98,8 @@ def translate_files(
     `threads` read and write beside the one that translates; by default as many as `readers` says, none
     for files below SMALL.
     """
-    from .films import Film, Filmed
-    from .images import SUFFIXES
+    from ..data.films import Film, Filmed
+    from ..data.images import SUFFIXES
 
     files, bad, out = sources.files, list(sources.left_out), results.out
     places = results.places(files, endings)
@@ -185,8 +185,8 @@ def _threads(paths: Sequence[Path]) -> int:
 
 def _written(how: tuple[Sequence[Path], Sequence[Image | Filmed], str, bytes, Reporter]) -> CrosscadeError | None:
     """A picture's results; why they could not be written."""
-    from .films import Filmed
-    from .images import write_picture
+    from ..data.films import Filmed
+    from ..data.written import write_picture
 
     paths, images, by, profile, report = how
     try:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from ..data.contents import VIDEOS
 from ..errors import InputError
 from ..support import atomic
 from ..support.folders import Held, is_new, refuse_overlap
-from .contents import VIDEOS
 
 if TYPE_CHECKING:
     from .files import Source
@@ -155,7 +155,7 @@ def _read_list(path: Path) -> dict[str, list[tuple[str, str]]]:
 
 def _made_by(path: Path) -> str:
     if path.suffix in VIDEOS:
-        from .video import made_by
+        from ..data.video import made_by
     else:
-        from .images import made_by
+        from ..data.written import made_by
     return made_by(path)

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
 
+from ..data.contents import A_VIDEO, VIDEOS
 from ..errors import InputError
 from ..spec import DIRECTIONS
-from .contents import A_VIDEO, VIDEOS
 from .results import Results
 
 if TYPE_CHECKING:
+    from ..data.dataset import Image
+    from ..data.films import Film, Filmed
+    from ..data.original import Original
+    from ..data.pictures import Images
+    from ..data.styles import Styles
     from ..support.progress import Reporter
     from ..translator import Translator
-    from .dataset import Image
     from .files import Source
-    from .films import Film, Filmed
-    from .original import Original
-    from .pictures import Images
-    from .styles import Styles
 
 WAYS = (*map(str, DIRECTIONS), "both")
 """What `--direction` may say."""
@@ -92,7 +92,7 @@ class Asked:
         if arguments.frames and getattr(arguments, "samples", None):
             raise InputError("--frames", found="--samples as well", expected="one of them")
         if arguments.frames and (video := next((v.path for v in files if v.path.suffix.lower() in VIDEOS), None)):
-            from .video import need_av
+            from ..data.video import need_av
 
             need_av(video)
         return cls(arguments.strip, arguments.onto_source, arguments.mask, arguments.frames, arguments.format)
@@ -123,8 +123,8 @@ class Asked:
 
     def read(self, translator: Translator, path: Path) -> Original | Film:
         """A picture as `results` takes it, or where all frames are asked for a film."""
-        from .films import film_of
-        from .original import Original
+        from ..data.films import film_of
+        from ..data.original import Original
 
         video = path.suffix.lower() in VIDEOS
         if video and not self.frames:
@@ -146,7 +146,7 @@ class Asked:
         batch: int | None = None,
     ) -> Iterator[Sequence[Image | Filmed]]:
         """The files of each picture, in its style of `styles` (N, K)."""
-        from .films import Film, Filmed
+        from ..data.films import Film, Filmed
 
         def filmed(film: Film, style: Styles | None) -> Iterator[Image]:
             frames = film.frames() if self.onto_source else (frame.fitted(translator.size) for frame in film.frames())
@@ -171,7 +171,7 @@ class Asked:
         styles: Styles | None,
         batch: int | None,
     ) -> Iterator[list[Image]]:
-        from .images import grid
+        from ..data.written import grid
 
         def covered(images: Images) -> Iterator[Image]:
             return (picture.covered(image) for picture, image in zip(pictures, images))

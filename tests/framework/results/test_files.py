@@ -8,9 +8,10 @@ import pytest
 from PIL import Image as Pillow
 
 from crosscade.framework import InputError, Reporter
-from crosscade.framework.data.files import Sources, translate_files
-from crosscade.framework.data.images import made_by, read_rgb, write_picture, write_png
-from crosscade.framework.data.results import Results, free_name
+from crosscade.framework.data.images import read_rgb
+from crosscade.framework.data.written import made_by, write_picture, write_png
+from crosscade.framework.results.files import Sources, translate_files
+from crosscade.framework.results.results import Results, free_name
 
 
 def picture(path, value=0):
