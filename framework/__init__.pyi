@@ -70,7 +70,7 @@ from .support.ranks import of_batch as of_batch
 from .support.ranks import over_all as over_all
 from .support.tensors import to_images as to_images
 from .support.tensors import to_tensor as to_tensor
-from .training.run import train as train
+from .training.train import train as train
 from .translator import Translator as Translator
 from .views import InversionView as InversionView
 from .views import RefineView as RefineView

@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from crosscade.framework.catalogue.catalogue import Catalogue
-from crosscade.framework.training.run_state import FORMAT
+from crosscade.framework.runs.folder import FORMAT
 from tests.cli_tools import picture
 from tests.exporters import tiny_export
 from tests.framework.tiny import TABLE

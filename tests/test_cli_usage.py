@@ -7,7 +7,7 @@ import pytest
 
 from crosscade.framework import Catalogue, CommandOffer, InputError, hookimpl
 from crosscade.framework.cli import main
-from crosscade.framework.training.run_state import FORMAT
+from crosscade.framework.runs.folder import FORMAT
 from tests.cli_tools import MAIN, read_answer
 
 # the command line

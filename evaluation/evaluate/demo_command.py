@@ -12,17 +12,19 @@ from pathlib import Path
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.errors import show
 from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
+from ...framework.runs.folder import KIND as RUN
+from ...framework.runs.folder import RunFolder
+from ...framework.runs.resume import resumed
 from ...framework.support.folders import Held, Kind, check, paths_in, refuse_overlap
-from ...framework.training import run_state
 
 MINUTES = 15.0
 HINT = "Use --resume to go on with it, or --force to clear it."
 KIND = Kind(
     "a demo",
     "run/run.json",
-    run_state.KIND.formats,
+    RUN.formats,
     lambda table: (
-        *(f"run/{name}" for name in run_state.KIND.wrote(table)),
+        *(f"run/{name}" for name in RUN.wrote(table)),
         *("index.html", "scores.json", "scores.md", "strips/a2b.png", "strips/b2a.png"),
     ),
 )
@@ -59,9 +61,7 @@ def _made(arguments: argparse.Namespace, catalogue: Catalogue, held: Held) -> in
     minutes = arguments.minutes or MINUTES
     if arguments.resume:
         named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b
-        state, recipe = run_state.resumed(
-            run_state.RunFolder(run), catalogue, recipe if named else None, arguments.minutes
-        )
+        state, recipe = resumed(RunFolder(run), catalogue, recipe if named else None, arguments.minutes)
         minutes = state.minutes or MINUTES
     dataset = catalogue.build("dataset", recipe.data)
     if not arguments.resume:

@@ -9,8 +9,8 @@ from ...framework import Catalogue, Dataset, InputError, Translator
 from ...framework.recipe.read import dataset_from
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.recipe.resolve import component
+from ...framework.runs.state import machine
 from ...framework.support.device import Compute
-from ...framework.training.run_state import machine
 from ..metrics.extractors import Extractor
 from ..metrics.image_statistics import POOLED
 from ..reports.embedding import deepest

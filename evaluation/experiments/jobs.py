@@ -17,9 +17,9 @@ from typing import Any
 from attrs import asdict, define, evolve, field, frozen
 
 from ...framework import Reporter
+from ...framework.runs.folder import RunFolder
 from ...framework.support import atomic, folders
 from ...framework.support.interrupts import counted_interrupts
-from ...framework.training.run_state import RunFolder
 from ...framework.training.watcher import InterruptedRunError
 
 POLL_SECONDS = 1.0

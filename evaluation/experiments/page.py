@@ -9,8 +9,9 @@ from attrs import evolve
 
 from ...framework import Catalogue, write_png
 from ...framework.data.written import grid
+from ...framework.runs.folder import RunFolder
+from ...framework.runs.state import RunState
 from ...framework.support.atomic import write_bytes, write_json
-from ...framework.training.run_state import RunFolder, RunState
 from ..reports.curves import training_curves
 from ..reports.page import ReportData, Strip, write
 from ..reports.recipe_diff import lineage

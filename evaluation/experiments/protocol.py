@@ -14,8 +14,8 @@ from attrs import evolve, frozen
 from ...framework import InputError
 from ...framework.recipe.read import data_arguments, device_argument
 from ...framework.recipe.schema import plain, structure
+from ...framework.runs.folder import KIND as RUN
 from ...framework.support import atomic, folders
-from ...framework.training import run_state
 from .sweeps import sweep as sweeps
 from .variant import Variant
 
@@ -68,7 +68,7 @@ def _files(protocol: Mapping[str, Any]) -> Iterator[str]:
     """Patterns of what a comparison writes."""
     yield from ("table.md", "table.json", "index.html", "grids/a2b.png", "grids/b2a.png", "sheets/*.png")
     yield from ("recipes/*.json", "runs/*.log", "runs/*.cost.json", "runs/*/run.json")
-    yield from (f"runs/*/{name}" for name in run_state.KIND.wrote({}))
+    yield from (f"runs/*/{name}" for name in RUN.wrote({}))
 
 
 @frozen(kw_only=True)

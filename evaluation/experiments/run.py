@@ -9,10 +9,11 @@ from pathlib import Path
 from ...framework import Catalogue, Dataset, InputError, Reporter
 from ...framework.data.contents import summary
 from ...framework.errors import show
+from ...framework.runs.folder import RunFolder
+from ...framework.runs.resume import resumed
 from ...framework.support import atomic
 from ...framework.support.device import available
 from ...framework.support.folders import Held, paths_in, refuse_overlap
-from ...framework.training.run_state import RunFolder, resumed
 from .jobs import Job, places, run_jobs
 from .page import write_files
 from .protocol import Protocol

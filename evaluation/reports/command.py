@@ -10,7 +10,8 @@ from pathlib import Path
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.errors import show
 from ...framework.recipe.read import device_argument
-from ...framework.training.run_state import RunFolder, RunState
+from ...framework.runs.folder import RunFolder
+from ...framework.runs.state import RunState
 
 WATCH_SECONDS = 5
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ...framework import DIRECTIONS, Bundle, Catalogue, Dataset, Images, Translation, load
 from ...framework.data.images import centre_crop
-from ...framework.training.run_state import RunFolder, RunState
+from ...framework.runs.folder import RunFolder
+from ...framework.runs.state import RunState
 from .curves import training_curves
 from .figures import Figure
 from .page import ReportData, Strip, spread

@@ -14,10 +14,12 @@ from ..errors import InputError
 from ..recipe.read import override
 from ..recipe.recipe import Recipe, Training
 from ..recipe.resolve import component
+from ..runs.folder import RunFolder
+from ..runs.resume import resumed
+from ..runs.state import RunState
 from ..support import atomic, ranks
 from ..support.device import Compute
 from ..support.events import Watcher
-from .run_state import RunFolder, RunState, resumed
 from .setup import Setup
 
 HINT = "Use --resume to go on with the run in it, or --force to clear it."

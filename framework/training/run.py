@@ -1,12 +1,8 @@
-"""A training run, from recipe to bundle: prepare the data once, train each stage, write the bundle. Resumable."""
+"""A run at work: its budget, its stages one after the other, what each has learnt, and the bundle. Resumable."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,122 +12,25 @@ from torch import nn
 
 from ..bundle import bundle
 from ..bundle.networks import Networks
-from ..catalogue.catalogue import Catalogue
-from ..data.contents import summary
 from ..data.dataset import Dataset
 from ..errors import InputError, RunError
-from ..features import prepare
 from ..features.training_data import TrainingData
-from ..recipe.recipe import Recipe
-from ..rehearsal import look_at, rehearse
-from ..spec import DIRECTIONS, Pair
+from ..runs.folder import RunFolder
+from ..runs.state import RunState
+from ..spec import DIRECTIONS
 from ..support import atomic, ranks, tensor_files
 from ..support.events import Events
-from ..support.folders import Held, check, paths_in, refuse_overlap
 from ..support.interrupts import counted_interrupts
-from ..support.progress import Reporter, Terminal
+from ..support.progress import Reporter
 from . import checkpoint
 from .after_stage import check_final, check_inverters, check_translations, translate_stores
 from .loop import TrainState, train_stage
-from .opening import HINT, begin, computing, opened, same_everywhere, watchers
-from .run_state import KIND, RunFolder, RunState
 from .samples import Sampler
 from .setup import Setup
 from .stages import Stage, build_stage
-from .start import Earlier, begin_with, keep_for_itself, not_given, take_over
+from .start import begin_with, keep_for_itself, take_over
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
-
-
-def train(
-    recipe: Recipe | None,
-    out: str | Path,
-    *,
-    catalogue: Catalogue | None = None,
-    dataset: Dataset | None = None,
-    resume: bool = False,
-    force: bool = False,
-    minutes: float | None = None,
-    report: Reporter | None = None,
-    command: str = "",
-    device: str = "auto",
-    start: str | Path = "",
-    watch: Sequence[str] = (),
-    inputs: Sequence[Path] = (),
-) -> Path:
-    """Trains `recipe` (None: the one that is resumed) into folder `out` and returns the bundle's folder.
-
-    `minutes` scales every stage's images so that training takes about that long on this machine (measured first).
-    `resume` goes on with the run in `out`, bit for bit as if it had not stopped, or begins where there is none yet;
-    `force` clears the folder, if all in it is a run's and neither the images nor one of `inputs` are there. A finished
-    run that is resumed with more minutes than it had learns on: its last stage, for the rest of them. `start` is a
-    bundle or a finished run whose networks (and critics, of a run) the new ones begin with, as far as they fit: `taken`
-    in `run.json` says which do. `device` is what `support.device.device_of` takes; `auto` is a resumed run's own.
-    Processes that torchrun has started train together: see `support.ranks`.
-    `watch` names what follows the training.
-    """
-    with ranks.together(device), ExitStack() as stack:
-        folder, catalogue = RunFolder(out), catalogue or Catalogue.discover()
-        held = Held(folder.path, partial(check, folder.path, KIND, force=force, resume=resume, hint=HINT))
-        ranks.on_first(lambda: bool(stack.enter_context(held)))  # before it is read: it may be another's
-        report = (report or Reporter()) if ranks.first() else Reporter(stack.enter_context(_silent()))
-        resume = ranks.on_first(lambda: resume and not folder.new)
-        asked = partial(opened, folder, catalogue, recipe, minutes, command, str(start), resume=resume)
-        state, recipe = ranks.on_first(asked)
-        compute = computing(state, recipe.training, device)
-        build = partial(catalogue.build, "dataset", recipe.data)
-        known = dataset is None and resume and state.ready and bool(state.domains)
-        if known and ranks.on_first(partial(prepare.whole, folder.store)):
-            dataset = prepare.Kept(recipe, Pair(**state.domains), folder.store, build)
-        dataset = dataset or build()
-        for line in summary(dataset.set_aside):
-            report.warn(line)
-        if not recipe.image.size:
-            recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
-        setup = Setup.of(recipe, catalogue, compute)
-        if not resume:
-            refuse_overlap(folder.path, dataset.sources)
-            # whatever cannot work is refused before the folder is cleared and before hours are spent
-            earlier = Earlier.opened(Path(state.start), setup) if state.start else None
-            look_at(dataset, setup)
-            state.domains = dict(zip("ab", dataset.domains.map(lambda d: d.name)))
-            state.white = dataset.white
-            for stage in rehearse(setup):
-                if earlier:
-                    earlier.give(stage)
-                elif stage.given:
-                    raise not_given(stage)
-            if earlier:
-                state.taken = earlier.told(recipe)
-            read = [*dataset.sources, *inputs, *paths_in([state.asked, state.start])]
-            ranks.on_first(partial(held.begin, partial(begin, state, recipe), read))
-        same_everywhere(setup, dataset, folder)
-        with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
-            share = lambda done: bar.advance(done * ranks.world())  # noqa: E731 (the others do as much meanwhile)
-            data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, share)
-        following = watchers(watch, folder.path, catalogue) if ranks.first() else ()
-        events = stack.enter_context(Events(folder.events.path, following, report.warn).open())
-        run = Run(folder, state, setup, data, report, events)
-        for line in state.taken:
-            report.say(line)
-        run.refuse_other_data()
-        if not state.ready:
-            run.settle(warnings)
-        else:
-            for line in warnings:
-                report.warn(line)
-        networks, unrefined = run.train_stages()
-        run.refuse_collapse(networks)
-        ranks.on_first(lambda: run.write_bundles(networks, unrefined, dataset))
-        for line in state.warnings:
-            report.warn(line)
-        return folder.bundle
-
-
-@contextmanager
-def _silent() -> Iterator[Terminal]:
-    with open(os.devnull, "w", encoding="utf-8") as nothing:
-        yield Terminal(file=nothing)
 
 
 @define

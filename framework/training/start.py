@@ -17,10 +17,11 @@ from ..bundle import bundle
 from ..bundle.bundle import Bundle
 from ..errors import InputError
 from ..recipe.recipe import Recipe, TranslateStage
+from ..runs.folder import RunFolder
+from ..runs.state import RunState
 from ..spec import DIRECTIONS
 from ..support import tensor_files
 from ..support.tensor_files import Tensors
-from .run_state import RunFolder, RunState
 from .setup import Setup
 from .stages import Stage, build_stage
 

@@ -18,10 +18,10 @@ from attrs import evolve
 from crosscade.framework import Catalogue, read, resolve
 from crosscade.framework.features import prepare
 from crosscade.framework.features.training_data import Untranslated
+from crosscade.framework.runs.state import machine
 from crosscade.framework.support import ranks
 from crosscade.framework.support.device import CPU, Compute
 from crosscade.framework.training.loop import TrainState, train_step
-from crosscade.framework.training.run_state import machine
 from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 

@@ -22,7 +22,7 @@ from .work import Cut
 
 BEGIN, END = "<!-- the campaign's table -->", "<!-- end of it -->"
 LATE = (
-    "crosscade.framework.bundle.inference", "crosscade.framework.training.run", "crosscade.exporters.onnx.exporter",
+    "crosscade.framework.bundle.inference", "crosscade.framework.training.train", "crosscade.exporters.onnx.exporter",
     "crosscade.exporters.runtime.exported", "crosscade.evaluation.evaluate.judged", "crosscade.framework.rehearsal",
     "crosscade.evaluation.experiments.run", "crosscade.evaluation.reports.page", "crosscade.framework.results.files",
 )  # fmt: skip

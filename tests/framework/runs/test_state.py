@@ -5,7 +5,8 @@ import json
 import pytest
 
 from crosscade.framework import Direction, InputError, RunError
-from crosscade.framework.training.run_state import RunFolder, RunState, StageHealth
+from crosscade.framework.runs.folder import RunFolder
+from crosscade.framework.runs.state import RunState, StageHealth
 from tests.framework.tiny import tiny_recipe, tiny_run, unhashed
 
 GONE = StageHealth(5, "a2b", 0.1, 0.02, True, ("level 5 a2b: collapse?",))
