@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.bundle.named import located
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made, where every actor has it")
+    made = "a folder that `crosscade export` made, where every actor has it, or a model's name"
+    parser.add_argument("export", metavar="DIR", help=made)
     parser.add_argument("shards", nargs="+", metavar="SHARDS", help="like 'in-{000..999}.tar' (or .parquet)")
     parser.add_argument("--out", required=True, help="folder for the results, the same for every actor")
     parser.add_argument("--engine", choices=("ray",), default="ray", help="default: ray, by Ray Data")
@@ -34,7 +36,7 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     from ...framework import Reporter
     from .on_ray import translate_on_ray
     from .rows import Bulk
-    from .shards import expanded, prepare, shards_of
+    from .shards import expanded, shards_of
 
     shards = shards_of([name for given in arguments.shards for name in expanded(given)])
     if not shards:
@@ -45,14 +47,14 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     settings: dict[str, Any] = {
         name: getattr(arguments, name) for name in ("direction", "format", "draft", "seed", "batch", "trust")
     }
-    settings |= {"export": str(Path(arguments.export).resolve()), "device": "cpu"}
+    settings |= {"export": str(located(arguments.export, catalogue).resolve()), "device": "cpu"}
     report, out = Reporter(), Path(arguments.out)
-    prepare(out, shards, Bulk(**settings).how, force=arguments.force)
     tally = translate_on_ray(
         {**settings, "trust": True},  # it was tried here
         shards,
         out,
         report,
+        how=Bulk(**settings).how,
         actors=arguments.actors,
         address=arguments.address,
         force=arguments.force,

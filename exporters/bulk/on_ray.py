@@ -17,7 +17,7 @@ from attrs import asdict
 
 from ...framework import InputError, RunError
 from .rows import Bulk
-from .shards import Tally, translate_shard
+from .shards import Tally, prepare, translate_shard
 
 if TYPE_CHECKING:
     from ...framework import Reporter
@@ -42,14 +42,16 @@ def translate_on_ray(
     out: Path,
     report: Reporter,
     *,
+    how: dict[str, Any],
     actors: int = 0,
     address: str = "",
     force: bool = False,
 ) -> Tally:
-    """As `translate_shards`, by so many actors (0: one a core) of a Bulk with `settings`.
+    """As `prepare` and `translate_shards`, by so many actors (0: one a core) of a Bulk with `settings`.
 
-    Without an `address` Ray is started here, for this alone. InputError where no cluster answers at `address`, or
-    it has fewer cores than there should be actors.
+    `how` marks the folder, once there is a cluster: what could not begin leaves nothing behind. Without an `address`
+    Ray is started here, for this alone. InputError where no cluster answers at `address`, or it has fewer cores than
+    there should be actors.
     """
     ray = _ray()
     try:
@@ -67,6 +69,7 @@ def translate_on_ray(
         if count > cores:
             found = f"more than the {cores} cores of the cluster"
             raise InputError(f"--actors {count}", found=found, expected=f"1 to {cores}: they would wait for ever")
+        prepare(out, shards, how, force=force)
         return _translate(settings, shards, out, report, count, force)
     finally:
         ray.shutdown()

@@ -15,6 +15,14 @@ def test_without_ray_it_is_said_what_to_install(crosscade, folder, tmp_path, mon
     monkeypatch.setitem(sys.modules, "ray", None)
     answer = crosscade("bulk", str(folder), "in.tar", "--out", "out", "--trust")
     assert (answer.code, answer.error.split(". ")[-1]) == (2, "pip install 'crosscade[ray]'")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_models_name_is_its_folder(crosscade, tmp_path, monkeypatch):
+    packed(tmp_path / "in.tar", files(1))
+    monkeypatch.setitem(sys.modules, "ray", None)
+    answer = crosscade("bulk", "zebra-giraffe", "in.tar", "--out", "out", "--trust")
+    assert "crosscade[ray]" in answer.error
 
 
 def test_folders_are_for_run(crosscade, folder, tmp_path):
@@ -30,7 +38,7 @@ def test_no_cluster_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(on_ray, "_ray", Ray)
     with pytest.raises(InputError, match=r"--address auto: found no cluster \(Could not find any running Ray"):
-        on_ray.translate_on_ray({}, [], tmp_path, None, address="auto")
+        on_ray.translate_on_ray({}, [], tmp_path, None, how={}, address="auto")
 
 
 def test_more_actors_than_cores_are_refused(tmp_path, monkeypatch):
@@ -40,7 +48,7 @@ def test_more_actors_than_cores_are_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(on_ray, "_ray", Ray)
     with pytest.raises(InputError, match="more than the 2 cores of the cluster"):
-        on_ray.translate_on_ray({}, [tmp_path], tmp_path, None, actors=3)
+        on_ray.translate_on_ray({}, [tmp_path], tmp_path, None, how={}, actors=3)
 
 
 @pytest.mark.slow
