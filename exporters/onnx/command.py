@@ -70,9 +70,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    from ...framework import Reporter, load
-    from ...framework.recipe.recipe import Component
-    from ...framework.recipe.schema import structure
+    from ...framework import Reporter
 
     places = {"out": arguments.out, "triton": arguments.triton, "web": arguments.web}
     if len(chosen := {way: place for way, place in places.items() if place}) != 1:
@@ -83,7 +81,6 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.onnxruntime_web and way != "web":
         raise InputError("--onnxruntime-web", found=f"--{way}", expected="--web")
     out, name = Path(place), way if way != "out" else arguments.format or "onnx"
-    offer = catalogue.get("exporter", name)
     with ExitStack() as stack:
         kind, hint = PAGE if way == "web" else KIND, "--force replaces it, if all in it is an export's."
         new = partial(check, out, kind, force=arguments.force, hint=hint)
@@ -93,10 +90,14 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
             _page_of(exported, arguments, held, report.say)
             show(out)
             return 0
+        from ...framework import load
+        from ...framework.recipe.recipe import Component
+        from ...framework.recipe.schema import structure
+
         given = {key: getattr(arguments, key) for key in OPTIONS if getattr(arguments, key) is not None}
         if way == "web":
             given["onnxruntime_web"] = arguments.onnxruntime_web or ""
-        options = structure(given, offer.options, f"exporter '{name}'")
+        options = structure(given, catalogue.get("exporter", name).options, f"exporter '{name}'")
         bundle = load(arguments.bundle, catalogue, arguments.set)
         data = bundle.recipe.data
         dataset = dataset_named(arguments, catalogue, bundle.white) or catalogue.build("dataset", data)

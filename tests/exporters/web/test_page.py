@@ -71,8 +71,8 @@ def test_nothing_is_asked_of_others_and_no_script_stands_in_the_page():
 
 
 def test_an_export_becomes_a_page_and_force_makes_it_anew(crosscade, package, tmp_path):
-    tiny_export.write(tmp_path / "day.onnx")
-    words = ["export", "day.onnx", "--web", "page", "--onnxruntime-web", str(package)]
+    tiny_export.write(tmp_path / "day")
+    words = ["export", "day", "--web", "page", "--onnxruntime-web", str(package)]
     answer = crosscade(*words)
     assert (answer.code, answer.output.strip()) == (0, "page")
     again = crosscade(*words)
@@ -94,11 +94,11 @@ def test_a_bundle_becomes_a_page(crosscade, bundle, package, tmp_path):
 
 
 def test_it_needs_no_torch(tmp_path):
-    tiny_export.write(tmp_path / "day.onnx")
-    places = f"Path({str(tmp_path / 'day.onnx')!r}), Path({str(tmp_path / 'page')!r})"
-    code = f"from pathlib import Path; from crosscade.exporters.web import page; page.write_page({places}, {{}})"
-    done = without_torch(code)
+    words = ["export", "zebra-giraffe", "--web", str(tmp_path / "page"), "--onnxruntime-web", "elsewhere"]
+    code = "from crosscade.exporters.web import runtime; runtime.FILES = (); "
+    done = without_torch(f"{code}from crosscade.framework.cli import main; sys.exit(main({words}))")
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page" / "model" / "a2b.onnx").exists()
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_it_needs_no_torch(tmp_path):
         (["--web", "page", "--out", "x"], "crosscade export: expected one of --out DIR, --triton DIR and --web DIR"),
         (["--web", "page", "--format", "onnx"], "--format: found --web as well; expected one of them"),
         (["--out", "x", "--onnxruntime-web", "y"], "--onnxruntime-web: found --out; expected --web"),
-        (["--web", "page", "--taps"], "--taps: found day.onnx, which is exported already; expected a bundle"),
-        (["--web", "day.onnx/page"], "day.onnx/page: found a folder that overlaps day.onnx"),
+        (["--web", "page", "--taps"], "--taps: found day, which is exported already; expected a bundle"),
+        (["--web", "day/page"], "day/page: found a folder that overlaps day"),
         (["--web", "page", "--onnxruntime-web", "none"], "none/dist/ort.wasm.min.mjs: found no such file; expected "),
     ],
 )
 def test_what_cannot_be_done_is_said(crosscade, package, tmp_path, words, line):
-    tiny_export.write(tmp_path / "day.onnx")
-    answer = crosscade("export", "day.onnx", *words)
+    tiny_export.write(tmp_path / "day")
+    answer = crosscade("export", "day", *words)
     assert answer.code == 2
     assert answer.error.startswith(line)
     assert "\n" not in answer.error
