@@ -211,6 +211,11 @@ def test_the_command_line_works_without_torch_and_says_what_is_missing():
     assert "pip install 'crosscade[train]'" in done.stdout
 
 
+def test_a_part_that_needs_torch_is_not_called_unknown_alone():
+    told = without_torch("from crosscade.framework.cli import main; sys.exit(main(['describe', 'vgg19']))")
+    assert (told.returncode, told.stderr.split(": ")[-1].strip()) == (2, "pip install 'crosscade[train]'"), told.stderr
+
+
 def test_options_are_described_and_a_dataset_is_written_without_torch(tmp_path):
     told = without_torch("from crosscade.framework.cli import main; sys.exit(main(['describe', 'safari']))")
     assert (told.returncode, "images per domain" in told.stdout) == (0, True), told.stderr

@@ -163,11 +163,15 @@ class Catalogue:
         if matches:
             options = " or ".join(f"'{e.qualified}' ({e.version})" for e in matches)
             raise InputError(f"ambiguous {kind} '{name}'", found=f"{len(matches)} offers", cure=f"Say {options}.")
+        raise self.unknown(kind, name, entries)
+
+    def unknown(self, what: str, name: str, entries: Iterable[Entry]) -> InputError:
+        """That none of these `entries` is called `name`, what may be meant, and which plugins could not be asked."""
         cure = did_you_mean(name, {e.offer.name for e in entries})
         if failures := list(dict.fromkeys(self._failures)):
-            quoted = "; ".join(str(f) for f in failures)
-            cure += f" {len(failures)} plugin(s) failed to load: {quoted}"
-        raise InputError(f"unknown {kind} '{name}'", cure=cure)
+            stop = "" if cure.endswith("?") else "."
+            cure += f"{stop} {len(failures)} plugin(s) failed to load: {'; '.join(map(str, failures))}"
+        return InputError(f"unknown {what} '{name}'", cure=cure)
 
     def get(self, kind: str, name: str) -> Any:
         """The offer called `name` or `provider:name`."""

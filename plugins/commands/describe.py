@@ -12,7 +12,7 @@ import attrs
 from rich import box
 from rich.table import Table
 
-from ...framework import Catalogue, CommandOffer, CrosscadeError, InputError, did_you_mean, hookimpl
+from ...framework import Catalogue, CommandOffer, CrosscadeError, InputError, hookimpl
 from ...framework.catalogue.catalogue import Entry
 from ...framework.errors import show
 from ...framework.recipe.read import override, read
@@ -37,8 +37,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     matches = [e for e in catalogue.entries if arguments.name in (e.offer.name, e.qualified)]
     if not matches:
-        names = {e.offer.name for e in catalogue.entries}
-        raise InputError(f"unknown component '{arguments.name}'", cure=did_you_mean(arguments.name, names))
+        raise catalogue.unknown("component", arguments.name, catalogue.entries)
     described = [about(entry, catalogue, arguments.set) for entry in matches]
     if arguments.json:
         show(json.dumps(described, indent=2, ensure_ascii=False))
