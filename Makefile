@@ -48,7 +48,8 @@ docs:
 	python docs/api.py
 	python -m mkdocs build --strict
 
-# the site with a page that translates: of a bundle or an export, `make docs-demo MODEL=zebra-giraffe`
-MODEL ?= runs/zebra-giraffe
+# the site with a page that translates: by the ready-made model, or `make docs-demo MODEL=runs/cat-dog`
+MODEL ?= zebra-giraffe
+docs-demo: export DEMO = demo
 docs-demo: docs
 	crosscade export $(MODEL) --web build/site/demo --force

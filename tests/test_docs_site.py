@@ -1,6 +1,7 @@
 """The site builds without a warning, asks nobody else for anything, and can be read on a phone."""
 
 import functools
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,15 @@ def test_every_page_is_built_and_no_program_of_ours_with_it(site):
     pages = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md")}
     assert pages | {Path("404.html")} == {path.relative_to(site) for path in site.rglob("*.html")}
     assert list(site.rglob("*.py")) == []
+
+
+def test_the_page_that_translates_is_led_to_where_there_is_one(site, tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "DEMO": "demo"})
+    pages = [path.relative_to(site) for path in site.rglob("*.html") if path.name != "404.html"]
+    for page in pages:
+        assert "demo/index.html" not in re.findall(r'href="(?:\.\./)*([^"]+)"', (site / page).read_text()), page
+        assert f'<a href="{"../" * len(page.parts[1:])}demo/index.html">' in (tmp_path / page).read_text(), page
 
 
 def test_pages_and_styles_ask_for_nothing_from_elsewhere(site):
