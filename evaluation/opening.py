@@ -35,8 +35,11 @@ def open_translator(
     if (folder / manifest.NAME).is_file():
         return open_export(folder, device)
     if not any((where / "bundle.json").is_file() for where in (folder, folder / "bundle")):
+        found, cure = "no bundle.json" if folder.is_dir() else "no such folder", ""
+        if (folder / "run.json").is_file():
+            found, cure = "a run that is not finished", "`crosscade translate` shows what it has learnt so far."
         expected = f"a bundle, a finished run, or an export with {manifest.NAME}"
-        raise InputError(str(path), found="no bundle.json" if folder.is_dir() else "no such folder", expected=expected)
+        raise InputError(str(path), found=found, expected=expected, cure=cure)
     from ..framework import Translation, load  # which need torch
 
     return Translation(load(folder, catalogue, settings), batch=batch, device=device)

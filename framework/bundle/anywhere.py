@@ -45,7 +45,8 @@ def no_bundle(path: Path) -> InputError:
     if ((path.parent if path.is_file() else path) / "manifest.json").is_file():
         found, cure = "an export", f"`crosscade run {path} FILES --out DIR` translates with it."
     elif (path / "run.json").is_file():
-        found, cure = "a run that is not finished", f"`crosscade train --out {path} --resume` goes on with it."
+        found, cure = "a run that is not finished", f"`crosscade train --out {path} --resume` goes on with it, "
+        cure += "`crosscade translate` shows what it has learnt so far."
     return InputError(str(path), found=found, expected="a bundle folder or a finished run", cure=cure)
 
 

@@ -57,6 +57,15 @@ def newest(folder: Path, warn: Callable[[str], object]) -> dict[str, Any] | None
     return None
 
 
+def glance(folder: Path) -> tuple[Tensors, dict[str, Any]] | None:
+    """As `load`, of a run that may be at work: nothing is removed, what it replaces meanwhile is looked for again."""
+    for pointer in POINTERS * 2:
+        with suppress(InputError, OSError):
+            if meta := _checked(folder / pointer):
+                return tensor_files.read(folder / meta["file"]), meta
+    return None
+
+
 def load(folder: Path, warn: Callable[[str], object] = print) -> tuple[Tensors, dict[str, Any]] | None:
     """The newest whole checkpoint's tensors and meta, or None."""
     meta = newest(folder, warn)

@@ -1,23 +1,38 @@
-"""Sample strips while a run trains: source | what each level decided | final, both directions."""
+"""What can be seen of a run before its end: strips (source | what each level decided | final), and a bundle so far."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
+from ..bundle import bundle
 from ..bundle.networks import Networks
+from ..catalogue.catalogue import Catalogue
+from ..contracts import freeze
 from ..data.written import grid, write_png
+from ..encoder import Encoder
+from ..errors import InputError
+from ..features.normalise import from_tensors
 from ..features.store import Store
 from ..features.training_data import TrainingData
-from ..spec import DIRECTIONS, Direction
+from ..recipe.recipe import Recipe
+from ..recipe.resolve import resolve
+from ..runs.folder import RunFolder
+from ..runs.state import RunState
+from ..spec import DIRECTIONS, Direction, Pair
 from ..styles import run_seeded
+from ..support import atomic, tensor_files
+from ..support.tensor_files import Tensors
 from ..support.tensors import to_images
+from . import checkpoint
 from .loop import TrainState
 from .setup import Setup
+from .stages import name_of, title_of
 
 SHOWN = slice(0, 6)
 
@@ -61,3 +76,76 @@ class Sampler:
 
     def _read(self, source: Store, name: str) -> torch.Tensor:
         return source.features(name, SHOWN, self.data.device)
+
+
+def bundle_so_far(run: RunFolder, catalogue: Catalogue, out: Path) -> str:
+    """A bundle in the folder `out` of what a run has learnt that has none yet; says how far the run is.
+
+    Of its finished stages and its newest checkpoint: the run may be at work meanwhile. Levels that have learnt nothing
+    yet are left out. Raises InputError where there is none but these.
+    """
+    saved = checkpoint.glance(run.path)  # before the state: by then its stage may be finished, never begun anew
+    state = RunState.read(run)
+    recipe = resolve(run.read_recipe() if state.ready else dict(state.asked), catalogue)
+    learnt, reached = _learnt(run, state, recipe, saved)
+    levels = [stage.level for stage in recipe.translate if title_of("translate", stage.level) in learnt]
+    while levels and title_of("invert", levels[-1]) not in learnt:  # nothing shows it
+        levels.pop()
+    if not levels:
+        cure = f"`crosscade train --out {run.path} --resume` goes on with it."
+        raise InputError(
+            str(run.path), found=f"a run in which {reached}", expected="a level that is being translated", cure=cure
+        )
+    whole = len(levels) == len(recipe.translate)
+    cut = evolve(
+        recipe,
+        invert=tuple(stage for stage in recipe.invert if stage.level in levels),
+        translate=recipe.translate[: len(levels)],
+        refine=recipe.refine if whole else None,
+    )
+    encoder: Encoder = catalogue.build("encoder", cut.encoder)
+    freeze(encoder)
+    statistics = Pair("a", "b").map(lambda side: tensor_files.read(run.store / f"{side}.safetensors"))
+    normalise = statistics.map(lambda tensors: from_tensors(tensors, cut.training.clip_sigma))
+    networks = _filled(Networks.build(cut, catalogue, encoder), cut, learnt, str(run.stages))
+    told = {key: getattr(state, key) for key in ("command", "precision", "threads", "device", "data", "white")}
+    names = Pair(state.domains["a"], state.domains["b"])
+    bundle.write(out / "bundle", cut, catalogue, names, encoder, normalise, networks, {**told, "unfinished": reached})
+    atomic.write_json(out / "recipe.json", cut.plain())  # with its paths, which are kept beside a run's bundle
+    shallower = "" if whole else f"; levels below {levels[-1]} have not begun, which leaves pictures blurred"
+    return f"{run.path} has no bundle yet: {reached}{shallower}"
+
+
+def _learnt(
+    run: RunFolder, state: RunState, recipe: Recipe, saved: tuple[Tensors, Mapping[str, int]] | None
+) -> tuple[dict[str, Tensors], str]:
+    """What each stage has learnt, by its title, and how far the run is."""
+    learnt: dict[str, Tensors] = {}
+    reached = "nothing is trained yet"
+    for index, stage in enumerate(recipe.trained):
+        level = getattr(stage, "level", 0)
+        title, weights = title_of(stage.kind, level), run.weights(name_of(index, stage.kind, level))
+        if state.vouches(run, weights):
+            state.check(run, weights, "It was changed since.")
+            learnt[title], reached = tensor_files.read(weights), f"{title} is done"
+        elif saved and saved[1]["stage"] == index:
+            average = {name: value for name, value in saved[0].items() if name.startswith("average.")}
+            learnt[title] = {name.removeprefix("average."): value for name, value in average.items()}
+            return learnt, f"{title} is at step {saved[1]['step']} of {stage.schedule.steps}"
+        else:
+            break
+    return learnt, reached
+
+
+def _filled(fresh: Networks, recipe: Recipe, learnt: Mapping[str, Tensors], where: str) -> Networks:
+    """The networks with what the stages have learnt."""
+    networks = evolve(fresh, refined=None)
+    modules = networks.modules
+    own = {name: value for title, tensors in learnt.items() if title != "refine" for name, value in tensors.items()}
+    bundle.fill(modules, {name: value for name, value in own.items() if name.split(".")[0] in modules}, where)
+    if recipe.refine is None or "refine" not in learnt or fresh.refined is None:
+        return networks
+    levels = [stage.level for stage in recipe.translate]
+    learning = {i: networks.translators[i] for i in levels[-recipe.refine.levels :]}
+    bundle.fill(Networks(learning, {levels[-1]: fresh.refined}).modules, learnt["refine"], where)
+    return fresh

@@ -51,12 +51,12 @@ class Stage:
     @property
     def name(self) -> str:
         """Like `2-translate-level5`, unique in a run."""
-        return f"{self.index}-{self.kind}" + (f"-level{self.level}" if self.kind != "refine" else "")
+        return name_of(self.index, self.kind, self.level)
 
     @property
     def title(self) -> str:
         """For people."""
-        return f"{self.kind} level {self.level}" if self.kind != "refine" else "refine"
+        return title_of(self.kind, self.level)
 
     def active(self, done: float) -> dict[str, tuple[LossUse, Loss[Any]]]:
         """The losses that count when the fraction `done` of the stage is behind us, each by a name of its own."""
@@ -93,6 +93,16 @@ class Stage:
     def adversaries(self) -> list[AdversarialLoss[Any]]:
         """The losses that own critics."""
         return [loss for _, loss in self.losses if isinstance(loss, AdversarialLoss)]
+
+
+def title_of(kind: str, level: int) -> str:
+    """For people."""
+    return f"{kind} level {level}" if kind != "refine" else kind
+
+
+def name_of(index: int, kind: str, level: int) -> str:
+    """Of a stage's files."""
+    return f"{index}-{kind}" + (f"-level{level}" if kind != "refine" else "")
 
 
 def build_stage(setup: Setup, index: int, before: Networks | None = None) -> Stage:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from ...framework.recipe.read import device_argument, encoder_argument
 from ...framework.results.asked import WAYS, Asked, held
 from ...framework.results.files import Sources, translate_files
 from ...framework.results.results import Results
+from ...framework.runs.folder import RunFolder
 from ...framework.support.atomic import sha256
 
 if TYPE_CHECKING:
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", help="a bundle folder, a finished run's folder, or a model's name")
+    parser.add_argument(
+        "bundle",
+        help="a bundle folder, a run's folder (before its end its last checkpoint translates), or a model's name",
+    )
     parser.add_argument("files", nargs="+", help="images, or folders of images")
     parser.add_argument(
         "--out", required=True, help="folder for the results (placed as their sources are) and their list"
@@ -54,9 +60,26 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         found = "--direction both: an example is of one target domain"
         raise InputError("--style", found=found, expected="a2b or b2a")
     out = Path(arguments.out)
-    with held(arguments.direction, out, sources.inputs, arguments.force) as folders:
-        bundle = load(arguments.bundle, catalogue, arguments.set)
+    with (
+        held(arguments.direction, out, sources.inputs, arguments.force) as folders,
+        _with_bundle(arguments.bundle, catalogue, report) as folder,
+    ):
+        bundle = load(folder, catalogue, arguments.set)
         return max(_one_way(arguments, way, asked, bundle, sources, results, report) for way, results in folders)
+
+
+@contextmanager
+def _with_bundle(model: str, catalogue: Catalogue, report: Reporter) -> Iterator[str | Path]:
+    """The model, or of a run that has no bundle yet a folder with one, while this is open."""
+    run = RunFolder(model)
+    if not run.begun or (run.bundle / "bundle.json").exists():
+        yield model
+        return
+    from ...framework.training.samples import bundle_so_far
+
+    with tempfile.TemporaryDirectory(prefix="crosscade-") as folder:
+        report.warn(bundle_so_far(run, catalogue, Path(folder)))
+        yield folder
 
 
 def _one_way(
