@@ -123,8 +123,14 @@ def _run(words: list[str]) -> int:
     if not words[0].startswith("-"):
         # an unknown one is named with a near miss and with failed plugins
         _refuse_processes(catalogue.get("command", words[0]), int(os.environ.get("WORLD_SIZE", 1)))
-    arguments = parser(catalogue, words[0]).parse_args(words)
-    return int(arguments.run(arguments, catalogue) or 0)
+    try:
+        arguments = parser(catalogue, words[0]).parse_args(words)
+        return int(arguments.run(arguments, catalogue) or 0)
+    except Exception as error:
+        if words[0].startswith("-") or catalogue.entry("command", words[0]).provider == "crosscade" or _known(error):
+            raise
+        with catalogue.calling("command", words[0], "its code"):  # a stranger's is named
+            raise
 
 
 def _refuse_processes(command: CommandOffer, count: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 UNSEEN = {
     code: chr(code).encode("unicode_escape").decode()
@@ -99,6 +99,29 @@ def raised_at(error: BaseException, *, ours: bool = False) -> str:
             place = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}"
         step = step.tb_next
     return place
+
+
+def shape_of(value: Any) -> str:
+    """A value as messages say it: what it is, and a tensor's or an array's kind and shape.
+
+    >>> shape_of(None), shape_of([1, 2]), shape_of({"a": 0.5})
+    ('None', 'a list', "a dict of ['a']")
+    """
+    if value is None:
+        return "None"
+    shape, kind = getattr(value, "shape", None), a_noun(type(value).__name__)
+    if isinstance(value, dict):
+        return f"{kind} of {sorted(map(str, value))}" if len(value) < 20 else kind
+    return kind if shape is None else f"{kind} {tuple(shape)} of {str(getattr(value, 'dtype', '')).split('.')[-1]}"
+
+
+def a_noun(noun: str) -> str:
+    """With its article.
+
+    >>> a_noun("Encoder"), a_noun("dict")
+    ('an Encoder', 'a dict')
+    """
+    return f"{'an' if noun[:1] in 'AEIOUaeiou' else 'a'} {noun}"
 
 
 def did_you_mean(word: str, known: object) -> str:

@@ -17,7 +17,6 @@ from attrs import evolve, field, frozen
 from torch import Tensor, nn
 
 from .contracts import AdversarialLoss, Declared, checked_terms
-from .data.dataset import Dataset, Domain
 from .errors import InputError
 from .features.normalise import Normalise
 from .features.training_data import Rows
@@ -57,23 +56,6 @@ def rehearse(setup: Setup) -> Iterator[Stage]:
         if stage.learns:
             _take_step(setup, stage, noise)
         yield stage
-
-
-def look_at(dataset: Dataset, setup: Setup) -> None:
-    """InputError unless the dataset that the recipe names has two domains whose images come as they are asked for."""
-    catalogue, use, side = setup.catalogue, setup.recipe.data, setup.recipe.image.short_side
-    with catalogue.calling("dataset", use, "`domains`"):
-        domains = dataset.domains
-    fits = isinstance(domains, Pair) and all(isinstance(domain, Domain) for domain in domains)
-    catalogue.require(fits, "dataset", use, "`domains`", domains, "a Pair of Domains")
-    for domain in domains:
-        for part, images in (("train", domain.train), ("test", domain.test)):
-            what = f"an image of {domain.name}, {part}"
-            with catalogue.calling("dataset", use, what):
-                image = images.load(0, side)
-            fits = getattr(image, "dtype", None) == np.uint8 and image.ndim == 3 and image.shape[2] == 3
-            fits = fits and min(image.shape[:2]) == side
-            catalogue.require(fits, "dataset", use, what, image, f"uint8 (H, W, 3), short side {side}")
 
 
 @frozen

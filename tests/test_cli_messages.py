@@ -21,8 +21,13 @@ def test_run_and_translate_name_each_other(crosscade, bundle, export, tmp_path):
     assert "`crosscade translate bundle FILES --out DIR`" in crosscade("run", "bundle", "--check").error
     (tmp_path / "one.png").write_bytes(next(export.rglob("*.png")).read_bytes())
     error = crosscade("translate", "export", "one.png", "--out", "made").error
-    assert "export: found an export; " in error
-    assert "`crosscade run export FILES --out DIR`" in error
+    assert (
+        error == "export: found an export; expected a bundle. This translates: crosscade run export one.png --out made"
+    )
+    assert "`crosscade run export FILES --out DIR`" in crosscade("export", "export", "--out", "x").error
+    backwards = crosscade("translate", "export", "one.png", "--out", "made", "--direction", "b2a").error
+    command = backwards.partition("This translates: crosscade ")[2].split()
+    assert crosscade(*command, "--device", "cpu").code == 0
 
 
 def test_a_graph_names_its_export_and_the_only_direction_is_meant(crosscade, export, tmp_path):

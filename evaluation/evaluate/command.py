@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework import Catalogue, CommandOffer, InputError, RunError, hookimpl
 from ...framework.data.contents import summary
 from ...framework.errors import show
-from ...framework.recipe.read import dataset_named, device_argument, encoder_argument, folders_argument
+from ...framework.metrics.evaluate import metrics_named
+from ...framework.recipe.dataset import dataset_named
+from ...framework.recipe.read import device_argument, encoder_argument, folders_argument
 from ...framework.support.folders import Held, refuse_overlap
 
 
@@ -23,7 +25,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data", metavar="NAME[:A,B]", help="dataset (default: the one that it was trained on)")
     folders_argument(group)
     group = parser.add_argument_group("scores")
-    group.add_argument("--metrics", metavar="A,B,…", help="these only, fetching the weights that some need")
+    text = "these only, each with its options if need be, fetching the weights that some need"
+    group.add_argument("--metrics", metavar="NAME[:KEY=VALUE,…],…", help=text)
     group.add_argument("--all", action="store_true", help="every metric, fetching the weights that some need")
     parser.add_argument(
         "--exported", metavar="DIR", nargs="+", default=[], help="also judge what else was exported of the same bundle"
@@ -43,9 +46,11 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
     if arguments.all and arguments.metrics is not None:
         raise InputError("--metrics", found="--all as well", expected="one of them")
-    names = [offer.name for offer in catalogue.offers("metric")] if arguments.all else None
+    names = [entry.qualified for entry in catalogue.of_kind("metric")] if arguments.all else None
+    asked = set[str]()
     if arguments.metrics is not None:
-        names = [catalogue.get("metric", name.strip()).name for name in arguments.metrics.split(",")]
+        names = [arguments.metrics]
+        asked = {catalogue.get("metric", use.use).name for use in metrics_named(names, catalogue)}
     with ExitStack() as stack:
         if arguments.out:
             out = Path(arguments.out)
@@ -53,11 +58,13 @@ def _evaluate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         elif arguments.whole:
             expected = "it: a count is of the sheets that are written there"
             raise InputError("--whole", found="no --out", expected=expected)
-        return _judged(arguments, catalogue, names)
+        return _judged(arguments, catalogue, names, asked)
 
 
-def _judged(arguments: argparse.Namespace, catalogue: Catalogue, names: list[str] | None) -> int:
-    """Judges into the folder that is held."""
+def _judged(
+    arguments: argparse.Namespace, catalogue: Catalogue, names: list[str] | None, asked: Collection[str]
+) -> int:
+    """Judges into the folder that is held. RunError, once all is written, when what was `asked` for has no score."""
     from ...framework import Reporter
     from ...framework.support.device import device_of
     from ..opening import open_export, open_translator
@@ -71,7 +78,7 @@ def _judged(arguments: argparse.Namespace, catalogue: Catalogue, names: list[str
     exports = [open_export(folder, device) for folder in arguments.exported]
     first = open_translator(arguments.judged, catalogue, batch=BATCH, device=device, settings=arguments.set)
     rows = rows_of(first, exports)
-    dataset = dataset_named(arguments, catalogue, first.white) or subjects.dataset_of(first, None, catalogue)
+    dataset = dataset_named(arguments, catalogue, first.white) or subjects.dataset_for(first, None, catalogue)
     if arguments.out:
         refuse_overlap(Path(arguments.out), dataset.sources)
     warnings = [line for _, translator in rows for line in translator.warnings]
@@ -80,6 +87,7 @@ def _judged(arguments: argparse.Namespace, catalogue: Catalogue, names: list[str
         report.warn(line)
     counts = counted(arguments.whole, first.directions, dataset) if arguments.whole else ()
     judged = judge(rows, dataset, catalogue, report.say, names, device)
+    lacking = {name: reason for j in judged for name, reason in j.table.lacking(asked).items()}
     judged = [add_count(j, whole) for j, whole in zip(judged, counts)] if counts else judged
     if arguments.out:
         out = Path(arguments.out)
@@ -91,6 +99,10 @@ def _judged(arguments: argparse.Namespace, catalogue: Catalogue, names: list[str
         data = subjects.about(first, judged, "crosscade " + shlex.join(sys.argv[1:]), warnings, device)
         page = evaluate_page.write_page(out, data, judged, subjects.deepest_of(first))
         show(f"{page}: open it in a browser.")
+    if lacking:
+        name, reason = next(iter(lacking.items()))
+        what = f"no score '{name}'" if len(lacking) == 1 else f"{len(lacking)} scores are missing, the first '{name}'"
+        raise RunError(f"{what}: {reason}")
     return 0
 
 

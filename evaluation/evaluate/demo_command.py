@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.errors import show
+from ...framework.recipe.dataset import dataset_of
 from ...framework.recipe.read import device_argument, recipe_arguments, recipe_from
 from ...framework.runs.folder import KIND as RUN
 from ...framework.runs.folder import RunFolder
@@ -63,7 +64,7 @@ def _made(arguments: argparse.Namespace, catalogue: Catalogue, held: Held) -> in
         named = arguments.recipe != "demo" or arguments.set or arguments.data or arguments.a or arguments.b
         state, recipe = resumed(RunFolder(run), catalogue, recipe if named else None, arguments.minutes)
         minutes = state.minutes or MINUTES
-    dataset = catalogue.build("dataset", recipe.data)
+    dataset = dataset_of(recipe.data, catalogue)
     if not arguments.resume:
         refuse_overlap(out, dataset.sources)
         held.begin(lambda _: None, [*dataset.sources, *paths_in([arguments.recipe, recipe.plain()])])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...exporters.runtime.exported import Exported
 from ...framework import Catalogue, Dataset, InputError, Translator
-from ...framework.recipe.read import dataset_from
+from ...framework.recipe.dataset import dataset_from, dataset_of
 from ...framework.recipe.recipe import ImageOptions
 from ...framework.recipe.resolve import component
 from ...framework.runs.state import machine
@@ -19,7 +19,7 @@ from ..reports.recipe_diff import Lineage, lineage
 from .judged import Judged, Subject
 
 
-def dataset_of(judged: Translator, spec: str | None, catalogue: Catalogue) -> Dataset:
+def dataset_for(judged: Translator, spec: str | None, catalogue: Catalogue) -> Dataset:
     """The dataset of `--data NAME[:A,B]`, or without it the training's. InputError when neither is known."""
     if spec:
         return dataset_from(catalogue, spec)
@@ -30,7 +30,7 @@ def dataset_of(judged: Translator, spec: str | None, catalogue: Catalogue) -> Da
             expected="--data NAME[:A,B]",
             cure="`crosscade plugins dataset` lists datasets; your own pictures are folder:DIR_A,DIR_B.",
         )
-    return catalogue.build("dataset", component(judged.data, "dataset", f"data of {judged.folder}", catalogue))
+    return dataset_of(component(judged.data, "dataset", f"data of {judged.folder}", catalogue), catalogue)
 
 
 def unlike(judged: Translator, dataset: Dataset) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 
 from ...framework import Catalogue, CommandOffer, hookimpl
+from ...framework.recipe.dataset import dataset_of
 from .protocol import Protocol, budget_arguments, held, run_options
 
 
@@ -26,7 +27,7 @@ def _compare(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     with held("compare", arguments) as out:
         protocol = Protocol.asked("compare", arguments, methods=arguments.methods)
         trials = trials_of(protocol, catalogue, out.folder)
-        dataset = catalogue.build("dataset", trials[0].recipe.data)
+        dataset = dataset_of(trials[0].recipe.data, catalogue)
         for _, error in refusals(trials, dataset, catalogue):
             raise error
         run(trials, protocol, dataset, catalogue, out=out, **run_options(arguments))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.errors import show
+from ...framework.recipe.dataset import dataset_of
 from ...framework.recipe.read import device_argument
 from ...framework.runs.folder import RunFolder
 from ...framework.runs.state import RunState
@@ -60,7 +61,7 @@ def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path) -> Pa
         bundle = load(run, catalogue)
         data = evolve(data, title=f"{bundle.domains.a} ↔ {bundle.domains.b}")
         try:
-            dataset = catalogue.build("dataset", bundle.recipe.data)
+            dataset = dataset_of(bundle.recipe.data, catalogue)
         except InputError as error:  # the folders may have gone, or this may be another machine
             Reporter().warn(f"no translations on the page: {error}")
         else:

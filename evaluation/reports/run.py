@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...framework import DIRECTIONS, Bundle, Catalogue, Dataset, Images, Translation, load
+from ...framework.data.dataset import loaded
 from ...framework.data.images import centre_crop
 from ...framework.runs.folder import RunFolder
 from ...framework.runs.state import RunState
@@ -50,7 +51,7 @@ def translated(run: Path, bundle: Bundle, dataset: Dataset, device: str) -> tupl
     strips = []
     for direction in DIRECTIONS:
         source, target = direction.turn(dataset.domains)
-        images = [centre_crop(source.test.load(n, short), size) for n in spread(len(source.test), PAGE_ROWS)]
+        images = [centre_crop(loaded(source.test, n, short), size) for n in spread(len(source.test), PAGE_ROWS)]
         columns = translation.strip(images, direction)
         less = before.translate(images, direction) if before else None
         strips.append(strip(f"{source.name} → {target.name}", translation.previews(direction), columns, less))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,14 @@ class Table:
                 reasons += [(f"{name} ({row})", reason) for row, reason in lacking.items() if reason]
         return tuple(reasons)
 
+    def lacking(self, named: Collection[str]) -> dict[str, str]:
+        """What the first row, which is judged, should have and has not, with the reasons: scores of the metrics that
+        were `named`, or all.
+        """
+        judged = next(iter(self.rows.values()), {})
+        absent = {name: score.absent for name, score in judged.items() if score.absent}
+        return {name: reason for name, reason in absent.items() if name in named or len(absent) == len(judged)}
+
     def warnings(self) -> tuple[str, ...]:
         """Every candidate's warnings (controls are meant to look odd), each once."""
         lines = [
@@ -96,9 +104,9 @@ class Table:
     def markdown(self) -> str:
         """The table, then its protocol, what is absent and the warnings."""
         lines = [f"### {self.title}", ""] if self.title else []
-        if self.rows:
+        if self.shown:
             lines += ["| | " + " | ".join(map(_escaped, self.headings())) + " |", "|---|" + "---|" * len(self.shown)]
-        for row in self.rows:
+        for row in self.rows if self.shown else ():  # a table without a score is none
             cells = (f"**{c}**" if self.best(n) == row else c for n, c in zip(self.shown, self.cells(row)))
             lines.append(f"| {_escaped(row)} | " + " | ".join(cells) + " |")
         lines += ["", *(f"- {name}: {how}" for name, how in self.protocols())]

@@ -8,19 +8,16 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.bundle.named import located
 from ...framework.data.contents import summary
 from ...framework.errors import show
-from ...framework.recipe.read import dataset_named, encoder_argument, folders_argument
+from ...framework.recipe.dataset import dataset_named, dataset_of
+from ...framework.recipe.read import encoder_argument, folders_argument
 from ...framework.support import atomic
 from ...framework.support.folders import Held, Kind, check, refuse_overlap
 from ..safety.manifest import FORMAT, NAME, OLDER, PRECISIONS, folder_of
-
-if TYPE_CHECKING:
-    from ...framework import Bundle, Dataset, Exporter
 
 OTHER = "crosscade.files/1"
 
@@ -100,17 +97,24 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         options = structure(given, catalogue.get("exporter", name).options, f"exporter '{name}'")
         bundle = load(arguments.bundle, catalogue, arguments.set)
         data = bundle.recipe.data
-        dataset = dataset_named(arguments, catalogue, bundle.white) or catalogue.build("dataset", data)
+        dataset = dataset_named(arguments, catalogue, bundle.white) or dataset_of(data, catalogue)
         refuse_overlap(out, dataset.sources)
         for line in summary(dataset.set_aside):
             report.warn(line)
         exporter = catalogue.build("exporter", Component(name, options))
+
+        def export(folder: Path) -> None:
+            with catalogue.calling("exporter", name, "`export`"):
+                exporter.export(bundle, folder, dataset, report.say)
+            if way == "out" and not (folder / NAME).exists():
+                # another format; its files are this command's all the same
+                files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+                atomic.write_json(folder / NAME, {"format": OTHER, "files": files})
+
         if way == "triton":
-            exporter.export(bundle, out, dataset, report.say)
-        elif way == "web":
-            held.replace(lambda folder: exporter.export(bundle, folder, dataset, report.say), [bundle.folder])
+            export(out)
         else:
-            held.replace(partial(_write, exporter, bundle, dataset, report.say), [bundle.folder])
+            held.replace(export, [bundle.folder])
     show(out)
     return 0
 
@@ -127,13 +131,6 @@ def _page_of(exported: Path, arguments: argparse.Namespace, held: Held, say: Cal
     refuse_overlap(held.folder, [exported])
     files = runtime(arguments.onnxruntime_web, say)
     held.replace(lambda folder: write_page(exported, folder, files), [exported])
-
-
-def _write(exporter: Exporter, bundle: Bundle, dataset: Dataset, say: Callable[[str], None], folder: Path) -> None:
-    exporter.export(bundle, folder, dataset, say)
-    if not (folder / NAME).exists():  # another format; its files are this command's all the same
-        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        atomic.write_json(folder / NAME, {"format": OTHER, "files": files})
 
 
 @hookimpl

@@ -39,15 +39,15 @@ def public(value: Any) -> Any:
     return value
 
 
-def no_bundle(path: Path) -> InputError:
-    """What was given instead of a bundle, and the command for that."""
+def no_bundle(given: str | Path, path: Path) -> InputError:
+    """What was given instead of a bundle, by this name or path, and the command for that."""
     found, cure = "no bundle.json" if path.exists() else "nothing there", "`crosscade train` makes one."
     if ((path.parent if path.is_file() else path) / "manifest.json").is_file():
-        found, cure = "an export", f"`crosscade run {path} FILES --out DIR` translates with it."
+        found, cure = "an export", f"`crosscade run {given} FILES --out DIR` translates with it."
     elif (path / "run.json").is_file():
         found, cure = "a run that is not finished", f"`crosscade train --out {path} --resume` goes on with it, "
         cure += "`crosscade translate` shows what it has learnt so far."
-    return InputError(str(path), found=found, expected="a bundle folder or a finished run", cure=cure)
+    return InputError(str(given), found=found, expected="a bundle folder or a finished run", cure=cure)
 
 
 def recipe_of(folder: Path, table: dict[str, Any], catalogue: Catalogue, settings: Sequence[str]) -> Recipe:

@@ -248,7 +248,7 @@ def load(path: str | Path, catalogue: Catalogue | None = None, settings: Sequenc
     if not (folder / "bundle.json").exists() and (folder / "bundle" / "bundle.json").exists():
         folder = folder / "bundle"
     if not (folder / "bundle.json").exists():
-        raise no_bundle(given)
+        raise no_bundle(path, given)
     manifest = atomic.read_json(folder / "bundle.json", "a bundle's manifest", FORMAT)
     _check_manifest(folder / "bundle.json", manifest)
     catalogue = catalogue or Catalogue.discover()

@@ -23,6 +23,9 @@ def located(model: str | Path, catalogue: Catalogue | None = None) -> Path:
         return path
     from ..catalogue.catalogue import Catalogue  # which reads plugins: a path needs none
 
-    entries = (catalogue or Catalogue.discover()).of_kind("model")
-    named = [entry for entry in entries if str(model) in (entry.offer.name, entry.qualified)]
-    return Path(named[0].offer.build()) if len(named) == 1 else path
+    catalogue = catalogue or Catalogue.discover()
+    named = [e for e in catalogue.of_kind("model") if str(model) in (e.offer.name, e.qualified)]
+    if len(named) != 1:
+        return path
+    with catalogue.calling("model", str(model), "`build`"):
+        return Path(named[0].offer.build())

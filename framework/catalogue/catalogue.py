@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
-from ..errors import CrosscadeError, InputError, did_you_mean, needs_extra, raised_at, said
+from ..errors import CrosscadeError, InputError, a_noun, did_you_mean, needs_extra, raised_at, said, shape_of
 from ..hookspecs import Offer
+from ..support.atomic import FULL
+from ..support.limits import out_of_memory
 from .built_in import BUILT_IN
 from .loading import UnusableError, offers_of
 
@@ -186,7 +188,7 @@ class Catalogue:
         offer = self.get(kind, name)
         with self.calling(kind, component, "`build`"):
             part = offer.make(options, **facts)
-        self.require(isinstance(part, offer.made), kind, component, "`build`", part, _a(offer.made.__name__))
+        self.require(isinstance(part, offer.made), kind, component, "`build`", part, a_noun(offer.made.__name__))
         return part
 
     def require(
@@ -215,8 +217,8 @@ class Catalogue:
                 raise
             raise error.at(f"{error.where} @ {place}") from error
         except Exception as error:
-            if needs_extra(error):
-                raise
+            if needs_extra(error) or out_of_memory(error) or getattr(error, "errno", None) in FULL:
+                raise  # not the part's doing: the command line has a line for it
             name = component if isinstance(component, str) else component.use
             place = raised_at(error, ours=self.entry(kind, name).provider == "crosscade")
             raise InputError(
@@ -224,24 +226,6 @@ class Catalogue:
                 found=said(error) + (f" ({place})" if place else ""),
                 cure="That is a fault of the part: tell who provides it (--debug shows the traceback).",
             ) from error
-
-
-def shape_of(value: Any) -> str:
-    """A value as messages say it: what it is, and a tensor's or an array's kind and shape.
-
-    >>> shape_of(None), shape_of([1, 2]), shape_of({"a": 0.5})
-    ('None', 'a list', "a dict of ['a']")
-    """
-    if value is None:
-        return "None"
-    shape, kind = getattr(value, "shape", None), _a(type(value).__name__)
-    if isinstance(value, dict):
-        return f"{kind} of {sorted(map(str, value))}" if len(value) < 20 else kind
-    return kind if shape is None else f"{kind} {tuple(shape)} of {str(getattr(value, 'dtype', '')).split('.')[-1]}"
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[:1] in 'AEIOUaeiou' else 'a'} {noun}"
 
 
 def _itself(plugin: Any) -> Any:

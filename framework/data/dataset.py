@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from ..errors import InputError, shape_of
 from ..spec import Pair
 
 WHITE = 65535
@@ -52,6 +54,21 @@ class ImageSet(ABC):
         """The file that holds this image as it is; None where there is none."""
         del index
         return None
+
+
+def as_asked(image: Any, short_side: int) -> bool:
+    """Whether it is uint8 (H, W, 3) with the shorter side that was asked for."""
+    fits = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    return fits and min(image.shape[:2]) == short_side
+
+
+def loaded(images: ImageSet, index: int, short_side: int) -> Image:
+    """Image `index` of a set. InputError, with its label, when the set gives anything else than was asked for."""
+    image = images.load(index, short_side)
+    if not as_asked(image, short_side):
+        expected = f"uint8 (H, W, 3), short side {short_side}"
+        raise InputError(f"image '{images.label(index)}'", found=shape_of(image), expected=expected)
+    return image
 
 
 @frozen

@@ -67,8 +67,8 @@ def _spread(values: Tensor) -> Tensor:
 def check_participation(ratios: dict[int, float], domain: str) -> list[str]:
     """Warnings for levels whose features use few directions."""
     return [
-        f"level {i} of {domain}: participation ratio {r:.1f} is below {PARTICIPATION:.0f}; "
-        "use a residual deepest translator (a literal Table S1 collapses on such features)"
+        f"level {i} of {domain}: participation ratio {r:.1f} is below {PARTICIPATION:.0f}; a translator that does not "
+        "begin with its input collapses on such features (deepest with residual = true begins with it)"
         for i, r in ratios.items()
         if r < PARTICIPATION
     ]

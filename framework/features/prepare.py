@@ -127,8 +127,8 @@ def training_data(
             store.cut(images, path, recipe.image, train=views, seed=seed, progress=progress)
         train, normalise, ratios = store.build(train.folder, encoder, levels, compute, None, clip, progress)
         test, _, _ = store.build(test.folder, encoder, levels, compute, normalise, clip, progress)
-        deepest = recipe.translate[0].level
-        if not encoder.normalised:
+        deepest, options = recipe.translate[0].level, recipe.translate[0].translator.options
+        if not (encoder.normalised or getattr(options, "residual", False)):  # one with a skip does not collapse
             warnings.extend(check_participation({deepest: ratios[deepest]}, d.name))
         if ranks.first():
             tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.dataset import ImageSet
+from ..data.dataset import ImageSet, loaded
 from ..data.images import centre_crop
 from ..encoder import Encoder
 from ..errors import InputError, RunError
@@ -164,7 +164,7 @@ def cut(images: ImageSet, path: Path, options: ImageOptions, *, train: bool, see
     each = options.crops if train else 1
     with shared_array(path, np.uint8, (len(images) * each, options.size, options.size, 3)) as write:
         for n in ranks.block(len(images)):
-            image = images.load(n, options.short_side)
+            image = loaded(images, n, options.short_side)
             write(n * each, cut_crops(image, options, (seed, n)) if train else centre_crop(image, options.size)[None])
             progress(1)
 

@@ -12,7 +12,9 @@ from ..catalogue.catalogue import Catalogue
 from ..data.dataset import Dataset, ImageSet
 from ..errors import CrosscadeError, InputError
 from ..hookspecs import MetricOffer
+from ..recipe.read import named
 from ..recipe.recipe import Component, ImageOptions
+from ..recipe.resolve import component
 from ..spec import DIRECTIONS, Direction, Pair
 from .metric import EvaluationSet, Images, Metric, Score, Scores, Truth, cropped, truth_in_crop
 
@@ -33,21 +35,25 @@ def evaluate(
 
     Args:
         samples: one direction's images.
-        metrics: names of metrics; None: all that the catalogue has. Metrics that need truth are left out where the
-            dataset knows none, and weights are not fetched, unless a metric is named.
+        metrics: names of metrics, with options if need be (`NAME:key=value,…`); None: all that the catalogue has.
+            Metrics that need truth are left out where the dataset knows none, and weights are not fetched, unless a
+            metric is named.
         progress: told in a few words what is being measured.
         catalogue: where metrics and encoders come from; None: everything installed.
 
     A metric that cannot run (its weights or its plugin are missing) gives a score without a value that says why.
-    Raises `InputError` for an unknown metric.
+    Raises `InputError` for an unknown metric or option.
     """
     catalogue = samples.common.once("catalogue", lambda: catalogue or Catalogue.discover())
     if progress:
         samples.common["progress"] = progress
-    asked = [entry.qualified for entry in catalogue.of_kind("metric")] if metrics is None else metrics
-    offers: dict[str, MetricOffer] = {name: catalogue.get("metric", name) for name in asked}
+    if metrics is None:
+        asked = [Component(entry.qualified, None) for entry in catalogue.of_kind("metric")]
+    else:
+        asked = metrics_named(metrics, catalogue)
+    offers: list[tuple[Component, MetricOffer]] = [(use, catalogue.get("metric", use.use)) for use in asked]
     scores = Scores()
-    for use, offer in sorted(offers.items(), key=lambda item: item[1].order):
+    for use, offer in sorted(offers, key=lambda item: item[1].order):
         measured = _measured(use, offer, catalogue, samples, metrics is not None, progress or (lambda _: None))
         if twice := set(measured) & set(scores):
             raise InputError(
@@ -57,15 +63,27 @@ def evaluate(
     return scores
 
 
+def metrics_named(metrics: Sequence[str], catalogue: Catalogue) -> list[Component]:
+    """Those of the names, each with its options. InputError for what there is not.
+
+    What is asked for by name may fetch what it needs; a mere "everything" must not.
+    """
+    uses = []
+    for text in metrics:
+        for name, options in named(text):
+            fetch = {"fetch": True} if "fetch" in fields_dict(catalogue.get("metric", name).options) else {}
+            use = component({"use": name, **fetch, **options}, "metric", f"--metrics {text}", catalogue)
+            uses.append(evolve(use, place=""))  # a table's reader knows where its scores are from
+    return uses
+
+
 def _measured(
-    use: str, offer: MetricOffer, catalogue: Catalogue, samples: EvaluationSet, named: bool, progress: Progress
+    use: Component, offer: MetricOffer, catalogue: Catalogue, samples: EvaluationSet, by_name: bool, progress: Progress
 ) -> dict[str, Score]:
     """A metric's scores, or a missing one with the reason; none where it needs truth that nobody knows."""
     try:
-        # what is asked for by name may fetch what it needs; a mere "everything" must not
-        fetch = {"fetch": True} if named and "fetch" in fields_dict(offer.options) else {}
-        metric: Metric = catalogue.build("metric", Component(use, offer.options(**fetch)))
-        if metric.needs_truth and not named and not (samples.source_truth and samples.target_train_truth):
+        metric: Metric = catalogue.build("metric", use)
+        if metric.needs_truth and not by_name and not (samples.source_truth and samples.target_train_truth):
             return {}
         progress(f"scoring {offer.name}")
         with catalogue.calling("metric", use, "`measure`"):

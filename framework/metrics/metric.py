@@ -15,7 +15,7 @@ import numpy as np
 from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
-from ..data.dataset import Dataset, ImageSet
+from ..data.dataset import Dataset, ImageSet, loaded
 from ..data.images import centre_crop
 from ..errors import InputError
 
@@ -233,5 +233,5 @@ def cropped(images: ImageSet, load: int, size: int, limit: int | None = None) ->
     count = min(len(images), limit or len(images))
     pixels = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
-        pixels[index] = centre_crop(images.load(index, load), size)
+        pixels[index] = centre_crop(loaded(images, index, load), size)
     return pixels

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..catalogue.catalogue import Catalogue
-from ..data.dataset import WHITE, Dataset
 from ..errors import InputError
 from ..support import atomic
 from .recipe import Recipe
-from .resolve import FORMER, component, renamed, resolve
+from .resolve import FORMER, renamed, resolve
 
 
 def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str = "", folders: str = "") -> None:
@@ -25,7 +24,11 @@ def recipe_arguments(parser: argparse.ArgumentParser, *, recipe: str = "", folde
     group = parser.add_argument_group("recipe and data")
     group.add_argument("--recipe", help=f"a packaged recipe's name, or a .toml or .json file{default}")
     parser.set_defaults(unnamed=(recipe, folders or recipe))
-    data_arguments(group, data="a dataset, like safari:zebra,giraffe", key="a recipe key")
+    data_arguments(
+        group,
+        data="a dataset, like safari:zebra,giraffe (another than the recipe's, without a colon: its own two domains)",
+        key="a recipe key",
+    )
 
 
 def data_arguments(parser: argparse._ActionsContainer, *, data: str, key: str) -> None:
@@ -78,21 +81,19 @@ def read(
 ) -> dict[str, Any]:
     """A recipe's table by the name of a packaged one or the path of a .toml or .json file.
 
-    `data` (`NAME[:A,B]`) names another dataset, or `a` and `b` two folders of images; `settings` are what `override`
-    takes and come last. Raises InputError for what cannot be read or applied.
+    `data` (`NAME[:A,B]`) names another dataset, with its own first two domains unless A and B are given, or `a` and `b`
+    two folders of images; `settings` are what `override` takes and come last. Raises InputError for what cannot be read
+    or applied.
     """
     if a or b:
-        if not (a and b) or data:
-            raise InputError(
-                "--a and --b", found="one of them, or --data as well", expected="both folders, or --data alone"
-            )
-        settings = ["data.use=folder", "data.root=none", *_texts(a, b), *settings]
+        settings = ["data.use=folder", "data.root=none", *texts(*both(data, a, b)), *settings]
     elif data:
         settings = [*data_settings(data), *settings]
     return override(_table(name, catalogue), settings)
 
 
-def _refuse_half(data: str | None, a: str | None, b: str | None) -> tuple[str, str]:
+def both(data: str | None, a: str | None, b: str | None) -> tuple[str, str]:
+    """`--a` and `--b`. InputError for one of them, and for `--data` as well."""
     if not (a and b) or data:
         found, expected = "one of them, or --data as well", "both folders, or --data alone"
         raise InputError("--a and --b", found=found, expected=expected)
@@ -128,7 +129,7 @@ def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     """`table` with `key=value` settings applied: `encoder.use=vgg19`, `translate[0].schedule.images=100`.
 
     An entry of a list goes by its number or by its component's name: `translate[0].losses[cycle].weight=3`. Setting a
-    component's `use` to another name drops the old component's options.
+    component's `use` to another name drops the old component's options, of a dataset its domains too.
 
     >>> override({"encoder": {"use": "vgg19", "taps": "after-relu"}}, ["encoder.use=pixels", "image.size=64"])
     {'encoder': {'use': 'pixels'}, 'image': {'size': 64}}
@@ -164,9 +165,7 @@ def _put(node: Any, steps: list[str], value: Any, setting: str) -> None:
     if isinstance(node, list):
         node[_index(last, node, path, setting)] = value
     elif last == "use" and node.get("use") != value:
-        # datasets of drawn animals share their domains' names, which are wrong for somebody's own pictures
-        names = () if value == "folder" else ("a", "b")
-        kept = {k: node[k] for k in ("weight", "start", *names) if k in node}
+        kept = {k: node[k] for k in ("weight", "start") if k in node}
         node.clear()
         node.update({"use": value, **kept})
     elif value is None:
@@ -187,6 +186,23 @@ def _index(step: str, node: list[Any], path: str, setting: str) -> int:
         found=f"'{step}' in {path}" + (f", where there are {named}" if named else ""),
         expected=f"a number from 0 to {len(node) - 1}" + (", or the name of one component" if named else ""),
     )
+
+
+def named(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Names, each with its options, of `NAME:key=value,key=value,NAME,…`: a value belongs to the name before it.
+
+    >>> named("kid,spectrum:bins=4,marks=[0.5, 0.9],mine:sharpness")
+    [('kid', {}), ('spectrum', {'bins': 4, 'marks': [0.5, 0.9]}), ('mine:sharpness', {})]
+    """
+    found: list[tuple[str, dict[str, Any]]] = []
+    for part in re.split(r",(?![^\[]*\])", text):
+        head, equals, value = part.strip().partition("=")
+        name, _, key = head.rpartition(":") if equals else (head, "", "")
+        if name or not found:
+            found.append((name, {}))
+        if equals:
+            found[-1] = (found[-1][0], override(found[-1][1], [f"{key}={value}"]))
+    return found
 
 
 def _parse(text: str) -> Any:
@@ -210,33 +226,10 @@ def data_settings(spec: str) -> list[str]:
                 found=f"domains {domains!r}",
                 expected="two different names, like safari:zebra,giraffe",
             )
-        settings += _texts(*names)
+        settings += texts(*names)
     return settings
 
 
-def _texts(*domains: str) -> list[str]:
+def texts(*domains: str) -> list[str]:
     """Settings of the two domains, as text whatever they look like."""
     return [f"data.{side}={json.dumps(name, ensure_ascii=False)}" for side, name in zip("ab", domains)]
-
-
-def dataset_named(arguments: argparse.Namespace, catalogue: Catalogue, white: int = WHITE) -> Dataset | None:
-    """The dataset of `--data`, or of `--a` and `--b`; None without them. InputError for a mixture.
-
-    Folders' pictures are read with the `white` of whom they are given to.
-    """
-    data, a, b = arguments.data, arguments.a, arguments.b
-    settings = [f"range={white}"] if white != WHITE and (a or str(data).partition(":")[0] == "folder") else []
-    if a or b:
-        texts = _texts(*_refuse_half(data, a, b))
-        return dataset_from(catalogue, "folder", [*(text.removeprefix("data.") for text in texts), *settings])
-    return dataset_from(catalogue, data, settings) if data else None
-
-
-def dataset_from(catalogue: Catalogue, spec: str, settings: Sequence[str] = ()) -> Dataset:
-    """The dataset that `NAME[:A,B]` and `key=value` settings of its options name, built."""
-    table = override(
-        {"data": {"use": spec.partition(":")[0]}}, [*data_settings(spec), *(f"data.{s}" for s in settings)]
-    )
-    chosen = component(table["data"], "dataset", "$.data", catalogue)
-    dataset: Dataset = catalogue.build("dataset", chosen)
-    return dataset

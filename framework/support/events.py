@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import CrosscadeError, InputError, said
 from .atomic import disk_error, write_bytes
 
 MOST_BYTES = 1 << 30
@@ -26,14 +26,15 @@ class Watcher(ABC):
         """One of a run's events, as docs/events.md has them; `event["event"]` says which."""
 
     def close(self) -> None:  # noqa: B027 (most have nothing to end)
-        """The training has ended, in whatever way."""
+        """The training has ended, in whatever way; also called of one that has raised, to let go of what it holds."""
 
 
 class Events:
     """Appends events to a file and tells `watchers`; `rewind` drops what a resumed run will do again."""
 
     def __init__(self, path: Path, watchers: Sequence[Watcher] = (), warn: Callable[[str], object] = print) -> None:
-        self.path, self._watchers, self._warn = path, list(watchers), warn
+        self.path, self._watchers, self._warn = path, tuple(watchers), warn
+        self._told = list(watchers)
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, event: str, **fields: Any) -> None:
@@ -49,8 +50,9 @@ class Events:
                 handle.write(line.encode())
         except OSError as error:
             raise disk_error(self.path, error) from error
-        for watcher in list(self._watchers):
-            self._guarded(watcher, partial(watcher.event, happened))
+        for watcher in list(self._told):
+            if not self._works(partial(watcher.event, happened), "It is told of nothing more; the training goes on."):
+                self._told.remove(watcher)
 
     @contextmanager
     def open(self) -> Iterator[Events]:
@@ -58,15 +60,19 @@ class Events:
         try:
             yield self
         finally:
-            for watcher in list(self._watchers):
-                self._guarded(watcher, watcher.close)
+            for watcher in self._watchers:
+                self._works(watcher.close, "What it had open may be cut short; the run is whole.")
 
-    def _guarded(self, watcher: Watcher, tell: Callable[[], object]) -> None:
+    def _works(self, tell: Callable[[], object], otherwise: str) -> bool:
         try:
             tell()
+        except CrosscadeError as error:
+            self._warn(str(error.at(error.where, otherwise)))
         except Exception as error:  # a stranger's code: whatever it raises must not end hours of training
-            self._watchers.remove(watcher)
-            self._warn(f"{type(watcher).__name__} watches no more ({type(error).__name__}: {error})")
+            self._warn(f"{said(error)}. {otherwise}")
+        else:
+            return True
+        return False
 
     def read(self) -> list[dict[str, Any]]:
         """All whole lines so far; a line cut short by a kill is left out. InputError for what never ends."""

@@ -37,6 +37,7 @@ from .tools import (
     TinyEncoder,
     alive,
     built,
+    in_sentences,
     moved,
     require,
     require_close,
@@ -53,6 +54,7 @@ IMAGE = ImageSpec(64)
 HERE, DEEPER = LevelSpec(2, "shallow", 16, 8), LevelSpec(3, "deep", 24, 16)
 
 
+@in_sentences
 def check_encoder(
     encoder: EncoderOffer | Encoder, *, image_size: int = 64, options: Any = None, export: bool = True
 ) -> None:
@@ -91,6 +93,7 @@ def check_encoder(
     require_network_on_gpu(Levels(spare, numbers), (images,), what)
 
 
+@in_sentences
 def check_translator(
     translator: TranslatorOffer | TranslatorPair,
     *,
@@ -157,6 +160,7 @@ def _check_styles(net: Any, examples: Tensor, size: int, what: str) -> None:
     require_rows_alone(net.style_of, (examples,), what)
 
 
+@in_sentences
 def check_inverter(
     inverter: InverterOffer | nn.Module,
     *,
@@ -176,6 +180,7 @@ def check_inverter(
     require_network_on_gpu(copy.deepcopy(net), inputs(2), what)
 
 
+@in_sentences
 def check_loss(
     loss: LossOffer | Loss[Any],
     *,

@@ -18,9 +18,10 @@ from ..rehearsal import rehearse
 from ..spec import Pair
 from ..support.device import Compute
 from ..training.setup import Setup
-from .tools import asking, built, name_of, require
+from .tools import asking, built, in_sentences, name_of, require
 
 
+@in_sentences
 def check_dataset(dataset: DatasetOffer | Dataset, *, options: Any = None) -> None:
     """Two named domains whose images come as uint8 RGB at the size asked for, the same each time."""
     data, what = built(dataset, options)
@@ -58,6 +59,7 @@ def check_dataset(dataset: DatasetOffer | Dataset, *, options: Any = None) -> No
                 require(len(values) == count, f"{where}: truth '{key}' has {len(values)} values, {count} images")
 
 
+@in_sentences
 def check_metric(metric: MetricOffer | Metric, samples: EvaluationSet | None = None, *, options: Any = None) -> None:
     """Named scores, each a number with its protocol or the reason why there is none, the same each time.
 
@@ -80,6 +82,7 @@ def check_metric(metric: MetricOffer | Metric, samples: EvaluationSet | None = N
         require(same, f"{what}: '{name}' is {score.value} and then {again[name].value} of the same images")
 
 
+@in_sentences
 def check_recipe(recipe: RecipeOffer, catalogue: Catalogue | None = None, *, step: bool = True) -> None:
     """TOML that resolves, and a first `step` of every stage on noise: parts, options, levels and losses fit each other.
 

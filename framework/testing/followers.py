@@ -14,7 +14,7 @@ from ..catalogue.catalogue import Catalogue
 from ..data.written import write_png
 from ..hookspecs import StarterOffer, WatcherOffer
 from ..support.events import Watcher
-from .tools import asking, built, name_of, require
+from .tools import asking, built, in_sentences, name_of, require
 
 STAGE = {"stage": 0, "title": "translate level 5"}
 EVENTS: tuple[dict[str, Any], ...] = (
@@ -29,6 +29,7 @@ EVENTS: tuple[dict[str, Any], ...] = (
 """One of each kind that a run tells, as docs/events.md has them, and one of a kind that may come one day."""
 
 
+@in_sentences
 def check_watcher(watcher: WatcherOffer, *, options: Any = None) -> None:
     """Follows a run with every kind of event, also one that it does not know, changes none of them, and ends."""
     with TemporaryDirectory() as folder:
@@ -45,6 +46,7 @@ def check_watcher(watcher: WatcherOffer, *, options: Any = None) -> None:
             follower.close()
 
 
+@in_sentences
 def check_starter(starter: StarterOffer, catalogue: Catalogue | None = None) -> None:
     """The folder of a bundle that can be read, with weights in it."""
     what = name_of(starter)

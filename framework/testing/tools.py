@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ from ..hookspecs import Offer
 from ..spec import LevelSpec, PyramidSpec
 
 M = TypeVar("M", bound=nn.Module)
+P = ParamSpec("P")
 RELATIVE = 1e-3
 """How far, in parts of the largest value, two ways to compute the same may differ in float32."""
 
@@ -162,11 +165,16 @@ def moved(module: M) -> M:
 
 def built(subject: Any, options: Any, **facts: Any) -> tuple[Any, str]:
     """An offer's component, with its default options unless some are given, or the component itself; and its name."""
+    what = called(subject)
     if not isinstance(subject, Offer):
-        return subject, type(subject).__name__
-    what = name_of(subject)
+        return subject, what
     with asking(what, "`build`"):
         return subject.make(options, **facts), what
+
+
+def called(subject: Any) -> str:
+    """What sentences call an offer's part, or a component that was made already."""
+    return name_of(subject) if isinstance(subject, Offer) else type(subject).__name__
 
 
 def name_of(offer: Offer) -> str:
@@ -183,17 +191,30 @@ def _module(offer: Offer) -> str:
 
 
 @contextmanager
-def asking(what: str, asked: str) -> Iterator[None]:
+def asking(what: str, asked: str = "") -> Iterator[None]:
     """Whatever a part raises meanwhile is a sentence that says what it was asked for, and the line that raised."""
+    where = f"{what}: {asked}" if asked else what
     try:
         yield
-    except AssertionError:
-        raise
     except CrosscadeError as error:
-        raise AssertionError(f"{what}: {asked}: {error}") from error
+        raise AssertionError(f"{where}: {error}") from error
     except Exception as error:
+        if isinstance(error, AssertionError) and str(error).startswith(what):  # a sentence of ours
+            raise
         place = raised_at(error)
-        raise AssertionError(f"{what}: {asked}: {said(error)}" + (f" ({place})" if place else "")) from error
+        raise AssertionError(f"{where}: {said(error)}" + (f" ({place})" if place else "")) from error
+
+
+def in_sentences(check: Callable[P, None]) -> Callable[P, None]:
+    """A check in which whatever the part raises, wherever, is a sentence that names it."""
+    first = next(iter(inspect.signature(check).parameters))
+
+    @wraps(check)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        with asking(called(args[0] if args else kwargs[first])):
+            check(*args, **kwargs)
+
+    return checked
 
 
 class Recorded:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
+from attrs import frozen
 
 from ..bundle import bundle
 from ..catalogue.catalogue import Catalogue
 from ..data.dataset import Dataset
 from ..errors import InputError
-from ..recipe.read import override
-from ..recipe.recipe import Recipe, Training
+from ..recipe.read import named
+from ..recipe.recipe import Component, Recipe, Training
 from ..recipe.resolve import component
 from ..runs.folder import RunFolder
 from ..runs.resume import resumed
@@ -102,10 +105,33 @@ def computing(state: RunState, training: Training, device: str) -> Compute:
 
 def watchers(names: Iterable[str], run: Path, catalogue: Catalogue) -> list[Watcher]:
     """Those that `NAME` or `NAME:key=value,…` name, for the run in that folder. InputError for what there is not."""
-    built = []
-    for text in names:
-        name, _, settings = text.partition(":")
-        options = override({}, [setting for setting in settings.split(",") if setting])
-        chosen = component({"use": name, **options}, "watcher", f"--watch {text}", catalogue)
-        built.append(catalogue.build("watcher", chosen, run=run))
-    return built
+    uses = [
+        component({"use": name, **options}, "watcher", f"--watch {text}", catalogue)
+        for text in names
+        for name, options in named(text)
+    ]
+    return [_Named(catalogue.build("watcher", use, run=run), use, catalogue) for use in uses]
+
+
+def rehearse_watchers(names: Iterable[str], catalogue: Catalogue) -> None:
+    """InputError for one that cannot be built: before a run's folder is touched, in one that is thrown away."""
+    with TemporaryDirectory(prefix="crosscade-") as folder:
+        for watcher in watchers(names, Path(folder), catalogue):
+            watcher.close()
+
+
+@frozen
+class _Named(Watcher):
+    """A watcher whose failures name it."""
+
+    watcher: Watcher
+    use: Component
+    catalogue: Catalogue
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        with self.catalogue.calling("watcher", self.use, f"`event` of a {event['event']}"):
+            self.watcher.event(event)
+
+    def close(self) -> None:
+        with self.catalogue.calling("watcher", self.use, "`close`"):
+            self.watcher.close()

@@ -14,15 +14,16 @@ from ..catalogue.catalogue import Catalogue
 from ..data.contents import summary
 from ..data.dataset import Dataset
 from ..features import prepare
+from ..recipe.dataset import look_at
 from ..recipe.recipe import Recipe
-from ..rehearsal import look_at, rehearse
+from ..rehearsal import rehearse
 from ..runs.folder import KIND, RunFolder
 from ..spec import Pair
 from ..support import ranks
 from ..support.events import Events
 from ..support.folders import Held, check, paths_in, refuse_overlap
 from ..support.progress import Reporter, Terminal
-from .opening import HINT, begin, computing, opened, same_everywhere, watchers
+from .opening import HINT, begin, computing, opened, rehearse_watchers, same_everywhere, watchers
 from .run import Run
 from .setup import Setup
 from .start import Earlier, not_given
@@ -57,6 +58,8 @@ def train(
     """
     with ranks.together(device), ExitStack() as stack:
         folder, catalogue = RunFolder(out), catalogue or Catalogue.discover()
+        if watch:
+            ranks.on_first(partial(rehearse_watchers, watch, catalogue))
         held = Held(folder.path, partial(check, folder.path, KIND, force=force, resume=resume, hint=HINT))
         ranks.on_first(lambda: bool(stack.enter_context(held)))  # before it is read: it may be another's
         report = (report or Reporter()) if ranks.first() else Reporter(stack.enter_context(_silent()))
@@ -78,7 +81,7 @@ def train(
             refuse_overlap(folder.path, dataset.sources)
             # whatever cannot work is refused before the folder is cleared and before hours are spent
             earlier = Earlier.opened(Path(state.start), setup) if state.start else None
-            look_at(dataset, setup)
+            look_at(dataset, recipe.data, catalogue, recipe.image.short_side)
             state.domains = dict(zip("ab", dataset.domains.map(lambda d: d.name)))
             state.white = dataset.white
             for stage in rehearse(setup):

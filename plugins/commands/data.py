@@ -14,7 +14,8 @@ from typing import Any
 
 from ...framework import Catalogue, CommandOffer, ImageSet, InputError, Reporter, hookimpl, write_png
 from ...framework.data.contents import summary
-from ...framework.recipe.read import dataset_from
+from ...framework.data.dataset import loaded
+from ...framework.recipe.dataset import dataset_from
 from ...framework.support.atomic import write_bytes, write_json
 from ...framework.support.folders import Held, Kind, check, refuse_overlap
 
@@ -100,7 +101,7 @@ def write(sets: Mapping[str, ImageSet], size: int, facts: Mapping[str, Any], rep
     with report.stage("writing", sum(map(len, files.values()))) as bar:
         for folder, images in sets.items():
             for i, name in enumerate(files[folder]):
-                write_png(out / folder / name, images.load(i, size))
+                write_png(out / folder / name, loaded(images, i, size))
                 bar.advance()
             if images.truth:
                 write_bytes(out / folder / "truth.csv", truth_table(images, files[folder]).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...framework import Catalogue, CommandOffer, Image, InputError, hookimpl
+from ...framework.bundle.named import located
 from ...framework.recipe.read import device_argument, encoder_argument
 from ...framework.results.asked import WAYS, Asked, held
 from ...framework.results.files import Sources, translate_files
@@ -50,6 +52,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
+    _refuse_export(arguments, catalogue)
     from ...framework import Reporter, load
 
     sources, samples, report = Sources.of(arguments.files), arguments.samples, Reporter()
@@ -80,6 +83,14 @@ def _with_bundle(model: str, catalogue: Catalogue, report: Reporter) -> Iterator
     with tempfile.TemporaryDirectory(prefix="crosscade-") as folder:
         report.warn(bundle_so_far(run, catalogue, Path(folder)))
         yield folder
+
+
+def _refuse_export(arguments: argparse.Namespace, catalogue: Catalogue) -> None:
+    """InputError for an export, with the command that translates with it: also where there is no torch."""
+    if (located(arguments.bundle, catalogue) / "manifest.json").is_file():
+        way = [] if arguments.direction == "a2b" else ["--direction", arguments.direction]
+        command = shlex.join(["crosscade", "run", arguments.bundle, *arguments.files, *way, "--out", arguments.out])
+        raise InputError(arguments.bundle, found="an export", expected="a bundle", cure=f"This translates: {command}")
 
 
 def _one_way(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,13 @@ class Tensorboard(Watcher):
         except ImportError:
             cure = "pip install 'crosscade[tensorboard]'"
             raise InputError("--watch tensorboard", found="no package 'tensorboard'", cure=cure) from None
-        self.run, self.writer = run, SummaryWriter(options.folder or str(run / "tensorboard"))
+        self.run = run
+        self.writer: Any = None
+        self.open = partial(SummaryWriter, options.folder or str(run / "tensorboard"))
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Numbers of a step, a strip, or a level's health."""
+        self.writer = self.writer or self.open()
         stage, step = event.get("title", f"stage {event.get('stage')}"), event["step"]
         if event["event"] == "step":
             for name, value in event["values"].items():
@@ -46,7 +50,8 @@ class Tensorboard(Watcher):
 
     def close(self) -> None:
         """Its file is whole."""
-        self.writer.close()
+        if self.writer:
+            self.writer.close()
 
 
 @hookimpl

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ....framework import Catalogue, CommandOffer, RunError, hookimpl
+from ....framework.recipe.dataset import dataset_of
 from ....framework.recipe.read import device_argument, recipe_arguments, recipe_from
 from .finding import OK, PROBLEM, WARNING, Line
 
@@ -54,7 +55,7 @@ def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
     device_of(arguments.device)
     recipe = recipe_from(arguments, catalogue)
-    dataset = catalogue.build("dataset", recipe.data)
+    dataset = dataset_of(recipe.data, catalogue)
     with ranks.together(arguments.device):
         report = Reporter() if ranks.first() else Reporter(Terminal(file=io.StringIO()))
         # first the machine: the memory's high-water mark must be that of training, not that of looking at pictures

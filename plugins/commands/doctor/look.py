@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ....framework import Image, ImageSet, InputError
-from ....framework.data.dataset import WHITE
+from ....framework.data.dataset import WHITE, loaded
 from ....framework.data.images import decoded, orientation, rgb
 from ....framework.support.atomic import sha256
 from .finding import shortened
@@ -70,7 +70,7 @@ def glance(images: ImageSet, progress: Callable[[int], None], white: int = WHITE
         try:
             return _file(path, white) if path else _made(images, index)
         except (InputError, OSError) as error:
-            return f"{path}: {error.found if isinstance(error, InputError) else error.strerror}"
+            return f"{path or images.label(index)}: {error.found if isinstance(error, InputError) else error.strerror}"
 
     seen, labels, unread = [], [], []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
@@ -93,7 +93,7 @@ def glance(images: ImageSet, progress: Callable[[int], None], white: int = WHITE
 
 
 def _made(images: ImageSet, index: int) -> tuple[bytes, tuple[int, int], Small, list[str]]:
-    image = images.load(index, LOADED)
+    image = loaded(images, index, LOADED)
     return hashlib.sha256(image.tobytes()).digest(), (image.shape[1], image.shape[0]), shrunk(image), []
 
 

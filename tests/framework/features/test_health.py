@@ -3,7 +3,12 @@
 import numpy as np
 import torch
 
+from crosscade.framework import Catalogue
+from crosscade.framework.features import health, prepare
 from crosscade.framework.features.health import check_features, check_images, check_participation
+from crosscade.framework.support.device import Compute
+from crosscade.framework.training.setup import Setup
+from tests.framework.tiny import tiny_recipe
 
 
 def test_varied_translations_are_healthy():
@@ -25,6 +30,17 @@ def test_equal_translations_are_a_collapse():
 def test_few_directions_are_warned_of():
     assert check_participation({5: 20.0}, "zebra") == []
     assert "participation ratio 3.9" in check_participation({5: 3.9}, "zebra")[0]
+
+
+def test_a_recipe_whose_deepest_translator_begins_with_its_input_is_not_warned(tmp_path, monkeypatch):
+    monkeypatch.setattr(health, "PARTICIPATION", 1e9)
+    catalogue = Catalogue.discover()
+    for residual, warned in (("true", 0), ("false", 2)):
+        recipe = tiny_recipe(f"translate[0].translator.residual={residual}", "data.train=2", "data.test=1")
+        setup = Setup.of(recipe, catalogue, Compute.as_it_is("cpu"))
+        facts = recipe, catalogue.build("dataset", recipe.data), setup.encoder, setup.compute
+        _, warnings = prepare.training_data(*facts, tmp_path / residual, lambda _: None)
+        assert len(warnings) == warned
 
 
 def test_black_and_identical_images_are_named():

@@ -3,7 +3,8 @@
 import pytest
 
 from crosscade.framework import Catalogue, InputError, read
-from crosscade.framework.recipe.read import data_settings, dataset_from, override
+from crosscade.framework.recipe.dataset import dataset_from
+from crosscade.framework.recipe.read import data_settings, override
 
 
 @pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "C:\\new\\table", "zèbre", "斑马", "1", "true"])
@@ -43,4 +44,13 @@ def test_two_folders_or_a_dataset_but_not_both(data):
 def test_ones_own_pictures_are_not_named_after_the_recipes_animals():
     catalogue = Catalogue.discover()
     assert read("demo", catalogue, data="folder", settings=["data.root=x"])["data"] == {"use": "folder", "root": "x"}
-    assert read("demo", catalogue, data="animals")["data"]["a"] == "zebra"
+
+
+def test_another_dataset_has_its_own_domains_unless_some_are_named(tmp_path):
+    catalogue = Catalogue.discover()
+    (tmp_path / "mine.toml").write_text('data = { use = "safari", a = "elephant", b = "giraffe", train = 3 }')
+    mine = str(tmp_path / "mine.toml")
+    assert read(mine, catalogue, data="animals")["data"] == {"use": "animals"}
+    assert read(mine, catalogue, settings=["data.use=animals"])["data"] == {"use": "animals"}
+    assert read(mine, catalogue, data="animals:cat,dog")["data"] == {"use": "animals", "a": "cat", "b": "dog"}
+    assert read(mine, catalogue, data="safari")["data"]["a"] == "elephant", "its own dataset keeps the recipe's"

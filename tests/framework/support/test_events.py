@@ -13,7 +13,7 @@ from crosscade.framework.training.opening import watchers
 from tests.framework.tiny import tiny_run
 
 DOCS = Path(__file__).parents[3] / "docs" / "events.md"
-WATCHER = Path(__file__).parents[2] / "wheels" / "stripes" / "crosscade_stripes_watcher.py"
+WATCHER = Path(__file__).parents[2] / "wheels" / "stripes" / "crosscade_stripes" / "watcher.py"
 """The one of docs/plugins.md."""
 
 
@@ -66,8 +66,8 @@ def test_watchers_are_told_of_every_event_and_one_that_fails_costs_only_itself(t
         for step in (1, 2, 3):
             events.add("step", stage=0, step=step)
     assert good.seen == [1, 2, 3, "closed"]
-    assert bad.seen == [1]
-    assert said == ["Noting watches no more (OSError: the logger's disk is full)"]
+    assert bad.seen == [1, "closed"], "what it holds is let go of"
+    assert said == ["OSError: the logger's disk is full. It is told of nothing more; the training goes on."]
     assert len(events.read()) == 3
 
 
@@ -94,7 +94,8 @@ def test_a_watchers_options_are_values_as_those_of_a_recipe_are(tmp_path):
     module.watchers = hookimpl(lambda: [WatcherOffer(name="wide", build=Wide, options=Options, summary="as wide")])
     catalogue = Catalogue.discover()
     catalogue.entries.extend(Catalogue.of(module).entries)
-    assert [watcher.width for watcher in watchers(["wide:width=30", "wide"], tmp_path, catalogue)] == [30, 1]
+    wide = watchers(["wide:width=30", "wide", "wide:width=2,wide,test:wide:width=3"], tmp_path, catalogue)
+    assert [named.watcher.width for named in wide] == [30, 1, 2, 1, 3]
 
 
 def test_the_watcher_of_the_docs_follows_a_run_and_the_docs_know_its_events(tmp_path):
