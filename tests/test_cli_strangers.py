@@ -158,14 +158,14 @@ def assert_named(answer, start, *more):
     ("watch", "line"),
     [
         ("failling", "unknown watcher 'failling' @ --watch failling"),
-        ("failing:evry=2", "unknown key 'evry' @ --watch failing:evry=2. did you mean 'every'?"),
+        ("failing:evry=2", "unknown key 'evry' @ --watch failing. did you mean 'every'?"),
         (
             "failing:every=often",
-            "wrong type @ --watch failing:every=often.every: found 'often'; expected a whole number",
+            "wrong type @ --watch failing.every: found 'often'; expected a whole number",
         ),
         (
             "failing:every=0",
-            f"watcher 'failing' {OF} @ --watch failing:every=0: `build`: found OSError: no such logger",
+            f"watcher 'failing' {OF} @ --watch failing: `build`: found OSError: no such logger",
         ),
     ],
 )
@@ -220,13 +220,21 @@ def test_describe_says_which_plugins_failed_where_it_knows_no_such_part(crosscad
     assert_named(answer, "unknown component 'dino'", "1 plugin(s) failed to load: lost-parts 0: hook 'encoders'")
 
 
+def test_describe_names_a_part_whose_facts_cannot_be_told(crosscade, monkeypatch):
+    monkeypatch.setattr(Mixed, "__init__", lambda self, options: None)
+    answer = crosscade("describe", "floats")
+    assert answer.code == 0, answer.error
+    said = " ".join(answer.output.split())
+    assert f"not known: dataset 'floats' {OF}: `domains`: found AttributeError: 'Mixed' object has no attribute" in said
+
+
 def test_a_metrics_options_are_set_as_a_watchers_are(crosscade, bundle):
     answer = crosscade("evaluate", "bundle", "--data", "floats:day,night", "--metrics", "black-outputs,counted:every=5")
     assert answer.code == 0, answer.error
     first = next(line for line in answer.output.splitlines() if line.startswith("| cascade"))
     assert first.split("|")[-2].strip() == "3.00", "of twelve translations"
     answer = crosscade("evaluate", "bundle", "--metrics", "counted:evry=2")
-    assert_named(answer, "unknown key 'evry' @ --metrics counted:evry=2. did you mean 'every'?")
+    assert_named(answer, "unknown key 'evry' @ --metrics counted. did you mean 'every'?")
 
 
 def test_a_metric_that_was_asked_for_and_fails_is_no_success(crosscade, bundle):

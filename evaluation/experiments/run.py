@@ -55,7 +55,7 @@ def run(
     report.say(f"{len(trials)} runs, at most {len(devices)} at a time. Ctrl-C saves; --resume goes on.")
     failed = run_jobs(waiting, devices, report, f"Go on with: crosscade {protocol.command} --resume --out {folder}")
     trained = [trial for trial in trials if trial.run not in failed]
-    metrics = [offer.name for offer in catalogue.offers("metric")] if every_metric else None
+    metrics = [entry.qualified for entry in catalogue.of_kind("metric")] if every_metric else None
     notes = (*protocol.notes(devices), *started(trials))
     results = score(trained, dataset, catalogue, report, notes, metrics, protocol.device)
     lost = [*lost, *(f"{folder.name} failed: {reason}" for folder, reason in failed.items())]

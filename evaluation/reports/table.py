@@ -104,12 +104,13 @@ class Table:
     def markdown(self) -> str:
         """The table, then its protocol, what is absent and the warnings."""
         lines = [f"### {self.title}", ""] if self.title else []
-        if self.shown:
+        if self.shown:  # a table without a score is none
             lines += ["| | " + " | ".join(map(_escaped, self.headings())) + " |", "|---|" + "---|" * len(self.shown)]
-        for row in self.rows if self.shown else ():  # a table without a score is none
-            cells = (f"**{c}**" if self.best(n) == row else c for n, c in zip(self.shown, self.cells(row)))
-            lines.append(f"| {_escaped(row)} | " + " | ".join(cells) + " |")
-        lines += ["", *(f"- {name}: {how}" for name, how in self.protocols())]
+            for row in self.rows:
+                cells = (f"**{c}**" if self.best(n) == row else c for n, c in zip(self.shown, self.cells(row)))
+                lines.append(f"| {_escaped(row)} | " + " | ".join(cells) + " |")
+            lines.append("")
+        lines += [f"- {name}: {how}" for name, how in self.protocols()]
         lines += [f"- {name}: not measured: {reason}" for name, reason in self.absent()]
         lines += [f"- {FLAG} {line}" for line in self.warnings()]
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)]) + "\n"

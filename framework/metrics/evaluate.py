@@ -72,7 +72,7 @@ def metrics_named(metrics: Sequence[str], catalogue: Catalogue) -> list[Componen
     for text in metrics:
         for name, options in named(text):
             fetch = {"fetch": True} if "fetch" in fields_dict(catalogue.get("metric", name).options) else {}
-            use = component({"use": name, **fetch, **options}, "metric", f"--metrics {text}", catalogue)
+            use = component({"use": name, **fetch, **options}, "metric", f"--metrics {name}", catalogue)
             uses.append(evolve(use, place=""))  # a table's reader knows where its scores are from
     return uses
 

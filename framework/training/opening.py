@@ -106,7 +106,7 @@ def computing(state: RunState, training: Training, device: str) -> Compute:
 def watchers(names: Iterable[str], run: Path, catalogue: Catalogue) -> list[Watcher]:
     """Those that `NAME` or `NAME:key=value,…` name, for the run in that folder. InputError for what there is not."""
     uses = [
-        component({"use": name, **options}, "watcher", f"--watch {text}", catalogue)
+        component({"use": name, **options}, "watcher", f"--watch {name}", catalogue)
         for text in names
         for name, options in named(text)
     ]

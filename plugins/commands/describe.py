@@ -15,6 +15,7 @@ from rich.table import Table
 from ...framework import Catalogue, CommandOffer, CrosscadeError, InputError, hookimpl
 from ...framework.catalogue.catalogue import Entry
 from ...framework.errors import show
+from ...framework.recipe.dataset import dataset_of
 from ...framework.recipe.read import override, read
 from ...framework.recipe.recipe import AnyStage, Component
 from ...framework.recipe.resolve import resolve
@@ -57,7 +58,8 @@ def about(entry: Entry, catalogue: Catalogue, settings: Sequence[str] = ()) -> F
     use = Component(entry.qualified, structure(override({}, own), offer.options, offer.kind))
     with nothing():
         try:
-            return known | (FACTS[offer.kind](entry, use, catalogue, settings) if offer.kind in FACTS else {})
+            with catalogue.calling(offer.kind, entry.qualified, "what it is made of"):
+                return known | (FACTS[offer.kind](entry, use, catalogue, settings) if offer.kind in FACTS else {})
         except CrosscadeError as error:
             if settings:
                 raise
@@ -114,7 +116,7 @@ def _translators(needs: frozenset[str], catalogue: Catalogue) -> Iterator[str]:
 
 
 def _dataset(entry: Entry, use: Component, catalogue: Catalogue, _: Sequence[str]) -> Facts:
-    dataset = catalogue.build("dataset", use)
+    dataset = dataset_of(use, catalogue)
     rows = [{"name": d.name, "train": len(d.train), "test": len(d.test)} for d in dataset.domains]
     return {"domains": rows, "preferred size": dataset.preferred_size}
 

@@ -74,7 +74,7 @@ def test_watchers_are_told_of_every_event_and_one_that_fails_costs_only_itself(t
 def test_a_watcher_that_is_not_installed_is_refused_with_a_near_miss(tmp_path):
     with pytest.raises(InputError, match=r"watcher 'tensorbord'.*did you mean 'tensorboard'"):
         watchers(["tensorbord"], tmp_path, Catalogue.discover())
-    with pytest.raises(InputError, match=r"--watch tensorboard:foldr=x"):
+    with pytest.raises(InputError, match=r"unknown key 'foldr' @ --watch tensorboard\. did you mean 'folder'"):
         watchers(["tensorboard:foldr=x"], tmp_path, Catalogue.discover())
 
 
