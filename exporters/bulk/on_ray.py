@@ -8,10 +8,12 @@ however many images there are. No task but the actors' needs a core, so that non
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from attrs import asdict
 
@@ -21,6 +23,10 @@ from .shards import Tally, prepare, translate_shard
 
 if TYPE_CHECKING:
     from ...framework import Reporter
+
+
+PATIENCE_SECONDS = 20
+"""With a cluster's head that does not answer."""
 
 
 class Actor:
@@ -55,6 +61,7 @@ def translate_on_ray(
     """
     ray = _ray()
     try:
+        _knock(address)
         ray.init(
             address=address or "local", include_dashboard=False, log_to_driver=False, logging_level="ERROR",
             ignore_reinit_error=True,
@@ -100,6 +107,13 @@ def _translate(
             reason = str(error).strip().splitlines()[-1][:200]
             raise RunError("an actor of Ray", found=reason, cure="Run it again: what is done is kept.") from error
     return tally
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens at `HOST:PORT`: Ray itself asks for minutes, and logs each time."""
+    where = urlsplit(address if "://" in address else f"//{address}")
+    if where.hostname and where.port:
+        socket.create_connection((where.hostname, where.port), PATIENCE_SECONDS).close()
 
 
 def _ray() -> Any:

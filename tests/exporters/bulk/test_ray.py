@@ -1,5 +1,6 @@
 """Shards by Ray Data: the same bytes as without, killed or not. Slow: Ray takes most of a minute to start and end."""
 
+import socket
 import subprocess
 import sys
 
@@ -39,6 +40,16 @@ def test_no_cluster_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(on_ray, "_ray", Ray)
     with pytest.raises(InputError, match=r"--address auto: found no cluster \(Could not find any running Ray"):
         on_ray.translate_on_ray({}, [], tmp_path, None, how={}, address="auto")
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_head_that_does_not_listen_is_said_at_once(tmp_path, monkeypatch, scheme):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setattr(on_ray, "_ray", lambda: None)
+    with pytest.raises(InputError, match=rf"--address {address}: found no cluster \(.*refused\); expected one"):
+        on_ray.translate_on_ray({}, [], tmp_path, None, how={}, address=address)
 
 
 def test_more_actors_than_cores_are_refused(tmp_path, monkeypatch):
