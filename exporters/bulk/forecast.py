@@ -9,11 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from contextlib import suppress
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 
@@ -37,14 +38,14 @@ class Forecast:
     sample: int
     """Pictures that were measured."""
 
-    def lines(self, images: int, cores: int, here: int) -> list[str]:
+    def lines(self, images: int, cores: int | None, here: int) -> list[str]:
         """For people."""
         parts = ", ".join(f"{name} {1e3 * value:.2g}" for name, value in self.parts.items())
-        hours = images * self.seconds / 3600
+        hours = float(f"{images * self.seconds / 3600:.3g}")
         stores = f"{_size(images * self.bytes_in)} in, {_size(images * self.bytes_out)} out"
         lines = [
             f"an image: {1e3 * self.seconds:.3g} ms of a core ({parts}), by {self.sample} pictures",
-            f"{images:,} images: {hours:.3g} core-hours; {stores}",
+            f"{images:,} images: {hours:,g} core-hours; {stores}",
         ]
         for where, count in [("here, on", here), *([("elsewhere, on", cores)] if cores else [])]:
             lines.append(f"{where} {count} cores like these that do nothing else: {_clock(self.wall(images, count))}")
@@ -64,12 +65,13 @@ def forecast(load: Callable[[], Bulk], sample: Sequence[Row], seconds: float) ->
     subprocess.run([sys.executable, "-c", f"import {__package__}.rows"], check=True)  # a process of its own begins so
     bulk = load()
     start = _cpu() - began
+    rows = repeated(sample, bulk.batch)
     with tempfile.TemporaryDirectory() as folder:
         shard, out = Path(folder, "sample.tar"), Path(folder, "out")
         out.mkdir()
         with shard.open("wb") as file:
             writer = Writer(file, "png", {})  # by its bytes a picture is read, not by its name
-            for row in sample:
+            for row in rows:
                 writer.add(row)
             writer.close()
         translate_shard(bulk, shard, out, Tally())  # the first is slower
@@ -77,10 +79,17 @@ def forecast(load: Callable[[], Bulk], sample: Sequence[Row], seconds: float) ->
         while not tally.rows or _cpu() - began < seconds:
             translate_shard(bulk, shard, out, tally, force=True)
         whole = (_cpu() - began) / tally.rows
-        size_in, size_out = (path.stat().st_size / len(sample) for path in (shard, out / shard.name))
-    parts = _parts(bulk, sample)
+        size_in, size_out = (path.stat().st_size / len(rows) for path in (shard, out / shard.name))
+    parts = _parts(bulk, rows)
     parts["read and write"] = max(0.0, whole - sum(parts.values()))
     return Forecast(whole, parts, size_in, size_out, start, len(sample))
+
+
+def repeated(sample: Sequence[Row], batch: int) -> list[Row]:
+    """The sample as a shard: as often as it takes for what a shard costs once to count for little; whole batches."""
+    most = MOST_BYTES * len(sample) // max(1, sum(len(row.image) for row in sample))
+    count = max(len(sample), min(MOST_PICTURES, most))
+    return [evolve(row, id=f"{k}") for k, row in enumerate(islice(cycle(sample), -(-count // batch) * batch))]
 
 
 def _parts(bulk: Bulk, sample: Sequence[Row]) -> dict[str, float]:
@@ -143,19 +152,19 @@ def _clock(seconds: float) -> str:
 
 
 def _count(text: str) -> int:
-    number = float(text.replace("_", "").replace(",", ""))
-    if not 1 <= number < 1e18:
-        raise ValueError(text)
-    return int(number)
+    with suppress(ValueError):
+        if 1 <= (number := float(text.replace("_", "").replace(",", ""))) < 1e18:
+            return int(number)
+    raise argparse.ArgumentTypeError(f"found {text!r}; expected a number like 1000000 or 1e9")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made")
+    parser.add_argument("export", metavar="DIR", help="a folder that `crosscade export` made, or a model's name")
     parser.add_argument(
         "pictures", nargs="+", metavar="PICTURES", help="some like those to come: files, folders, shards"
     )
     parser.add_argument("--images", type=_count, required=True, metavar="N", help="how many there are to be: 1e9")
-    parser.add_argument("--cores", type=int, default=0, metavar="C", help="of a cluster, besides this machine's")
+    parser.add_argument("--cores", type=_count, metavar="C", help="of a cluster, besides this machine's")
     parser.add_argument("--seconds", type=float, default=10, help="of a core to measure for; default: 10")
     parser.add_argument("--direction", choices=("a2b", "b2a"), help="default: a2b, or the only one")
     parser.add_argument("--format", choices=("png", "jpg", "webp"), default="png", help="of the results; default: png")
