@@ -44,6 +44,20 @@ class Encoder(nn.Module, ABC):
         with torch.autocast(images.device.type, enabled=False):
             return self(images.float(), levels)
 
+    def continued(self, features: Tensor, level: int, levels: Sequence[int]) -> dict[int, Tensor]:
+        """What `forward` gives at `levels`, none shallower than `level`, of that one's raw features (B, C, H, W).
+
+        The gradient reaches the features. Raises InputError where the network cannot go on from there, as here.
+        """
+        raise InputError(f"encoder {type(self).__name__}", found="no method `continued`", expected="one, for this loss")
+
+    def encode_on(self, features: Tensor, level: int, levels: Sequence[int]) -> dict[int, Tensor]:
+        """The same as losses see it."""
+        if not self.exact:
+            return self.continued(features, level, levels)
+        with torch.autocast(features.device.type, enabled=False):
+            return self.continued(features.float(), level, levels)
+
     def pooled(self, images: Tensor, size: int | None = None) -> Tensor:
         """One vector an image (B, D), which metrics compare; images are resized to `size` pixels first.
 

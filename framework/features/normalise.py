@@ -77,6 +77,13 @@ class Normalise(nn.Module):
             raw = (raw.float() - mean[:, None, None]) * scale[:, None, None]
         return raw.float().clamp(-1.0, 1.0)
 
+    def raw(self, level: int, features: Tensor) -> Tensor:
+        """What `one` makes `features` (B, C_i, H_i, W_i) of, but for what it clamped, in float32."""
+        mean, scale = getattr(self, f"mean{level}", None), getattr(self, f"scale{level}", None)
+        if mean is None or scale is None:
+            return features.float()
+        return features.float() / scale[:, None, None] + mean[:, None, None]
+
     def forward(self, raw: Mapping[int, Tensor]) -> dict[int, Tensor]:
         """Every level of `raw`, normalised."""
         return {i: self.one(i, f) for i, f in raw.items()}

@@ -58,7 +58,10 @@ HERE, DEEPER = LevelSpec(2, "shallow", 16, 8), LevelSpec(3, "deep", 24, 16)
 def check_encoder(
     encoder: EncoderOffer | Encoder, *, image_size: int = 64, options: Any = None, export: bool = True
 ) -> None:
-    """Honest levels, frozen and repeatable, rows independent, nothing deeper than asked, exports faithfully."""
+    """Honest levels, frozen and repeatable, rows independent, nothing deeper than asked, exports faithfully.
+
+    Where it goes on from a level, it comes to what it gives of the image.
+    """
     net, what = built(encoder, options)
     require(isinstance(net, Encoder), f"{what} is a {type(net).__name__}, not an Encoder")
     spare, levels = copy.deepcopy(net), net.pyramid.levels
@@ -88,6 +91,10 @@ def check_encoder(
         (gradient,) = torch.autograd.grad(net(asked, [i])[i].square().mean(), asked)
         require(alive(gradient), f"{what}: no finite gradient reaches the image from level {i}")
     require_no_deeper(net, images[:1], what)
+    if type(net).continued is not Encoder.continued:
+        for k, i in enumerate(numbers):
+            for deeper, found in net.continued(features[i], i, numbers[k:]).items():
+                require_close(found, features[deeper], f"{what}: level {deeper}, continued from level {i}")
     if export:
         require_exports(Levels(net, numbers), lambda b: (uniform(b, 3, image_size, image_size, seed=b),), what)
     require_network_on_gpu(Levels(spare, numbers), (images,), what)

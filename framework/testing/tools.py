@@ -267,8 +267,11 @@ class TinyEncoder(Encoder):
 
     def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
         """Images (B, 3, H, W) -> {i: (B, C_i, H / 2^i, W / 2^i)}."""
-        x, features = images, {}
-        for i, convolution in enumerate(self.convolutions[: max(levels, default=0)], start=1):
-            x = torch.tanh(convolution(x))
-            features[i] = x
-        return {i: features[i] for i in levels}
+        return self.continued(images, 0, levels)
+
+    def continued(self, features: Tensor, level: int, levels: Sequence[int]) -> dict[int, Tensor]:
+        """From the next convolution on."""
+        maps = {level: features}
+        for i in range(level + 1, max(levels, default=0) + 1):
+            maps[i] = torch.tanh(self.convolutions[i - 1](maps[i - 1]))
+        return {i: maps[i] for i in levels}

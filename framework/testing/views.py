@@ -19,6 +19,7 @@ from .tools import uniform
 
 BATCH = 4
 NOTHING: Pair[Any] = Pair(None, None)
+PLAIN = Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0))
 
 
 class TinyTranslator(nn.Module):
@@ -46,10 +47,16 @@ class TinyInverter(nn.Module):
 
 
 def view_of(
-    pair: TranslatorPair, level: int, features: Pair[Tensor], condition: Pair[Any] = NOTHING, moved: Pair[Any] = NOTHING
+    pair: TranslatorPair,
+    level: int,
+    features: Pair[Tensor],
+    condition: Pair[Any] = NOTHING,
+    moved: Pair[Any] = NOTHING,
+    **encoding: Any,
 ) -> TranslationView:
     """What losses read of a pair that translates features (B, C, H, W) of a level; the rest are deeper features."""
-    return pair.view(pair=pair, features=by_level({level: features}), condition=condition, translated=moved)
+    about = {"condition": condition, "translated": moved, **encoding}
+    return pair.view(pair=pair, features=by_level({level: features}), **about)
 
 
 def example_view(
@@ -63,7 +70,8 @@ def example_view(
         side = here.size(image.size)
         pair = Twins(*(TinyTranslator(here.channels) for _ in "ab"))
         features = Pair(1, 2).map(lambda seed: uniform(BATCH, here.channels, side, side, seed=seed)[rows])
-        return view_of(pair, here.number, features), pair.into
+        encoding: dict[str, Any] = {"normalise": PLAIN, "encoder": encoder, "encode_levels": encodes} if encodes else {}
+        return view_of(pair, here.number, features, **encoding), pair.into
     if on not in ("inversion", "refinement"):
         raise ValueError(f"on = {on!r}, expected 'translation', 'inversion' or 'refinement'")
     levels = encoder.pyramid.levels
@@ -90,7 +98,7 @@ def example_view(
         condition=NOTHING,
         translated=translations.map(lambda maps: shallowest(maps) if maps else None),
         frozen=translations,
-        normalise=Pair(Normalise({}, {}, 1.0), Normalise({}, {}, 1.0)),
+        normalise=PLAIN,
         **shared,
     )
     return view, into.zip(lambda *nets: nn.ModuleList(nets), inverters)

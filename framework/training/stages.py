@@ -218,13 +218,16 @@ def _translate(setup: Setup, index: int, recipe: TranslateStage) -> Stage:
     networks = _placed(Networks({level: pair}), setup)
     giver = f"translator '{recipe.translator.use}'"
     losses = _losses(setup, recipe.losses, setup.level(level), pair.gives, giver)
+    encode = _encode_levels(losses)
 
     def view(data: TrainingData, rows: Rows) -> View:
+        on: dict[str, Any] = {"normalise": data.normalise, "encoder": setup.encoder, "encode_levels": encode}
         return pair.view(
             pair=pair,
             features=by_level({level: data.features(level, rows)}),
             condition=NONE if deeper is None else data.features(deeper, rows),
             translated=NONE if deeper is None else data.translated(deeper, rows),
+            **(on if encode else {}),
         )
 
     return Stage(index, recipe.kind, level, networks, losses, recipe.schedule, view, recipe.translator.use)

@@ -152,12 +152,22 @@ class EfficientNetLite(Encoder):
 
     def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
         """Images (B, 3, H, W) in [-1, 1] -> {i: (B, C_i, H / 2^(i - 1), W / 2^(i - 1))}."""
+        return self._tapped(self.start(images), 1, levels)
+
+    def continued(self, features: Tensor, level: int, levels: Sequence[int]) -> dict[int, Tensor]:
+        """From the stage that follows the level's on."""
+        number = self.pyramid[level].number
+        return self._tapped(features, next(s for s, i in LEVEL_OF_STAGE.items() if i == number), levels)
+
+    def _tapped(self, x: Tensor, done: int, levels: Sequence[int]) -> dict[int, Tensor]:
+        """The levels of `x`, which is what stage `done` gave, and of the stages after it."""
         wanted = {self.pyramid[level].number for level in levels}  # an unknown level is refused, with the known ones
         features: dict[int, Tensor] = {}
         deepest = max(wanted, default=0)
-        x = self.start(images)
         for number, stage in enumerate(self.stages, start=1):
-            x = stage(x) if number > 1 else x
+            if number < done:
+                continue
+            x = stage(x) if number > done else x
             level = LEVEL_OF_STAGE.get(number, 0)
             if level in wanted:
                 features[level] = x

@@ -89,12 +89,20 @@ class Vgg(Encoder):
 
     def forward(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
         """Images (B, 3, H, W) in [-1, 1] -> {i: (B, C_i, H / 2^(i-1), W / 2^(i-1))}."""
+        return self._tapped(self.blocks[0][0](images * self.scale + self.shift), 1, levels)  # type: ignore[index]
+
+    def continued(self, features: Tensor, level: int, levels: Sequence[int]) -> dict[int, Tensor]:
+        """From the level's own tap on."""
+        return self._tapped(features, self.pyramid[level].number, levels)
+
+    def _tapped(self, x: Tensor, first: int, levels: Sequence[int]) -> dict[int, Tensor]:
+        """The levels from `first` on, of whose block `x` is what the first convolution gave."""
         wanted = {self.pyramid[level].number for level in levels}  # an unknown level is refused, with the known ones
         features: dict[int, Tensor] = {}
         deepest = max(wanted, default=0)
-        x = images * self.scale + self.shift
-        for level, block in enumerate(self.blocks[:deepest], start=1):
-            x = block[0](x if level == 1 else F.max_pool2d(x, 2))  # type: ignore[index]
+        for level in range(first, deepest + 1):
+            block = self.blocks[level - 1]
+            x = block[0](F.max_pool2d(x, 2)) if level > first else x  # type: ignore[index]
             if level in wanted:
                 # Not in place: the tap is what the caller keeps.
                 features[level] = F.relu(x) if self.after_relu else x

@@ -42,7 +42,7 @@ class AdversarialOptions(CriticOptions):
     critic: str = option(
         "patch",
         "patch: PatchGAN; patchgan: as CycleGAN has it (70 x 70 pixels a logit where strided = 3); feature: one number "
-        "a sample; projected: heads on frozen encoder features of images",
+        "a sample; projected: heads on frozen encoder features",
         validators.in_(("patch", "patchgan", "feature", "projected")),
     )
     width: int = option(32, "channels of the critic's first layer (PatchGAN as published: 64)", validators.ge(1))
@@ -63,7 +63,9 @@ class AdversarialOptions(CriticOptions):
         0, "fakes of a domain that are kept and shown to its critic again (CycleGAN: 50; paper: 0)", validators.ge(0)
     )
     levels: tuple[int, ...] = option(
-        (), 'encoder levels that the critic "projected" judges (none: the three shallowest)'
+        (),
+        'encoder levels that the critic "projected" judges (none: of images the three shallowest; of features their '
+        "own and all deeper ones, to which the encoder goes on from them)",
     )
     roll: int = option(
         0, "shifts what the critic sees by up to this many image pixels, around the edges (paper: 0)", validators.ge(0)
@@ -210,14 +212,11 @@ def build(
     """The loss with two fresh critics. Raises InputError when the critic does not fit the level."""
     _check(options, here)
     if options.critic == "projected":
-        if here.number != 0:
-            raise InputError(
-                f'critic "projected" at level {here.number}',
-                found="features to judge",
-                expected="images",
-                cure='Use it in [refine] or [[invert]], or the critic "feature".',
-            )
-        numbers = options.levels or encoder.pyramid.numbers[:3]
+        numbers = encoder.pyramid.numbers
+        numbers = options.levels or (tuple(i for i in numbers if i >= here.number) if here.number else numbers[:3])
+        if min(numbers) < here.number:
+            found, expected = f"levels = {list(numbers)}", f"{here.number} and deeper ones"
+            raise InputError(f'critic "projected" at level {here.number}', found=found, expected=expected)
         levels = [encoder.pyramid[i] for i in numbers]
 
         def make_projected() -> nn.Module:

@@ -164,7 +164,7 @@ MISTAKES = [
     ("loss", loss(lambda view: {"mine": view.fake.a}), "found Tensor of shape (2, 112, 4, 4) among its terms"),
     ("loss", loss(lambda view: {"mine": 1 / 0}), "`terms`: found ZeroDivisionError: division by zero ("),
     ("loss", loss(lambda view: view.fakes), "found view.fakes, which is not there. did you mean 'fake'?"),
-    ("loss", loss(lambda view: view.colours), "view.colours, which is not there. known: cycled, fake, features"),
+    ("loss", loss(lambda view: view.colours), "view.colours, which is not there. known: cycled, encoded_fake"),
     ("loss", loss(lambda view: view.cycled), "found it reads view.cycled and does not declare it"),
     ("loss", loss(fake_of, needs=["colours"]), ": found it needs colours, which translator 'deepest' does not give"),
     # critics

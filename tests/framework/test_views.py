@@ -70,6 +70,23 @@ def test_at_the_deepest_level_there_is_no_condition():
     torch.testing.assert_close(view.cycled.a[7], 6 * view.real.a)
 
 
+def test_the_encoder_goes_on_from_translated_features_to_deeper_ones():
+    encoder, images = TinyEncoder(), maps(4, 3, 16, 16, seed=1)
+    raw = images.map(lambda x: encoder(x, (1, 2, 3)))
+    normalise = Pair(*(Normalise({1: x[1].mean((0, 2, 3))}, {1: x[1].std((0, 2, 3))}, 9.0) for x in raw))
+    own = normalise.zip(lambda normalise, x: normalise.one(1, x[1]), raw)
+    about = {"normalise": normalise, "encoder": encoder, "encode_levels": (1, 3)}
+    view = view_of(Twins(Net(2.0), Net(0.5)), 1, own, **about)
+    for found, expected in zip(view.encoded_real, raw):  # nothing was clamped
+        assert set(found) == {1, 3}
+        torch.testing.assert_close(found[3], expected[3])
+        assert not found[3].requires_grad
+    fake = normalise.b.raw(1, 0.5 * own.a)  # in the domain that it is in now
+    torch.testing.assert_close(view.encoded_fake.b[3], encoder.continued(fake, 1, (3,))[3])
+    assert view.encoded_fake.b[3].requires_grad
+    assert view_of(Twins(Net(2.0), Net(0.5)), 1, own).encoded_fake == Pair({}, {}), "no loss wants a level"
+
+
 def test_nothing_is_computed_before_it_is_asked_for_and_nothing_twice(view):
     calls = lambda: [net.calls for net in view._pair.into]  # noqa: E731
     assert (view.real is view.real, calls()) == (True, [0, 0])
@@ -185,7 +202,10 @@ def test_a_deepest_level_that_learns_is_held_to_what_it_had_decided(refine):
 
 
 def test_what_a_view_gives_is_read_off_its_class(view, refine):
-    assert TranslationView.gives() == {"real", "fake", "features", "cycled", "identity"}
+    assert TranslationView.gives() == {
+        *("real", "fake", "features", "cycled", "identity"),
+        *("encoded_real", "encoded_fake"),
+    }
     more = {"images", "reconstructed", "encoded_real", "encoded_fake", "encoded_reconstructed"}
     assert InversionView.gives() == {"real", "fake", "features"} | more
     own = {"cycled", "identity", "fake_features", "translations", "normalise", "mask", "change"}

@@ -9,6 +9,7 @@ from crosscade.framework import (
     Dataset,
     DatasetOffer,
     Domain,
+    Encoder,
     EncoderOffer,
     ImageSet,
     InverterOffer,
@@ -128,6 +129,8 @@ def test_a_component_that_was_made_already_has_its_classs_name():
 
 class Waves(TinyEncoder):
     """Fixed filters: buffers, or a tensor that is a mere attribute."""
+
+    continued = Encoder.continued
 
     def __init__(self, buffers):
         super().__init__()

@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -80,13 +81,20 @@ def test_rolling_shifts_real_and_fake_alike_and_features_by_whole_cells():
     assert torch.equal(rolled[3], seen[3].roll((1, 0), (2, 3)))  # half a cell rounds to none
 
 
-def test_projected_declares_its_levels_and_needs_images():
+def test_projected_declares_its_levels():
     options = AdversarialOptions(critic="projected", levels=(1, 2))
     loss = OFFERS["hinge"].build(options, here=PIXELS, image=IMAGE, encoder=TinyEncoder())
     assert loss.encodes == (1, 2)
     assert loss.needs == {"encoded_real", "encoded_fake"}
-    with pytest.raises(InputError, match="found features to judge; expected images"):
-        OFFERS["hinge"].build(options, here=LevelSpec(3, "", 8, 8), image=IMAGE, encoder=TinyEncoder())
+    assert of_level_2().encodes == (2, 3), "of features their own and all deeper ones"
+    with pytest.raises(InputError, match=re.escape("found levels = [1, 2]; expected 2 and deeper ones")):
+        of_level_2(levels=(1, 2))
+
+
+def of_level_2(**options):
+    encoder = TinyEncoder()
+    projected = AdversarialOptions(critic="projected", **options)
+    return OFFERS["hinge"].build(projected, here=encoder.pyramid[2], image=IMAGE, encoder=encoder)
 
 
 def test_a_critic_of_images_sees_real_and_translated_ones_changed_alike():
@@ -116,10 +124,16 @@ def test_critics_are_parts_of_the_loss_and_differ():
 
 
 VIEWS = [(critic, on) for critic in ("patch", "feature") for on in ("translation", "inversion", "refinement")]
-VIEWS += [("projected", "inversion"), ("projected", "refinement")]  # which judges images
+VIEWS += [("projected", "inversion"), ("projected", "refinement")]
 
 
 @pytest.mark.parametrize(("critic", "on"), VIEWS)
 @pytest.mark.parametrize("name", ["lsgan", "hinge"])
 def test_contract(name, critic, on):
     check_loss(OFFERS[name], on=on, options=AdversarialOptions(critic=critic, width=8, strided=3, r1=1.0, roll=3))
+
+
+@pytest.mark.parametrize("options", [{}, {"mixing": True}, {"levels": (3,), "roll": 4}])
+def test_contract_of_a_projected_critic_of_features(options):
+    options = AdversarialOptions(critic="projected", width=8, **options)
+    check_loss(OFFERS["hinge"], here=TinyEncoder().pyramid[2], options=options)
