@@ -6,7 +6,8 @@ import tarfile
 
 import pytest
 
-from crosscade.framework import Catalogue, Reporter, catalogue
+from crosscade.framework import Catalogue, Reporter
+from crosscade.framework.catalogue import catalogue
 from crosscade.framework.support.progress import Terminal
 from tests.cli_tools import picture
 from tests.framework.tiny import TABLE
