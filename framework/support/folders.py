@@ -257,8 +257,9 @@ def locked(folder: Path) -> list[IO[str]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / LOCK)):
                 return [lock]
-        except FileNotFoundError:
-            pass  # it ended and took its lock away just now
+        except FileNotFoundError:  # it ended and took its lock away just now
+            lock.close()
+            continue
         except OSError:
             lock.close()
             raise InputError(

@@ -1,28 +1,26 @@
-"""What losses read. A view is made once a step and computes lazily, at most once each: a loss that nobody uses is free.
+"""What losses read where images are made: in an inversion and in the refinement."""
 
-B batch, C channels, H W space; i level. Every `Pair` is by the domain that the tensor *is in*: `fake.b` is made from a.
-Translators are called `net(features, deeper)`, inverters `net(features)`. A translator with styles is given random ones
-for `fake`, and those of the real features for `cycled` and `identity`.
-"""
+# B batch, C channels, H W space; i level
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from attrs import define
 from torch import Tensor, nn
 
-from .encoder import Encoder, Features, at_level, by_level, shallowest
-from .errors import InputError
-from .spec import Pair
-from .styles import run
-from .support import ranks
+from ..encoder import Encoder, Features, at_level, by_level, shallowest
+from ..errors import InputError
+from ..spec import Pair
+from ..styles import run
+from ..support import ranks
+from .view import View
 
 if TYPE_CHECKING:
-    from .features.normalise import Normalise
+    from ..features.normalise import Normalise
 
 M = TypeVar("M", Tensor, Tensor | None)
 
@@ -36,110 +34,6 @@ def composed(painted: tuple[Tensor, Tensor], source: Tensor) -> tuple[Tensor, Te
     """The image where the map (B, 1, H, W) is 1, `source` (B, 3, H, W) where it is 0; and the map."""
     image, mask = painted
     return source + mask * (image - source), mask
-
-
-class View:
-    """What losses may read of every stage; a subclass's public properties and annotated attributes are more of it."""
-
-    # abstract, but not by ABC, which does not see that a field of a subclass takes the place of one of these
-
-    @cached_property
-    def real(self) -> Pair[Tensor]:
-        """What critics compare `fake` with."""
-        raise NotImplementedError
-
-    @cached_property
-    def fake(self) -> Pair[Tensor]:
-        """What critics judge."""
-        raise NotImplementedError
-
-    @cached_property
-    def features(self) -> Pair[Features]:
-        """Real normalised features."""
-        raise NotImplementedError
-
-    @classmethod
-    def gives(cls) -> frozenset[str]:
-        """The names of what losses may read."""
-        annotated = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
-        computed = {name for name in dir(cls) if isinstance(getattr(cls, name), property | cached_property)}
-        return frozenset(name for name in annotated | computed if not name.startswith("_"))
-
-    def detached(self) -> Self:
-        """The view for critics: the same attributes, cut off from the translators' graph."""
-        return cast(Self, Detached(self))
-
-
-class Into(Protocol):
-    """What a view asks of a pair of translators."""
-
-    @property
-    def into(self) -> Pair[nn.Module]:
-        """The translator into each domain."""
-
-
-@define(kw_only=True, slots=False, eq=False)
-class TranslationView(View):
-    """One level's translators at work (Sec. 3, Fig. 2).
-
-    `features` are those of this level, `condition` those of the next deeper one (a_{i+1}, b_{i+1}), `translated` the
-    deeper level's translations by domain they are in (a~_{i+1}, b~_{i+1}); Nones at the deepest level. The encoder
-    goes on from this level to `encode_levels`, those that the stage's losses together want of it.
-    """
-
-    _pair: Into
-    features: Pair[Features]
-    _condition: Pair[Tensor | None]
-    _translated: Pair[Tensor | None]
-    _normalise: Pair[Normalise] | None = None
-    _encoder: Encoder | None = None
-    _encode_levels: tuple[int, ...] = ()
-
-    @cached_property
-    def _into(self) -> Pair[nn.Module]:
-        return self._pair.into
-
-    @cached_property
-    def real(self) -> Pair[Tensor]:
-        """This level's features."""
-        return self.features.map(shallowest)
-
-    @cached_property
-    def fake(self) -> Pair[Tensor]:
-        """fake.b = G_B(a_i, b~_{i+1})."""
-        return self._into.zip(run, self.real.swap(), self._translated)
-
-    @cached_property
-    def cycled(self) -> Pair[Features]:
-        """cycled.a = {i: G_A(G_B(a_i, b~_{i+1}), a_{i+1})}, to be like features.a."""
-        return self._levelled(self._into.zip(run, self.fake.swap(), self._condition, self.real))
-
-    @cached_property
-    def identity(self) -> Pair[Features]:
-        """identity.a = {i: G_A(a_i, a_{i+1})}, to be like features.a."""
-        return self._levelled(self._into.zip(run, self.real, self._condition, self.real))
-
-    @cached_property
-    def encoded_real(self) -> Pair[Features]:
-        """Raw encoder features of this level and of deeper ones, as they follow from `real`, without gradient."""
-        with torch.no_grad():
-            return self._encode_on(self.real)
-
-    @cached_property
-    def encoded_fake(self) -> Pair[Features]:
-        """The same as they follow from `fake`."""
-        return self._encode_on(self.fake)
-
-    def _encode_on(self, maps: Pair[Tensor]) -> Pair[Features]:
-        if self._normalise is None or self._encoder is None:  # no loss wants a level
-            return Pair({}, {})
-        level, n = min(self.features.a), len(maps.a)
-        raw = self._normalise.zip(lambda normalise, x: normalise.raw(level, x), maps)
-        both = self._encoder.encode_on(torch.cat([raw.a, raw.b]), level, self._encode_levels)
-        return by_level({i: Pair(f[:n], f[n:]) for i, f in both.items()})
-
-    def _levelled(self, maps: Pair[Tensor]) -> Pair[Features]:
-        return by_level({min(self.features.a): maps})
 
 
 @define(kw_only=True, slots=False, eq=False)
@@ -304,23 +198,3 @@ class RefineView(InversionView):
             return rows
         batch = ranks.whole(len(self.images.a))
         return rows[: ranks.own(max(1, round(self._share * batch)))]
-
-
-class Detached:
-    """What `View.detached` gives."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-
-    def __getattr__(self, name: str) -> Any:
-        return _detach(getattr(self._view, name))
-
-
-def _detach(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach()
-    if isinstance(value, Pair):
-        return value.map(_detach)
-    if isinstance(value, Mapping):
-        return {k: _detach(v) for k, v in value.items()}
-    return value
