@@ -1,17 +1,9 @@
 """What the server does, asked without a browser."""
 
-import http.client
 import io
 import json
-import re
-import socket
-import tempfile
-import threading
 import time
-from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 import pytest
@@ -19,96 +11,10 @@ from PIL import Image
 
 from crosscade.evaluation.opening import open_translator
 from crosscade.exporters.runtime.exported import load
-from crosscade.framework import DIRECTIONS, Catalogue, InputError, Pair, Translator
+from crosscade.framework import Catalogue, InputError
 from crosscade.framework.data.styles import draw_styles
+from tests.evaluation.app.asking import PICTURE, Fake, pixels, rows, running
 from tests.exporters import tiny_export
-
-uvicorn = pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
-from starlette.applications import Starlette  # noqa: E402
-
-from crosscade.evaluation.app.connection import Connection  # noqa: E402
-from crosscade.evaluation.app.server import HEADERS, MAX_BYTES, UPLOAD_TYPE, App  # noqa: E402
-
-PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-UPLOAD = {"content-type": UPLOAD_TYPE}
-
-
-def png(picture=PICTURE):
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def pixels(data):
-    return np.asarray(Image.open(io.BytesIO(data)))
-
-
-@contextmanager
-def running(served):
-    """`ask(method, path, body, headers)` -> status, headers, body of a server of it in a thread."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = App(served).asgi(["127.0.0.1"])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", headers=HEADERS, lifespan="off"))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-
-    def ask(method="POST", path="/translate?direction=a2b", body=None, headers=UPLOAD):
-        connection = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=120)
-        connection.request(method, path, png() if body is None and method == "POST" else body, headers)
-        answer = connection.getresponse()
-        found = answer.status, answer.headers, answer.read()
-        connection.close()
-        return found
-
-    try:
-        yield ask
-    finally:
-        server.should_exit = True
-        thread.join(120)
-        listener.close()
-    assert not thread.is_alive()
-
-
-def rows(answer):
-    """The pictures of a good answer."""
-    status, _, body = answer
-    assert status == 200, body
-    return [[pixels(b64decode(uri.split(",")[1])) for uri in row] for row in json.loads(body)["rows"]]
-
-
-class Fake(Translator):
-    """Of 8 pixels; `work` is what it does with pictures, `prepare` and `forget` what it does with a direction."""
-
-    name, size, directions, domains = "fake", 8, DIRECTIONS, Pair("a", "b")
-
-    def __init__(self, work=lambda images: images, prepare=lambda direction: None, forget=lambda: None):
-        self.work, self.prepare, self.forget = work, prepare, forget
-
-    def previews(self, direction=None):
-        return ()
-
-    def style_size(self, direction=None):
-        return 0
-
-    def examples(self, direction, count):
-        return []
-
-    prepare = forget = None  # each has its own
-
-    def run(self, direction, images, styles, batch, *, previews):
-        self.prepare(direction)
-        return [self.work(images)]
-
-
-@pytest.fixture(scope="module")
-def export(tmp_path_factory):
-    return tiny_export.write(tmp_path_factory.mktemp("app") / "export", style_size=3)
-
-
-@pytest.fixture(scope="module")
-def ask(export):
-    with running(open_translator(export, Catalogue.of())) as ask:
-        yield ask
 
 
 def test_styles_are_those_of_the_seed(ask, export):
@@ -208,47 +114,6 @@ def test_bad_options_get_a_message(ask, query, message):
     assert json.loads(body)["error"].startswith(message)
 
 
-def test_size_is_capped_whether_it_is_declared_or_not(ask):
-    assert ask(body=b"", headers=UPLOAD | {"content-length": str(MAX_BYTES + 1)})[0] == 413
-
-    def pieces(*rest):
-        for piece in [bytes(MAX_BYTES // 32)] * 32:
-            yield b"%x\r\n%s\r\n" % (len(piece), piece)
-        yield from rest
-
-    undeclared = UPLOAD | {"transfer-encoding": "chunked"}
-    assert ask(body=pieces(b"0\r\n\r\n"), headers=undeclared)[0] == 400  # as much as may be, but no picture
-    assert ask(body=pieces(b"1\r\n1\r\n"), headers=undeclared)[0] == 413  # refused before it ends
-
-
-def test_no_other_site_can_ask(ask):
-    assert ask(headers={"content-type": "text/plain"})[0] == 415
-    assert ask(headers=UPLOAD | {"host": "evil.example"})[0] == 400
-    assert ask("OPTIONS", headers={"origin": "http://evil.example"})[0] == 405
-    assert "access-control-allow-origin" not in ask()[1]
-
-
-@pytest.mark.parametrize("path", ["/", "/index.html", "/page.js", "/files.js", "/backend.js", "/style.css"])
-def test_the_page_may_ask_nobody_else_and_is_not_kept(ask, path):
-    status, headers, body = ask("GET", path)
-    assert status == 200
-    assert headers["content-security-policy"].startswith("default-src 'none'; img-src 'self' blob:; connect-src 'self'")
-    assert "unsafe" not in headers["content-security-policy"]
-    assert headers["cache-control"] == "no-store"
-    assert not re.search(rb"https?:|@import|url\(", body)
-
-
-def test_no_other_file_is_served(ask):
-    assert {ask("GET", f"/{name}")[0] for name in ("worker.js", "..%2fserver.py", "server.py")} == {404}
-
-
-def test_nothing_is_left_behind(ask, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert ask()[0] == 200
-    assert ask(body=b"no picture")[0] == 400
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_failure_is_a_message_and_the_server_lives_on():
     failures = [ZeroDivisionError("secret"), InputError("/mine/bundle", found="a damaged file"), None]
 
@@ -264,24 +129,3 @@ def test_a_failure_is_a_message_and_the_server_lives_on():
         assert b"secret" not in first[2]
         assert json.loads(second[2])["error"].startswith("The server failed (InputError)"), "no path of the server's"
         assert np.array_equal(*rows(ask())[0])
-
-
-def test_another_sites_page_is_told_nothing():
-    with running(Fake()) as ask:
-        status, headers, _ = ask(headers=UPLOAD | {"sec-fetch-site": "cross-site"})
-        assert status == 403
-        assert headers["cross-origin-resource-policy"] == "same-origin"
-        assert ask(headers=UPLOAD | {"sec-fetch-site": "same-origin"})[0] == 200
-
-
-def test_silent_connections_keep_nobody_out():
-    """uvicorn's protocol with a clock: a connection on which nothing is asked is closed."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        made = partial(Connection, 0.3)
-        server = uvicorn.Server(uvicorn.Config(Starlette(), http=made, lifespan="off", log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        with socket.create_connection(listener.getsockname(), timeout=20) as silent:
-            assert silent.recv(1) == b""
-        server.should_exit = True
-        thread.join(20)
