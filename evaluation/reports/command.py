@@ -13,6 +13,7 @@ from ...framework.recipe.dataset import dataset_of
 from ...framework.recipe.read import device_argument
 from ...framework.runs.folder import RunFolder
 from ...framework.runs.state import RunState
+from ...framework.support.folders import held, left
 
 WATCH_SECONDS = 5
 
@@ -21,23 +22,34 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="folder of a run that was begun")
     parser.add_argument("--out", metavar="FILE", help="the page (default: RUN/index.html)")
     parser.add_argument(
-        "--watch", action="store_true", help="write the page again whenever something has happened, until the run ends"
+        "--watch",
+        action="store_true",
+        help="write the page again whenever something has happened, until the run ends or is stopped",
     )
     device_argument(parser)
 
 
 def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     run = Path(arguments.folder)
+    while arguments.watch and not (run / "run.json").exists() and held(run):
+        time.sleep(WATCH_SECONDS)  # it is being begun
     if not (run / "run.json").exists():
         raise _no_run(run)
     page = _write(arguments, catalogue, run)
     show(f"{page}: open it in a browser.")
-    while arguments.watch and not RunState.read(RunFolder(run)).done:
+    while arguments.watch and not _ended(run):
         before = _changed(run)
-        while _changed(run) == before:
+        while _changed(run) == before and not _ended(run):
             time.sleep(WATCH_SECONDS)
         _write(arguments, catalogue, run)
+    if arguments.watch and not RunState.read(RunFolder(run)).done:
+        show(f"Nothing trains it now. Go on with: crosscade train --out {run} --resume")
     return 0
+
+
+def _ended(run: Path) -> bool:
+    """Whether a run is done, or stands still because what trained it was stopped."""
+    return RunState.read(RunFolder(run)).done or left(run)
 
 
 def _changed(run: Path) -> tuple[float, ...]:
@@ -71,7 +83,7 @@ def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path) -> Pa
     if (run / "scores.json").exists():
         data = evolve(data, tables=read_tables(run / "scores.json"))
     if arguments.watch:
-        data = evolve(data, refresh=0 if RunState.read(RunFolder(run)).done else WATCH_SECONDS)
+        data = evolve(data, refresh=0 if _ended(run) else WATCH_SECONDS)
     return write(data, out)
 
 

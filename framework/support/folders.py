@@ -285,3 +285,8 @@ def held(folder: Path) -> bool:
             return False
     except InputError:
         return True
+
+
+def left(folder: Path) -> bool:
+    """Whether it is known that no process is at work on `folder`; never on Windows."""
+    return fcntl is not None and not held(folder)

@@ -9,6 +9,7 @@ from crosscade.evaluation.reports import command
 from crosscade.evaluation.reports.run import about
 from crosscade.evaluation.reports.table import Table
 from crosscade.framework import Catalogue, Score
+from crosscade.framework.support.folders import alone
 from tests.framework.tiny import former, unhashed
 
 
@@ -57,13 +58,31 @@ def test_a_page_that_is_watched_is_written_again_until_the_run_ends(crosscade, r
         )
 
     monkeypatch.setattr(command.time, "sleep", pass_time)
-    assert crosscade("report", "run", "--watch").code == 0
+    with alone(run):  # as what trains it does
+        assert crosscade("report", "run", "--watch").code == 0
     assert len(pages) == 2
     assert all('http-equiv="refresh"' in text for text in pages)
     assert "turn 1" in pages[1]
     last = page.read_text(encoding="utf-8")
     assert "turn 2" in last
     assert "refresh" not in last
+
+
+def test_watching_ends_with_what_trains_the_run(crosscade, run, monkeypatch):
+    state, training = json.loads((run / "run.json").read_text()), alone(run)
+    (run / "run.json").write_text(json.dumps(unhashed(state) | {"done": False}))
+    training.__enter__()
+    monkeypatch.setattr(command.time, "sleep", lambda _: training.__exit__(None, None, None))
+    answer = crosscade("report", "run", "--watch")
+    assert answer.output.endswith("Nothing trains it now. Go on with: crosscade train --out run --resume\n")
+    assert "refresh" not in (run / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_run_that_is_just_being_begun_is_waited_for(crosscade, run, monkeypatch):
+    begun = (run / "run.json").rename(run / "later")
+    monkeypatch.setattr(command.time, "sleep", lambda _: begun.rename(run / "run.json"))
+    with alone(run):
+        assert crosscade("report", "run", "--watch").code == 0
 
 
 def test_a_run_begun_under_the_former_names_of_keys_tells_the_same(run):
