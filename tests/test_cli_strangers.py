@@ -40,7 +40,7 @@ class Ends:
 
 
 class Shades(ImageSet):
-    """Pictures: by day and night sound ones, at dusk the first alone, all else in floats."""
+    """Pictures: by day and night sound ones, at dusk the first alone, at dawn one is lacking, all else in floats."""
 
     def __init__(self, name, seed):
         self.name, self.seed = name, seed
@@ -49,7 +49,9 @@ class Shades(ImageSet):
         return 12
 
     def load(self, index, short_side):
-        sound = self.name in ("day", "night") or (self.name == "dusk" and index == 0)
+        if self.name == "dawn" and index == 7:
+            raise KeyError("seventh")
+        sound = self.name in ("day", "night", "dawn") or (self.name == "dusk" and index == 0)
         pixels = np.random.default_rng((self.seed, index)).integers(0, 255, (short_side, short_side, 3))
         return pixels.astype(np.uint8 if sound else np.float32)
 
@@ -208,6 +210,12 @@ def test_one_picture_in_floats_is_named_by_its_label(crosscade, tmp_path):
     answer = crosscade("data", "floats:dusk,night", "--out", "made", "--size", "32")
     assert_named(answer, "image 'dusk-00001': found a ndarray (32, 32, 3) of float32; expected uint8 (H, W, 3)")
     assert not (tmp_path / "made").exists()
+
+
+def test_one_picture_at_which_a_strangers_code_fails_is_named_with_its_line(train):
+    answer = train("--data", "floats:dawn,night", *SMALL)
+    assert answer.code == 2
+    assert answer.error.startswith(f"image 'dawn-00007': found KeyError: 'seventh' ({__file__}:")
 
 
 def test_a_dataset_named_without_domains_has_its_own(train):

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.bundle.hub import CARD, SCHEME, asking, client, download, parsed, repository
 from ...framework.bundle.named import located
-from ...framework.errors import show
+from ...framework.errors import numbered, show
 from ...framework.support.folders import Held, is_new
 
 BRANCH = "main"
@@ -36,12 +36,12 @@ def _push(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     shared = Shared.of(located(arguments.path, catalogue))
     tables = read_tables(Path(arguments.scores) / "scores.json") if arguments.scores else ()
     text = card(shared, address, arguments.licence or "", tables)
-    with asking(address):
+    with asking(address, "Check the connection, then push again."):
         from huggingface_hub import CommitOperationAdd
 
         api, kind = client(), "an export" if shared.mark == "manifest.json" else "a bundle"
         api.create_repo(repo, private=arguments.private or None, exist_ok=True)
-        Reporter().say(f"sending {len(shared.files)} files, {bytes_of(shared) / 1e6:.1f} MB")
+        Reporter().say(f"sending {numbered(len(shared.files), 'file')}, {bytes_of(shared) / 1e6:.1f} MB")
         files = [CommitOperationAdd(name, str(shared.folder / name)) for name in shared.files]
         files.append(CommitOperationAdd(CARD, text.encode()))
         title = f"Add {kind}: {' and '.join(shared.domains)}"

@@ -29,6 +29,7 @@ NAME = re.compile(r"(?:\w[\w-]*/){0,4}\w[\w.-]*")
 MOST_MANIFEST, MOST_FILES, MOST_BYTES = 1 << 20, 256, 8 << 30
 SECONDS = 10.0
 """How long the hub may take to say what a repository holds."""
+FETCHED_ONCE = "A commit that was fetched once needs no answer: hf://owner/name@COMMIT."
 
 
 def parsed(address: str) -> tuple[str, str]:
@@ -104,8 +105,8 @@ def download(address: str, info: Any, folder: Path) -> None:
 
 
 @contextmanager
-def asking(address: str) -> Iterator[None]:
-    """Whatever the hub's client raises meanwhile becomes one line."""
+def asking(address: str, no_answer: str = FETCHED_ONCE) -> Iterator[None]:
+    """Whatever the hub's client raises meanwhile becomes one line; `no_answer` is what to do where none comes."""
     try:
         yield
     except CrosscadeError:
@@ -116,7 +117,7 @@ def asking(address: str) -> Iterator[None]:
         cure = "pip install 'crosscade[hub]'"
         raise InputError(f"no package '{error.name}'", expected="it: this needs crosscade[hub]", cure=cure) from None
     except Exception as error:  # of several libraries, which change
-        raise _refusal(address, error) from error
+        raise _refusal(address, error, no_answer) from error
 
 
 def client() -> Any:
@@ -141,7 +142,7 @@ def _whole(folder: Path) -> bool:
     return any((folder / mark).is_file() for mark in MARKS)
 
 
-def _refusal(address: str, error: Exception) -> CrosscadeError:
+def _refusal(address: str, error: Exception, no_answer: str) -> CrosscadeError:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     status = getattr(getattr(error, "response", None), "status_code", None)
     login = "Log in with `hf auth login`, or set HF_TOKEN."
@@ -156,5 +157,4 @@ def _refusal(address: str, error: Exception) -> CrosscadeError:
     if status is not None:
         return RunError(address, found=f"answer {status} of the hub ({said(error)})", cure="Try again later.")
     where = os.environ.get("HF_ENDPOINT", "the hub")
-    cure = "A commit that was fetched once needs no answer: hf://owner/name@COMMIT."
-    return RunError(address, found=f"no answer from {where} ({said(error)})", cure=cure)
+    return RunError(address, found=f"no answer from {where} ({said(error)})", cure=no_answer)

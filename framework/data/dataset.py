@@ -11,7 +11,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ..errors import InputError, shape_of
+from ..errors import CrosscadeError, InputError, needs_extra, raised_at, said, shape_of
 from ..spec import Pair
 
 WHITE = 65535
@@ -63,8 +63,19 @@ def as_asked(image: Any, short_side: int) -> bool:
 
 
 def loaded(images: ImageSet, index: int, short_side: int) -> Image:
-    """Image `index` of a set. InputError, with its label, when the set gives anything else than was asked for."""
-    image = images.load(index, short_side)
+    """Image `index` of a set. InputError, with its label, when the set gives anything else than was asked for.
+
+    Also when a stranger's code fails at it, with the line of that code.
+    """
+    try:
+        image = images.load(index, short_side)
+    except (CrosscadeError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if needs_extra(error) or not (place := raised_at(error)):
+            raise
+        found, cure = f"{said(error)} ({place})", "That is a fault of the dataset: tell who provides it."
+        raise InputError(f"image '{images.label(index)}'", found=found, cure=cure) from error
     if not as_asked(image, short_side):
         expected = f"uint8 (H, W, 3), short side {short_side}"
         raise InputError(f"image '{images.label(index)}'", found=shape_of(image), expected=expected)

@@ -116,10 +116,12 @@ def test_a_hub_that_does_not_answer(crosscade, hub, export, monkeypatch):
         monkeypatch.setenv("HF_ENDPOINT", closed)
         slow = crosscade("pull", f"hf://{NAME}")
     gone = crosscade("pull", f"hf://{NAME}")
+    unsent = crosscade("push", str(export), NAME)
     for answer in (slow, gone):
         assert answer.code == 1
         assert answer.error.startswith(f"hf://{NAME}: found no answer from {closed} (")
         assert answer.error.endswith("A commit that was fetched once needs no answer: hf://owner/name@COMMIT.")
+    assert unsent.error.endswith("Check the connection, then push again."), unsent.error
 
 
 @pytest.mark.parametrize(
