@@ -119,7 +119,7 @@ def _run(words: list[str]) -> int:
     catalogue = Catalogue.discover()
     if not words:
         names = ", ".join(entry.offer.name for entry in catalogue.commands)
-        raise InputError("crosscade", found="no command", expected=f"one of {names}", cure="See crosscade --help.")
+        raise InputError("no command", expected=f"one of {names}", cure="See crosscade --help.")
     if not words[0].startswith("-"):
         # an unknown one is named with a near miss and with failed plugins
         _refuse_processes(catalogue.get("command", words[0]), int(os.environ.get("WORLD_SIZE", 1)))
@@ -137,7 +137,7 @@ def _refuse_processes(command: CommandOffer, count: int) -> None:
     """InputError when torchrun has started several for what one does."""
     if count > 1 and not command.together:
         found, expected = f"{count} processes, started by torchrun", "one"
-        raise InputError(f"crosscade {command.name}", found=found, expected=expected, cure="Call it without torchrun.")
+        raise InputError(f"command {command.name}", found=found, expected=expected, cure="Call it without torchrun.")
 
 
 def _known(error: Exception) -> CrosscadeError | None:

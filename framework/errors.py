@@ -20,6 +20,15 @@ def printable(text: str) -> str:
     return text.translate(UNSEEN)
 
 
+def numbered(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> numbered(1, "shard"), numbered(20, "shard")
+    ('1 shard', '20 shards')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def show(text: object) -> None:
     """Prints what a command gives, which may hold what others wrote: names of files, of domains, of methods."""
     print(printable(str(text)), flush=True)  # noqa: T201 (what is shown goes through here)

@@ -16,7 +16,7 @@ from tests.cli_tools import MAIN, read_answer
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "crosscade: found no command; expected one of demo, doctor, train, report, "),
+        ((), "no command: expected one of demo, doctor, train, report, "),
         (("trian",), "unknown command 'trian'. did you mean 'train'?"),
         (("train", "--recipe", "demo"), "the following arguments are required: --out. See crosscade train --help."),
         (("train", "--recipe", "demo", "--out", "x", "--minutes", "0"), "--minutes: found 0.0; expected a number"),

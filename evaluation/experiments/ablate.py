@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 
 from ...framework import Catalogue, CommandOffer, InputError, Reporter, hookimpl
+from ...framework.errors import numbered
 from ...framework.recipe.dataset import dataset_of
 from .protocol import Protocol, budget_arguments, held, run_options
 from .sweeps import sweep as sweeps
@@ -32,7 +33,7 @@ def _ablate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         protocol = asked(arguments)
         trials = trials_of(protocol, catalogue, out.folder)
         dataset, report = dataset_of(trials[0].recipe.data, catalogue), Reporter()
-        report.say(f"looking which of {len(protocol.variants())} variants can be trained here")
+        report.say(f"looking which of {numbered(len(protocol.variants()), 'variant')} can be trained here")
         trials, refused = fitting(trials, dataset, catalogue)
         lost = [f"{variant.name} is left out: {error}" for variant, error in refused.items()]
         for line in lost:

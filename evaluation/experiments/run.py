@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...framework import Catalogue, Dataset, InputError, Reporter
 from ...framework.data.contents import summary
-from ...framework.errors import show
+from ...framework.errors import numbered, show
 from ...framework.runs.folder import RunFolder
 from ...framework.runs.resume import resumed
 from ...framework.support import atomic
@@ -52,7 +52,7 @@ def run(
     longest = sorted(trials, key=lambda trial: -trial.variant.times)  # else it would go on alone at the end
     waiting = [job_of(trial, protocol, catalogue, folder / "recipes") for trial in longest]
     _begin(protocol, folder)
-    report.say(f"{len(trials)} runs, at most {len(devices)} at a time. Ctrl-C saves; --resume goes on.")
+    report.say(f"{numbered(len(trials), 'run')}, at most {len(devices)} at a time. Ctrl-C saves; --resume goes on.")
     failed = run_jobs(waiting, devices, report, f"Go on with: crosscade {protocol.command} --resume --out {folder}")
     trained = [trial for trial in trials if trial.run not in failed]
     metrics = [entry.qualified for entry in catalogue.of_kind("metric")] if every_metric else None

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from attrs import define, frozen
 
 from ...framework import InputError, RunError
+from ...framework.errors import numbered
 from ...framework.support import atomic
 from ...framework.support.folders import is_new
 from . import parquet, tar
@@ -123,20 +124,20 @@ class Tally:
 
     def said(self, out: Path) -> str:
         """In a line."""
-        parts = [f"{self.shards} shards, {self.rows - self.bad} images in {out}"]
+        parts = [f"{numbered(self.shards, 'shard')}, {numbered(self.rows - self.bad, 'image')} in {out}"]
         if self.bad:
-            parts.append(f"{self.bad} rows with the reason why there is none")
+            parts.append(f"{numbered(self.bad, 'row')} with the reason why there is none")
         if self.there:
-            parts.append(f"{self.there} shards were there already")
+            parts.append(f"{numbered(self.there, 'shard')} there already")
         return ", ".join(parts)
 
     def check(self, out: Path) -> None:
         """RunError unless all shards are done."""
         if self.unfinished:
             cure = "Replace their files, then run it again."
-            raise RunError(str(out), found=f"{self.unfinished} shards that are not done", expected="none", cure=cure)
+            raise RunError(str(out), found=f"{numbered(self.unfinished, 'shard')} not done", expected="none", cure=cure)
         if self.taken:
-            found = f"{self.taken} shards that another process is at"
+            found = f"{numbered(self.taken, 'shard')} that another process is at"
             raise RunError(str(out), found=found, expected="none", cure="Run it again when that has ended.")
 
 
@@ -212,7 +213,7 @@ def _translated(bulk: Bulk, path: Path, final: Path, file: IO[bytes], tally: Tal
         if tally.rows == before:
             return rows.error
         _part(final).replace(unfinished)
-        return f"{rows.error}; the {tally.rows - before} rows before that are in {unfinished}"
+        return f"{rows.error}; what came before it ({numbered(tally.rows - before, 'row')}) is in {unfinished}"
     _part(final).replace(final)
     unfinished.unlink(missing_ok=True)
     atomic.sync_folder(final.parent)

@@ -71,7 +71,7 @@ def _export(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
 
     places = {"out": arguments.out, "triton": arguments.triton, "web": arguments.web}
     if len(chosen := {way: place for way, place in places.items() if place}) != 1:
-        raise InputError("crosscade export", expected="one of --out DIR, --triton DIR and --web DIR")
+        raise InputError("--out, --triton and --web", expected="one of them")
     (way, place), report = *chosen.items(), Reporter()
     if way != "out" and arguments.format:
         raise InputError("--format", found=f"--{way} as well", expected="one of them")

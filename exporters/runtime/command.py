@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         raise InputError("--check", found="it with files, --out or --no-check", expected="it alone")
     if not arguments.check and not (arguments.files and arguments.out):
         cure = "To only check the export: --check."
-        raise InputError("crosscade run", found="no images or no --out", expected="DIR FILES … --out OUT", cure=cure)
+        raise InputError("the arguments", found="no images or no --out", expected="DIR FILES … --out OUT", cure=cure)
     if arguments.check:
         return _check(_loaded(arguments, Reporter()), arguments)
     from ..bulk.shards import Part, expanded, shards_of

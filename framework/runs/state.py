@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 from attrs import define, field, frozen
 
-from ..errors import InputError
+from ..errors import InputError, numbered
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import renamed
 from ..spec import Direction
@@ -129,7 +129,7 @@ class RunState:
     @property
     def hardware(self) -> str:
         """The machine that the run was begun on, and its arithmetic there."""
-        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
+        threads = numbered(self.threads, "thread")
         processes = f"{self.processes} processes" if self.processes > 1 else ""
         return ", ".join(part for part in (self.machine, self.gpu, processes, threads, self.precision) if part)
 

@@ -13,7 +13,7 @@ import torch
 from attrs import frozen
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, numbered
 from . import ranks
 from .limits import checked_threads
 
@@ -69,7 +69,7 @@ class Compute:
 
     def __str__(self) -> str:
         if self.device.type == "cpu":
-            return f"{self.threads} thread{'s' * (self.threads > 1)}, {self.precision}"
+            return f"{numbered(self.threads, 'thread')}, {self.precision}"
         name = f" ({self.gpu})" if self.gpu else ""
         return f"{self.device}{name}, {self.precision}{' and TF32' * self.tf32}"
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ....framework import Catalogue, CommandOffer, RunError, hookimpl
+from ....framework.errors import numbered
 from ....framework.recipe.dataset import dataset_of
 from ....framework.recipe.read import device_argument, recipe_arguments, recipe_from
 from .finding import OK, PROBLEM, WARNING, Line
@@ -42,7 +43,7 @@ def show(console: Console, title: str, lines: Sequence[Line]) -> None:
     if problems:
         raise RunError("training would not work", found=f"problems in these lines: {', '.join(problems)}")
     warnings = sum(line.mark == WARNING for line in lines)
-    console.print(f"Training would work ({warnings} warning{'s' * (warnings != 1)}).", style="bold green")
+    console.print(f"Training would work ({numbered(warnings, 'warning')}).", style="bold green")
 
 
 def _doctor(arguments: argparse.Namespace, catalogue: Catalogue) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ....framework import Dataset, Domain, Pair, Recipe, Reporter
 from ....framework.data.contents import summary
+from ....framework.errors import numbered
 from ....framework.metrics.evaluate import FEWEST
 from .finding import OK, PROBLEM, WARNING, Line, few, shortened
 from .look import FLAT, SIDE, Glance, copies, glance, named
@@ -147,7 +148,7 @@ def both(seen: Seen, names: Pair[str]) -> Line:
     pairs = [*exact, *near]
     if not pairs:
         return Line(OK, "domains", "no picture is in both")
-    said = f"{len(pairs)} pictures are in both: {few(named(pairs, one, other))}"
+    said = f"{numbered(len(pairs), 'picture')} in both: {few(named(pairs, one, other))}"
     if len(pairs) >= MOST * len(one.labels):
         cure = "Give two different folders."
         return Line(PROBLEM, "domains", said, f"two domains; this is {names.a} twice", cure)

@@ -40,7 +40,7 @@ def test_what_is_done_is_left_alone_and_what_was_begun_is_begun_again(run, tmp_p
     run("in-*.tar")
     before = contents(tmp_path / "out")
     (tmp_path / "out" / "in-001.tar").rename(tmp_path / "out" / ".in-001.tar.part")  # as a kill leaves it
-    assert run("in-*.tar").others == ["1 shards, 5 images in out, 2 shards were there already, on CPUExecutionProvider"]
+    assert run("in-*.tar").others == ["1 shard, 5 images in out, 2 shards there already, on CPUExecutionProvider"]
     assert contents(tmp_path / "out") == before
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bulk.json", *before]
 
@@ -50,7 +50,7 @@ def test_a_shard_that_another_process_is_at_is_left_to_it(run, tmp_path):
     with (tmp_path / "out" / ".in-001.tar.part").open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         answer = run("in-*.tar")
-    assert (answer.code, "1 shards that another process is at" in answer.error) == (1, True)
+    assert (answer.code, "1 shard that another process is at" in answer.error) == (1, True)
     assert "in-001.tar" not in contents(tmp_path / "out")
 
 
@@ -62,7 +62,7 @@ def test_of_a_tar_that_is_cut_short_the_good_rows_are_kept(run, tmp_path, length
     last = 512 * ((end // 512) + 2 + (len(files(5, seed=1)[4][1]) - 1) // 512)
     whole.write_bytes(data[:length] if length > 0 else data[: last + (0 if length == -1024 else length)])
     answer = run("in-*.tar")
-    assert (answer.code, "1 shards that are not done" in answer.error) == (1, True)
+    assert (answer.code, "1 shard not done" in answer.error) == (1, True)
     assert "cut short" in answer.others[0]
     assert "This shard is not done." in answer.others[0]
     out = tmp_path / "out"

@@ -112,7 +112,7 @@ def test_one_domain_given_twice(root):
         (root / "trainB" / file.name).write_bytes(file.read_bytes())
     found = lines(root)["domains"]
     assert (found.mark, found.expected) == ("problem", "two domains; this is A twice")
-    assert found.found.startswith("12 pictures are in both: 00.png = 00.png")
+    assert found.found.startswith("12 pictures in both: 00.png = 00.png")
     scene(1).save(root / "trainB" / "00.png")
     for n in range(3, 12):
         scene(7000 + n).save(root / "trainB" / f"{n:02d}.png")
