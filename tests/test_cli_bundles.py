@@ -19,7 +19,7 @@ def test_a_bundle_translates(translate, tmp_path):
 
 def test_both_directions_have_a_folder_each(translate, crosscade, tmp_path):
     answer = translate("bundle", "one.png", "--direction", "both", "--strip")
-    assert (answer.code, answer.others) == (0, ["1 images in made/a2b", "1 images in made/b2a"])
+    assert (answer.code, answer.others) == (0, ["1 image in made/a2b", "1 image in made/b2a"])
     alone = crosscade("translate", "bundle", "one.png", "--direction", "b2a", "--strip", "--out", "alone")
     assert alone.code == 0
     assert (tmp_path / "made/b2a/one.png").read_bytes() == (tmp_path / "alone/one.png").read_bytes()
@@ -117,7 +117,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_translated(tr
         (("bundle", "empty"), "empty: found no images in this folder; expected PNG, JPEG"),
         (("bundle", "notes.txt"), "1 file(s): found none that can be read; expected images"),
         (("nowhere", "one.png"), "nowhere: found nothing there; expected a bundle folder or a finished run"),
-        (("bundle", "one.png", "--mask"), "--mask: found bundle without one; expected a foreground map. Leave it out"),
+        (("bundle", "one.png", "--mask"), "--mask: found a model without one; expected a foreground map. Leave it out"),
         (("bundle", "one.png", "--direction", "a2c"), "argument --direction: invalid choice: 'a2c'"),
     ],
 )
@@ -143,7 +143,7 @@ def test_pictures_come_back_whole_and_are_kept_apart_from_squares(translate, tmp
     Image.open(tmp_path / "one.png").resize((150, 70)).save(tmp_path / "wide.jpg", quality=95)
     answer = translate("bundle", "one.png", "wide.jpg", "--onto-source")
     assert answer.code == 0
-    assert answer.others[0] == "bundle has no foreground map: all of each picture becomes the translation"
+    assert answer.others[0] == "this model has no foreground map: all of each picture becomes the translation"
     assert [Image.open(tmp_path / "made" / name).size for name in ("one.png", "wide.png")] == [(72, 72), (150, 70)]
     again = translate("bundle", "one.png", "wide.jpg", "--onto-source")
     assert again.others[-1] == "0 images in made, 2 were there already"

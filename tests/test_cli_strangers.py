@@ -245,6 +245,18 @@ def test_a_metrics_options_are_set_as_a_watchers_are(crosscade, bundle):
     assert_named(answer, "unknown key 'evry' @ --metrics counted. did you mean 'every'?")
 
 
+def test_a_metric_named_twice_is_refused_before_any_work(crosscade, bundle):
+    answer = crosscade("evaluate", "bundle", "--metrics", "black-outputs,crosscade:black-outputs")
+    assert (answer.code, answer.others) == (2, [])
+    assert_named(answer, "--metrics crosscade:black-outputs: found it twice; expected each once")
+
+
+def test_a_metric_that_was_asked_for_and_judged_nothing_is_no_success(crosscade, bundle):
+    answer = crosscade("evaluate", "bundle", "--metrics", "black-outputs")
+    assert answer.code == 1
+    assert_named(answer, "no score 'black-outputs': not judged: a set of 4 images is too small (at least 10)")
+
+
 def test_a_metric_that_was_asked_for_and_fails_is_no_success(crosscade, bundle):
     answer = crosscade("evaluate", "bundle", "--data", "floats:day,night", "--metrics", "broken")
     assert answer.code == 1

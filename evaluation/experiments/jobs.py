@@ -19,6 +19,7 @@ from attrs import asdict, define, evolve, field, frozen
 from ...framework import Reporter
 from ...framework.runs.folder import RunFolder
 from ...framework.support import atomic, folders
+from ...framework.support.events import Events
 from ...framework.support.interrupts import counted_interrupts
 from ...framework.training.watcher import InterruptedRunError
 
@@ -84,7 +85,7 @@ class Job:
         stages = [*recipe["invert"], *recipe["translate"], *([recipe["refine"]] if recipe.get("refine") else [])]
         images = [stage["schedule"]["images"] if stage["losses"] else 0 for stage in stages]
         weights = state.get("seconds") or images
-        seen = {e["stage"]: e["images"] for e in RunFolder(self.run).events.read() if e["event"] == "step"}
+        seen = {e["stage"]: e["images"] for e in Events(RunFolder(self.run).events).read() if e["event"] == "step"}
         finished = sum(w * min(1.0, seen.get(n, 0) / max(1, images[n])) for n, w in enumerate(weights))
         return float(finished / sum(weights)) if sum(weights) else 0.0
 

@@ -12,6 +12,7 @@ from ...framework.data.written import grid
 from ...framework.runs.folder import RunFolder
 from ...framework.runs.state import RunState
 from ...framework.support.atomic import write_bytes, write_json
+from ...framework.support.events import Events
 from ..reports.curves import training_curves
 from ..reports.page import ReportData, Strip, write
 from ..reports.recipe_diff import lineage
@@ -61,7 +62,7 @@ def write_files(
         curves=tuple(
             evolve(curve, title=f"{method}: {curve.title}")
             for method in results.recipes
-            for curve in training_curves(RunFolder(firsts[method].run).events.read())
+            for curve in training_curves(Events(RunFolder(firsts[method].run).events).read())
         ),
         tables=tables,
         warnings=tuple(warnings),

@@ -35,30 +35,30 @@ def _report(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
         time.sleep(WATCH_SECONDS)  # it is being begun
     if not (run / "run.json").exists():
         raise _no_run(run)
-    page = _write(arguments, catalogue, run)
-    show(f"{page}: open it in a browser.")
-    while arguments.watch and not _ended(run):
-        before = _changed(run)
-        while _changed(run) == before and not _ended(run):
+    ended, seen = _ended(run), _changed(run)  # before the page is drawn: what happens meanwhile is for the next
+    show(f"{_write(arguments, catalogue, run, ended)}: open it in a browser.")
+    while arguments.watch and not ended:
+        while _changed(run) == seen and not _ended(run):
             time.sleep(WATCH_SECONDS)
-        _write(arguments, catalogue, run)
+        ended, seen = _ended(run), _changed(run)
+        _write(arguments, catalogue, run, ended)
     if arguments.watch and not RunState.read(RunFolder(run)).done:
         show(f"Nothing trains it now. Go on with: crosscade train --out {run} --resume")
     return 0
 
 
 def _ended(run: Path) -> bool:
-    """Whether a run is done, or stands still because what trained it was stopped."""
-    return RunState.read(RunFolder(run)).done or left(run)
+    """Whether nothing trains a run: it is done, or what trained it was stopped."""
+    return left(run) or (RunState.read(RunFolder(run)).done and not held(run))
 
 
 def _changed(run: Path) -> tuple[float, ...]:
     """When a run's state and its events were last written."""
     folder = RunFolder(run)
-    return tuple(file.stat().st_mtime for file in (folder.state, folder.events.path) if file.exists())
+    return tuple(file.stat().st_mtime for file in (folder.state, folder.events) if file.exists())
 
 
-def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path) -> Path:
+def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path, ended: bool) -> Path:
     from attrs import evolve
 
     from ...framework import Reporter, load
@@ -83,7 +83,7 @@ def _write(arguments: argparse.Namespace, catalogue: Catalogue, run: Path) -> Pa
     if (run / "scores.json").exists():
         data = evolve(data, tables=read_tables(run / "scores.json"))
     if arguments.watch:
-        data = evolve(data, refresh=0 if _ended(run) else WATCH_SECONDS)
+        data = evolve(data, refresh=0 if ended else WATCH_SECONDS)
     return write(data, out)
 
 

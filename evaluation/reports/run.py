@@ -12,6 +12,7 @@ from ...framework.data.dataset import loaded
 from ...framework.data.images import centre_crop
 from ...framework.runs.folder import RunFolder
 from ...framework.runs.state import RunState
+from ...framework.support.events import Events
 from .curves import training_curves
 from .figures import Figure
 from .page import ReportData, Strip, spread
@@ -30,7 +31,7 @@ def about(run: Path, catalogue: Catalogue) -> ReportData:
     Raises InputError when the run is of another format.
     """
     folder = RunFolder(run)
-    state, recipe, events = RunState.read(folder), folder.read_recipe(), folder.events.read()
+    state, recipe, events = RunState.read(folder), folder.read_recipe(), Events(folder.events).read()
     return ReportData(
         title=str(recipe["name"]),
         command=state.command,  # the one that began it, not a later --resume

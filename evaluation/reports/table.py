@@ -86,6 +86,8 @@ class Table:
         """What the first row, which is judged, should have and has not, with the reasons: scores of the metrics that
         were `named`, or all.
         """
+        if not self.rows:  # nothing was judged, as the notes say
+            return dict.fromkeys(named, "; ".join(self.notes))
         judged = next(iter(self.rows.values()), {})
         absent = {name: score.absent for name, score in judged.items() if score.absent}
         return {name: reason for name, reason in absent.items() if name in named or len(absent) == len(judged)}

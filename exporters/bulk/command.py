@@ -9,6 +9,7 @@ from typing import Any
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
 from ...framework.bundle.named import located
+from ...framework.results.asked import FORMATS
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--address", default="", help="of a cluster, or auto; default: one is started on this machine for the time"
     )
     parser.add_argument("--direction", choices=("a2b", "b2a"), help="default: a2b, or the only one")
-    parser.add_argument("--format", choices=("png", "jpg", "webp"), default="png", help="of the results; default: png")
+    parser.add_argument("--format", choices=FORMATS, default="png", help="of the results; default: png")
     parser.add_argument(
         "--draft", action="store_true", help="read JPEG at a fraction of its size: quicker, nearly the same pixels"
     )

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from ...framework import Catalogue, CommandOffer, InputError, hookimpl
+from ...framework.errors import numbered
+from ...framework.results.asked import FORMATS
 
 if TYPE_CHECKING:
     from .rows import Bulk, Row
@@ -37,14 +39,17 @@ class Forecast:
     """Seconds of a core before the first image of a process."""
     sample: int
     """Pictures that were measured."""
+    bad: int = 0
+    """Those of the sample that cannot be read."""
 
     def lines(self, images: int, cores: int | None, here: int) -> list[str]:
         """For people."""
         parts = ", ".join(f"{name} {1e3 * value:.2g}" for name, value in self.parts.items())
         hours = float(f"{images * self.seconds / 3600:.3g}")
         stores = f"{_size(images * self.bytes_in)} in, {_size(images * self.bytes_out)} out"
+        sample = numbered(self.sample, "picture") + (f" ({self.bad} more cannot be read)" if self.bad else "")
         lines = [
-            f"an image: {1e3 * self.seconds:.3g} ms of a core ({parts}), by {self.sample} pictures",
+            f"an image: {1e3 * self.seconds:.3g} ms of a core ({parts}), by {sample}",
             f"{images:,} images: {hours:,g} core-hours; {stores}",
         ]
         for where, count in [("here, on", here), *([("elsewhere, on", cores)] if cores else [])]:
@@ -57,7 +62,10 @@ class Forecast:
 
 
 def forecast(load: Callable[[], Bulk], sample: Sequence[Row], seconds: float) -> Forecast:
-    """Measured for so many seconds of a core on a sample of pictures' files, as shards are translated."""
+    """Measured for so many seconds of a core on a sample of pictures' files, as shards are translated.
+
+    InputError where none of them can be read.
+    """
     from .shards import Tally, translate_shard
     from .tar import Writer
 
@@ -65,7 +73,10 @@ def forecast(load: Callable[[], Bulk], sample: Sequence[Row], seconds: float) ->
     subprocess.run([sys.executable, "-c", f"import {__package__}.rows"], check=True)  # a process of its own begins so
     bulk = load()
     start = _cpu() - began
-    rows = repeated(sample, bulk.batch)
+    good = [row for row in sample if not bulk.decoded(row)[0].error]
+    if not good:
+        raise InputError(f"{numbered(len(sample), 'picture')}", found="none that can be read", expected="pictures")
+    rows = repeated(good, bulk.batch)
     with tempfile.TemporaryDirectory() as folder:
         shard, out = Path(folder, "sample.tar"), Path(folder, "out")
         out.mkdir()
@@ -82,7 +93,7 @@ def forecast(load: Callable[[], Bulk], sample: Sequence[Row], seconds: float) ->
         size_in, size_out = (path.stat().st_size / len(rows) for path in (shard, out / shard.name))
     parts = _parts(bulk, rows)
     parts["read and write"] = max(0.0, whole - sum(parts.values()))
-    return Forecast(whole, parts, size_in, size_out, start, len(sample))
+    return Forecast(whole, parts, size_in, size_out, start, len(good), len(sample) - len(good))
 
 
 def repeated(sample: Sequence[Row], batch: int) -> list[Row]:
@@ -120,7 +131,7 @@ def sampled(names: Sequence[str]) -> list[Row]:
         rows = (row for path in shards for row in islice(KINDS[path.suffix.lower()].read(path), each) if not row.error)
     else:
         paths = [source.path for source in Sources.of(files).files]
-        step = max(1, len(paths) // MOST_PICTURES)
+        step = -(-len(paths) // MOST_PICTURES)
         rows = (Row(f"{k}", path.read_bytes()) for k, path in enumerate(paths[::step]))
     sample, size = [], 0
     for row in islice(rows, MOST_PICTURES):
@@ -167,7 +178,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cores", type=_count, metavar="C", help="of a cluster, besides this machine's")
     parser.add_argument("--seconds", type=float, default=10, help="of a core to measure for; default: 10")
     parser.add_argument("--direction", choices=("a2b", "b2a"), help="default: a2b, or the only one")
-    parser.add_argument("--format", choices=("png", "jpg", "webp"), default="png", help="of the results; default: png")
+    parser.add_argument("--format", choices=FORMATS, default="png", help="of the results; default: png")
     parser.add_argument("--draft", action="store_true", help="as `crosscade run --draft`")
     parser.add_argument("--trust", action="store_true", help="the export is your own: do not try it first")
 

@@ -19,7 +19,7 @@ from attrs import asdict
 
 from ...framework import InputError, RunError
 from .rows import Bulk
-from .shards import Tally, prepare, translate_shard
+from .shards import Tally, prepare, ready, translate_shard
 
 if TYPE_CHECKING:
     from ...framework import Reporter
@@ -60,6 +60,7 @@ def translate_on_ray(
     there should be actors.
     """
     ray = _ray()
+    ready(out, shards, how, force=force)
     try:
         _knock(address)
         ray.init(
@@ -68,6 +69,8 @@ def translate_on_ray(
         )  # fmt: skip
     except Exception as error:  # Ray raises several of its own, and builtin ones
         reason = " ".join(str(error).split())[:120] or type(error).__name__
+        if not address:
+            raise RunError("Ray on this machine", found=reason, cure="`crosscade run` does without it.") from error
         cure = "`ray start --head` starts one; without --address Ray runs on this machine alone."
         raise InputError(f"--address {address}", found=f"no cluster ({reason})", expected="one", cure=cure) from None
     try:

@@ -143,6 +143,12 @@ class Tally:
 
 def prepare(out: Path, shards: Sequence[Path], how: dict[str, Any], *, force: bool = False) -> None:
     """The folder for results, marked with how they are made. InputError for one that is not for these."""
+    if not ready(out, shards, how, force=force):
+        atomic.write_json(out / MARK, {"format": FORMAT, **how})
+
+
+def ready(out: Path, shards: Sequence[Path], how: dict[str, Any], *, force: bool = False) -> bool:
+    """Whether the folder is marked so already; nothing is changed. InputError for one that is not for these."""
     if out.exists() and not out.is_dir():
         raise InputError(str(out), found="a file", expected="a folder to write to", cure="Give another --out.")
     if out.resolve() in {path.parent.resolve() for path in shards}:
@@ -153,7 +159,7 @@ def prepare(out: Path, shards: Sequence[Path], how: dict[str, Any], *, force: bo
         was = atomic.read_json(mark, "what says how results were made", FORMAT)
         differ = [f"{key} {was.get(key)!r:.40}" for key in how if was.get(key) != how[key]]
         if not differ:
-            return
+            return True
         if not force:
             found = f"results that were made otherwise ({', '.join(differ)})"
             raise InputError(str(out), found=found, expected="the same, or none", cure=cure)
@@ -165,7 +171,7 @@ def prepare(out: Path, shards: Sequence[Path], how: dict[str, Any], *, force: bo
                 if os.path.lexists(theirs):
                     cure = "Give another --out: it is not replaced."
                     raise InputError(str(theirs), found="a file of somebody else's", expected="none", cure=cure)
-    atomic.write_json(mark, {"format": FORMAT, **how})
+    return False
 
 
 def translate_shards(bulk: Bulk, shards: Sequence[Path], out: Path, report: Reporter, *, force: bool = False) -> Tally:

@@ -55,14 +55,19 @@ def recipe_of(folder: Path, table: dict[str, Any], catalogue: Catalogue, setting
 
     Raises InputError for a setting of anything else.
     """
+    with suppress(CrosscadeError, OSError):
+        own = atomic.read_json(folder.parent / "recipe.json", "a run's recipe")
+        table = own if public(renamed(own)) == renamed(table) else table
+    return resolve(with_encoder(table, settings), catalogue)
+
+
+def with_encoder(table: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """A trained recipe's table with `settings` of its encoder. InputError for a setting of anything else."""
     for setting in settings:
         if not setting.strip().startswith("encoder.") or setting.strip().startswith("encoder.use"):
             expected = "an option of the encoder, like encoder.weights=PATH"
             raise InputError(f"--set {setting}", found="a trained bundle", expected=expected)
-    with suppress(CrosscadeError, OSError):
-        own = atomic.read_json(folder.parent / "recipe.json", "a run's recipe")
-        table = own if public(renamed(own)) == renamed(table) else table
-    return resolve(override(table, settings), catalogue)
+    return override(dict(table), settings)
 
 
 def encoder_of(recipe: Recipe, catalogue: Catalogue, digest: str, weights_hash: Callable[[nn.Module], str]) -> Encoder:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -92,6 +93,7 @@ class Catalogue:
     _failures: list[Failure] = field(factory=list)
     _later: list[_Source] = field(factory=list)
     """Built-in modules of kinds that nobody asked for yet."""
+    _loading: threading.RLock = field(factory=threading.RLock, init=False, repr=False, eq=False)
 
     @classmethod
     def discover(cls) -> Catalogue:
@@ -123,9 +125,10 @@ class Catalogue:
         return list(dict.fromkeys(self._failures))
 
     def _load(self, *kinds: str) -> Catalogue:
-        now = [source for source in self._later if source.kinds & set(kinds)]
-        self._later = [source for source in self._later if source not in now]
-        return self._add(now)
+        with self._loading:  # another thread waits until it sees all of them
+            now = [source for source in self._later if source.kinds & set(kinds)]
+            self._later = [source for source in self._later if source not in now]
+            return self._add(now)
 
     def _add(self, sources: Iterable[_Source]) -> Catalogue:
         for source in sources:
@@ -216,7 +219,7 @@ class Catalogue:
             if not place or " @ " in error.where:
                 raise
             raise error.at(f"{error.where} @ {place}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if needs_extra(error) or out_of_memory(error) or getattr(error, "errno", None) in FULL:
                 raise  # not the part's doing: the command line has a line for it
             name = component if isinstance(component, str) else component.use

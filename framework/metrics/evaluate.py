@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import evolve, fields_dict, frozen
 
-from ..catalogue.catalogue import Catalogue
+from ..catalogue.catalogue import Catalogue, Entry
 from ..data.dataset import Dataset, ImageSet
 from ..errors import CrosscadeError, InputError
 from ..hookspecs import MetricOffer
@@ -64,14 +64,18 @@ def evaluate(
 
 
 def metrics_named(metrics: Sequence[str], catalogue: Catalogue) -> list[Component]:
-    """Those of the names, each with its options. InputError for what there is not.
+    """Those of the names, each with its options. InputError for what there is not, and for one that is there twice.
 
     What is asked for by name may fetch what it needs; a mere "everything" must not.
     """
-    uses = []
+    uses, entries = list[Component](), list[Entry]()
     for text in metrics:
         for name, options in named(text):
-            fetch = {"fetch": True} if "fetch" in fields_dict(catalogue.get("metric", name).options) else {}
+            entry = catalogue.entry("metric", name)
+            if entry in entries:
+                raise InputError(f"--metrics {name}", found="it twice", expected="each once")
+            entries.append(entry)
+            fetch = {"fetch": True} if "fetch" in fields_dict(entry.offer.options) else {}
             use = component({"use": name, **fetch, **options}, "metric", f"--metrics {name}", catalogue)
             uses.append(evolve(use, place=""))  # a table's reader knows where its scores are from
     return uses

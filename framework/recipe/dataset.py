@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from ..catalogue.catalogue import Catalogue
 from ..data.dataset import WHITE, Dataset, Domain, as_asked
+from ..errors import InputError, shape_of
 from ..spec import Pair
 from .read import both, data_settings, override, texts
 from .recipe import Component
@@ -20,19 +23,31 @@ def dataset_of(use: Component, catalogue: Catalogue) -> Dataset:
     return dataset
 
 
-def look_at(dataset: Dataset, use: Component, catalogue: Catalogue, short_side: int) -> None:
-    """InputError unless the dataset that `use` names has two domains whose first images come as they are asked for."""
-    with catalogue.calling("dataset", use, "`domains`"):
+def look_at(dataset: Dataset, use: Component | None, catalogue: Catalogue, short_side: int) -> None:
+    """InputError unless a dataset has two domains whose first images come as they are asked for.
+
+    It is what `use` names; None: the caller's own, whose errors are left as they are.
+    """
+
+    def asking(what: str) -> AbstractContextManager[None]:
+        return catalogue.calling("dataset", use, what) if use else nullcontext()
+
+    def require(condition: bool, what: str, given: Any, expected: str) -> None:
+        if not condition:
+            where = catalogue.part("dataset", use) if use else "the dataset"
+            raise InputError(f"{where}: {what}", found=shape_of(given), expected=expected)
+
+    with asking("`domains`"):
         domains = dataset.domains
     fits = isinstance(domains, Pair) and all(isinstance(domain, Domain) for domain in domains)
-    catalogue.require(fits, "dataset", use, "`domains`", domains, "a Pair of Domains")
+    require(fits, "`domains`", domains, "a Pair of Domains")
     for domain in domains:
         for part, images in (("train", domain.train), ("test", domain.test)):
             what = f"an image of {domain.name}, {part}"
-            with catalogue.calling("dataset", use, what):
+            with asking(what):
                 image = images.load(0, short_side)
             expected = f"uint8 (H, W, 3), short side {short_side}"
-            catalogue.require(as_asked(image, short_side), "dataset", use, what, image, expected)
+            require(as_asked(image, short_side), what, image, expected)
 
 
 def dataset_named(arguments: argparse.Namespace, catalogue: Catalogue, white: int = WHITE) -> Dataset | None:

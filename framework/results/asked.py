@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..translator import Translator
     from .files import Source
 
+FORMATS = ("png", "jpg", "webp")
+"""What `--format` may say: the keys of `data.written.WRITTEN`, which imports Pillow."""
 WAYS = (*map(str, DIRECTIONS), "both")
 """What `--direction` may say."""
 
@@ -53,7 +55,7 @@ class Asked:
     frames: bool = False
     """All of a film, and everything in one style."""
     format: str = "png"
-    """Of the results, one of `images.WRITTEN`; masks are PNG."""
+    """Of the results, one of FORMATS; masks are PNG."""
 
     @staticmethod
     def arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +80,7 @@ class Asked:
         )
         group.add_argument(
             "--format",
-            choices=("png", "jpg", "webp"),
+            choices=FORMATS,
             default="png",
             help="of the results; default: png, which loses nothing (jpg: what is transparent lies on white)",
         )
@@ -103,9 +105,9 @@ class Asked:
             return
         if self.mask:
             expected, cure = "a foreground map", "Leave it out, or train with inverter.mask = true."
-            raise InputError("--mask", found=f"{translator.folder} without one", expected=expected, cure=cure)
+            raise InputError("--mask", found="a model without one", expected=expected, cure=cure)
         if self.onto_source:
-            report.say(f"{translator.folder} has no foreground map: all of each picture becomes the translation")
+            report.say("this model has no foreground map: all of each picture becomes the translation")
 
     @property
     def how(self) -> tuple[str, ...]:

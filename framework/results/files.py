@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field, frozen
 
 from ..data.contents import A_VIDEO, MORE, Contents, lines, summary
-from ..errors import CrosscadeError, InputError
+from ..errors import CrosscadeError, InputError, numbered
 from ..support import atomic
 from ..support.limits import Ahead, readers
 from .results import LIST, Results, free_name, shown
@@ -160,7 +160,7 @@ def translate_files(
     there = len(files) - len(todo)
     if not made and not there:
         raise InputError(f"{len(files) or len(bad)} file(s)", found="none that can be read", expected="images")
-    said = [f"{made} images in {out}{by}", *([f"{there} were there already"] if there else [])]
+    said = [f"{numbered(made, 'image')} in {out}{by}", *([f"{there} were there already"] if there else [])]
     report.say(", ".join([*said, *([f"{len(bad)} could not be read, see {out / LIST}"] if bad else [])]))
     return 1 if failed else 0
 

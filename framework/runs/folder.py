@@ -11,7 +11,6 @@ from attrs import Factory, field, frozen
 
 from ..recipe.resolve import renamed
 from ..support import atomic, folders
-from ..support.events import Events
 
 FORMAT = "crosscade.run/1"
 BUNDLE_FILES = ("bundle.json", "recipe.json", "*.safetensors")
@@ -46,6 +45,8 @@ class RunFolder:
     """Images and features, a folder a domain and split."""
     stages: Path = _below("stages")
     """What finished stages have learnt."""
+    events: Path = _below("events.jsonl")
+    """Every number of the training, for people: what `support.events.Events` writes."""
     start: Path = _below("start.safetensors")
     """What networks and critics begin with that others have learnt."""
     samples: Path = _below("samples")
@@ -64,11 +65,6 @@ class RunFolder:
     def new(self) -> bool:
         """Whether nothing has been begun: there is no folder, or nothing in it but what a write left when cut off."""
         return folders.is_new(self.path)
-
-    @property
-    def events(self) -> Events:
-        """Every number of the training, for people."""
-        return Events(self.path / "events.jsonl")
 
     def name_of(self, path: Path) -> str:
         """A file's name in this folder."""

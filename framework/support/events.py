@@ -35,7 +35,6 @@ class Events:
     def __init__(self, path: Path, watchers: Sequence[Watcher] = (), warn: Callable[[str], object] = print) -> None:
         self.path, self._watchers, self._warn = path, tuple(watchers), warn
         self._told = list(watchers)
-        path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, event: str, **fields: Any) -> None:
         """One line: `event` and its fields."""
@@ -68,7 +67,7 @@ class Events:
             tell()
         except CrosscadeError as error:
             self._warn(str(error.at(error.where, otherwise)))
-        except Exception as error:  # a stranger's code: whatever it raises must not end hours of training
+        except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises must not end hours of training
             self._warn(f"{said(error)}. {otherwise}")
         else:
             return True
@@ -83,7 +82,7 @@ class Events:
                 str(self.path), found="no regular file of at most 1 GiB", expected="a run's events", cure="Remove it."
             )
         events = []
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 events.append(json.loads(line))
             except json.JSONDecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,8 +44,9 @@ def opened(
         state, kept = resumed(folder, catalogue, recipe, minutes, start)
         known = state.files is not None
         for path in [folder.recipe, *sorted(folder.stages.glob("*.safetensors"))]:
+            again = "more minutes then begin with new critics" if ".critics." in path.name else "its stage trains again"
             if known:
-                state.check(folder, path, "It was changed since. Delete it to train its stage again.")
+                state.check(folder, path, f"It was changed since. Put back what it was, or delete it: {again}.")
             elif state.ready or state.spent:
                 state.vouch(folder, path)  # of a run that kept no hashes: it is taken as it is
         return state, kept
@@ -110,7 +112,13 @@ def watchers(names: Iterable[str], run: Path, catalogue: Catalogue) -> list[Watc
         for text in names
         for name, options in named(text)
     ]
-    return [_Named(catalogue.build("watcher", use, run=run), use, catalogue) for use in uses]
+    made = list[Watcher]()
+    with ExitStack() as built:
+        for use in uses:
+            made.append(_Named(catalogue.build("watcher", use, run=run), use, catalogue))
+            built.callback(made[-1].close)
+        built.pop_all()  # none failed
+    return made
 
 
 def rehearse_watchers(names: Iterable[str], catalogue: Catalogue) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from ..bundle import bundle
+from ..bundle.anywhere import with_encoder
 from ..bundle.networks import Networks
 from ..catalogue.catalogue import Catalogue
 from ..contracts import freeze
@@ -78,15 +79,16 @@ class Sampler:
         return source.features(name, SHOWN, self.data.device)
 
 
-def bundle_so_far(run: RunFolder, catalogue: Catalogue, out: Path) -> str:
+def bundle_so_far(run: RunFolder, catalogue: Catalogue, out: Path, settings: Sequence[str] = ()) -> str:
     """A bundle in the folder `out` of what a run has learnt that has none yet; says how far the run is.
 
     Of its finished stages and its newest checkpoint: the run may be at work meanwhile. Levels that have learnt nothing
-    yet are left out. Raises InputError where there is none but these.
+    yet are left out; `settings` are of its encoder. Raises InputError where there is no level but these.
     """
     saved = checkpoint.glance(run.path)  # before the state: by then its stage may be finished, never begun anew
     state = RunState.read(run)
-    recipe = resolve(run.read_recipe() if state.ready else dict(state.asked), catalogue)
+    asked = run.read_recipe() if state.ready else state.asked
+    recipe = resolve(with_encoder(asked, settings), catalogue)
     learnt, reached = _learnt(run, state, recipe, saved)
     levels = [stage.level for stage in recipe.translate if title_of("translate", stage.level) in learnt]
     while levels and title_of("invert", levels[-1]) not in learnt:  # nothing shows it
@@ -109,7 +111,7 @@ def bundle_so_far(run: RunFolder, catalogue: Catalogue, out: Path) -> str:
     normalise = statistics.map(lambda tensors: from_tensors(tensors, cut.training.clip_sigma))
     networks = _filled(Networks.build(cut, catalogue, encoder), cut, learnt, str(run.stages))
     told = {key: getattr(state, key) for key in ("command", "precision", "threads", "device", "data", "white")}
-    names = Pair(state.domains["a"], state.domains["b"])
+    names = Pair("a", "b").map(lambda side: state.domains.get(side, side))  # older runs did not keep them
     bundle.write(out / "bundle", cut, catalogue, names, encoder, normalise, networks, {**told, "unfinished": reached})
     atomic.write_json(out / "recipe.json", cut.plain())  # with its paths, which are kept beside a run's bundle
     shallower = "" if whole else f"; levels below {levels[-1]} have not begun, which leaves pictures blurred"

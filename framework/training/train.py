@@ -71,6 +71,7 @@ def train(
         known = dataset is None and resume and state.ready and bool(state.domains)
         if known and ranks.on_first(partial(prepare.whole, folder.store)):
             dataset = prepare.Kept(recipe, Pair(**state.domains), folder.store, build)
+        named = None if dataset else recipe.data
         dataset = dataset or build()
         for line in summary(dataset.set_aside):
             report.warn(line)
@@ -81,7 +82,7 @@ def train(
             refuse_overlap(folder.path, dataset.sources)
             # whatever cannot work is refused before the folder is cleared and before hours are spent
             earlier = Earlier.opened(Path(state.start), setup) if state.start else None
-            look_at(dataset, recipe.data, catalogue, recipe.image.short_side)
+            look_at(dataset, named, catalogue, recipe.image.short_side)
             state.domains = dict(zip("ab", dataset.domains.map(lambda d: d.name)))
             state.white = dataset.white
             for stage in rehearse(setup):
@@ -98,7 +99,7 @@ def train(
             share = lambda done: bar.advance(done * ranks.world())  # noqa: E731 (the others do as much meanwhile)
             data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, share)
         following = watchers(watch, folder.path, catalogue) if ranks.first() else ()
-        events = stack.enter_context(Events(folder.events.path, following, report.warn).open())
+        events = stack.enter_context(Events(folder.events, following, report.warn).open())
         run = Run(folder, state, setup, data, report, events)
         for line in state.taken:
             report.say(line)

@@ -65,15 +65,16 @@ def _translate(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     out = Path(arguments.out)
     with (
         held(arguments.direction, out, sources.inputs, arguments.force) as folders,
-        _with_bundle(arguments.bundle, catalogue, report) as folder,
+        _with_bundle(arguments, catalogue, report) as folder,
     ):
         bundle = load(folder, catalogue, arguments.set)
         return max(_one_way(arguments, way, asked, bundle, sources, results, report) for way, results in folders)
 
 
 @contextmanager
-def _with_bundle(model: str, catalogue: Catalogue, report: Reporter) -> Iterator[str | Path]:
+def _with_bundle(arguments: argparse.Namespace, catalogue: Catalogue, report: Reporter) -> Iterator[str | Path]:
     """The model, or of a run that has no bundle yet a folder with one, while this is open."""
+    model = arguments.bundle
     run = RunFolder(model)
     if not run.begun or (run.bundle / "bundle.json").exists():
         yield model
@@ -81,7 +82,7 @@ def _with_bundle(model: str, catalogue: Catalogue, report: Reporter) -> Iterator
     from ...framework.training.samples import bundle_so_far
 
     with tempfile.TemporaryDirectory(prefix="crosscade-") as folder:
-        report.warn(bundle_so_far(run, catalogue, Path(folder)))
+        report.warn(bundle_so_far(run, catalogue, Path(folder), arguments.set))
         yield folder
 
 

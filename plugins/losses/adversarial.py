@@ -217,6 +217,9 @@ def build(
         if min(numbers) < here.number:
             found, expected = f"levels = {list(numbers)}", f"{here.number} and deeper ones"
             raise InputError(f'critic "projected" at level {here.number}', found=found, expected=expected)
+        if here.number and type(encoder).continued is Encoder.continued:
+            found = f"an encoder ({type(encoder).__name__}) that cannot go on from its features"
+            raise InputError(f'critic "projected" at level {here.number}', found=found, expected="one with `continued`")
         levels = [encoder.pyramid[i] for i in numbers]
 
         def make_projected() -> nn.Module:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,6 +17,14 @@ from tests.framework.tiny import former, unhashed
 @pytest.fixture
 def run(whole, tmp_path):
     return shutil.copytree(whole, tmp_path / "run")
+
+
+@pytest.fixture
+def training(run):
+    """Holds the run's folder, as what trains it does, until it is closed."""
+    with ExitStack() as stack:
+        stack.enter_context(alone(run))
+        yield stack
 
 
 def test_a_run_becomes_a_page_with_what_was_judged(crosscade, run):
@@ -47,7 +56,7 @@ def test_an_unfinished_run_shows_its_samples(crosscade, run):
     assert "After 4 steps: a test image a row." in page
 
 
-def test_a_page_that_is_watched_is_written_again_until_the_run_ends(crosscade, run, monkeypatch):
+def test_a_page_that_is_watched_is_written_again_until_the_run_ends(crosscade, run, training, monkeypatch):
     state, page, pages = json.loads((run / "run.json").read_text()), run / "index.html", []
     (run / "run.json").write_text(json.dumps(unhashed(state) | {"done": False}))
 
@@ -56,10 +65,11 @@ def test_a_page_that_is_watched_is_written_again_until_the_run_ends(crosscade, r
         (run / "run.json").write_text(
             json.dumps(unhashed(state) | {"done": len(pages) > 1, "warnings": [f"turn {len(pages)}"]})
         )
+        if len(pages) > 1:
+            training.close()
 
     monkeypatch.setattr(command.time, "sleep", pass_time)
-    with alone(run):  # as what trains it does
-        assert crosscade("report", "run", "--watch").code == 0
+    assert crosscade("report", "run", "--watch").code == 0
     assert len(pages) == 2
     assert all('http-equiv="refresh"' in text for text in pages)
     assert "turn 1" in pages[1]
@@ -68,21 +78,46 @@ def test_a_page_that_is_watched_is_written_again_until_the_run_ends(crosscade, r
     assert "refresh" not in last
 
 
-def test_watching_ends_with_what_trains_the_run(crosscade, run, monkeypatch):
-    state, training = json.loads((run / "run.json").read_text()), alone(run)
+def test_watching_ends_with_what_trains_the_run(crosscade, run, training, monkeypatch):
+    state = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps(unhashed(state) | {"done": False}))
-    training.__enter__()
-    monkeypatch.setattr(command.time, "sleep", lambda _: training.__exit__(None, None, None))
+    monkeypatch.setattr(command.time, "sleep", lambda _: training.close())
     answer = crosscade("report", "run", "--watch")
     assert answer.output.endswith("Nothing trains it now. Go on with: crosscade train --out run --resume\n")
     assert "refresh" not in (run / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_run_that_is_just_being_begun_is_waited_for(crosscade, run, monkeypatch):
+def test_a_run_that_ends_while_its_page_is_drawn_gets_its_last_page(crosscade, run, training, monkeypatch):
+    state, draw = json.loads((run / "run.json").read_text()), command._write
+    (run / "run.json").write_text(json.dumps(unhashed(state) | {"done": False}))
+
+    def drawn(*how):
+        page = draw(*how)
+        if not json.loads((run / "run.json").read_text())["done"]:
+            (run / "run.json").write_text(json.dumps(unhashed(state) | {"warnings": ["the last one"]}))
+            training.close()
+        return page
+
+    monkeypatch.setattr(command, "_write", drawn)
+    assert crosscade("report", "run", "--watch").code == 0
+    page = (run / "index.html").read_text(encoding="utf-8")
+    assert "the last one" in page
+    assert "refresh" not in page
+
+
+def test_a_finished_run_that_learns_on_is_watched(crosscade, run, training, monkeypatch):
+    turns = []
+    monkeypatch.setattr(command.time, "sleep", lambda _: turns.append(1) or training.close())
+    assert crosscade("report", "run", "--watch").code == 0
+    assert turns == [1]
+
+
+def test_a_run_that_is_just_being_begun_is_waited_for(crosscade, run, training, monkeypatch):
     begun = (run / "run.json").rename(run / "later")
-    monkeypatch.setattr(command.time, "sleep", lambda _: begun.rename(run / "run.json"))
-    with alone(run):
-        assert crosscade("report", "run", "--watch").code == 0
+    monkeypatch.setattr(
+        command.time, "sleep", lambda _: begun.rename(run / "run.json") if begun.exists() else training.close()
+    )
+    assert crosscade("report", "run", "--watch").code == 0
 
 
 def test_a_run_begun_under_the_former_names_of_keys_tells_the_same(run):

@@ -18,6 +18,24 @@ def test_parts_are_the_whole_and_times_are_by_cores(bulk, tmp_path):
     assert measured.wall(10**6, 4) - measured.start == pytest.approx(measured.wall(10**6, 1) / 4, rel=0.1)
 
 
+def test_pictures_that_cannot_be_read_are_left_out_and_said(bulk, tmp_path):
+    packed(tmp_path / "in.tar", [*files(2), ("cut.png", b"no"), ("torn.png", b"neither")])
+    measured = forecast(lambda: bulk, sampled([str(tmp_path / "in.tar")]), seconds=0.1)
+    assert (measured.sample, measured.bad) == (2, 2)
+    assert "by 2 pictures (2 more cannot be read)" in measured.lines(10, None, 1)[0]
+    with pytest.raises(InputError, match="1 picture: found none that can be read"):
+        forecast(lambda: bulk, [Row("cut", b"no")], seconds=0.1)
+
+
+def test_a_sample_is_spread_over_all_that_was_named(tmp_path):
+    for folder, count in (("a", 300), ("b", 200)):
+        (tmp_path / folder).mkdir()
+        for k in range(count):
+            (tmp_path / folder / f"{k:03d}.png").write_bytes(folder.encode())
+    sample = [row.image for row in sampled([str(tmp_path / "a"), str(tmp_path / "b")])]
+    assert (len(sample), sample.count(b"a"), sample.count(b"b")) == (250, 150, 100)
+
+
 @pytest.mark.parametrize(("count", "size", "rows"), [(1, 10, 256), (250, 10, 256), (3, 100 << 20, 16)])
 def test_a_few_pictures_are_measured_as_a_shard_of_whole_batches(count, size, rows):
     shard = repeated([Row(f"picture-{k}", b"\0" * size) for k in range(count)], batch=16)

@@ -48,7 +48,7 @@ def test_both_directions_have_a_folder_each_as_if_they_were_asked_for_one_by_one
         assert len((tmp_path / "out" / way / "results.csv").read_text().splitlines()) == 5
     (tmp_path / "out" / "b2a" / "1.png").unlink()
     again = run("in", "--out", "out", "--direction", "both").others
-    assert [line.partition(", on")[0] for line in again] == ["0 images in out/a2b", "1 images in out/b2a"]
+    assert [line.partition(", on")[0] for line in again] == ["0 images in out/a2b", "1 image in out/b2a"]
     assert run("in", "--out", "out/b2a", "--direction", "b2a").others[0].endswith("4 were there already")
 
 
@@ -139,7 +139,7 @@ def test_all_of_a_picture_is_translated_where_there_is_no_mask_and_that_is_said(
     write_png(tmp_path / "tall.png", np.full((70, 30, 3), 200, np.uint8))
     answer = run("tall.png", "in", "--out", "out", "--onto-source")
     assert answer.code == 0
-    assert answer.others[0] == "tiny.onnx has no foreground map: all of each picture becomes the translation"
+    assert answer.others[0] == "this model has no foreground map: all of each picture becomes the translation"
     assert (made(tmp_path / "out")["tall.png"] == np.full((70, 30, 3), 55)).all()
     assert made(tmp_path / "out")["in/0.png"].shape == (SIZE, SIZE, 3)
 

@@ -54,7 +54,7 @@ def test_a_gpu_that_is_not_there_is_an_error_unless_the_cpu_will_do(run, monkeyp
         (["in", "--out", "in"], "overlaps"),
         (["in", "--out", "tiny.onnx/a2b.onnx"], "a file"),
         (["in", "--out", "out", "--batch", "0"], "batch: found 0"),
-        (["in", "--out", "out", "--mask"], "--mask: found tiny.onnx without one"),
+        (["in", "--out", "out", "--mask"], "--mask: found a model without one"),
         (["in", "--out", "out", "--mask", "--strip"], "--mask: found --strip as well"),
         (["in", "--out", "out", "--mask", "--frames"], "--mask: found --frames as well"),
         (["in", "--out", "out", "--onto-source", "--strip"], "--strip: not allowed with argument --onto-source"),

@@ -53,6 +53,6 @@ def test_a_collapse_is_known_without_the_log(tmp_path):
     state = RunState.read(folder)
     state.health[0] = StageHealth(5, "a2b", 0.1, 0.02, True)
     state.write(folder)
-    folder.events.path.unlink()
+    folder.events.unlink()
     with pytest.raises(RunError, match=r"level 5 a2b: translations vary 0\.10 times as much as real features"):
         tiny_run(folder.path, "training.ship_collapsed=false", resume=True)

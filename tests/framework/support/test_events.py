@@ -48,26 +48,27 @@ def test_rewinding_forgets_what_will_be_done_again(tmp_path):
 
 
 class Noting(Watcher):
-    def __init__(self, fails_at=None):
-        self.seen, self.fails_at = [], fails_at
+    def __init__(self, fails_at=None, error=None):
+        self.seen, self.fails_at, self.error = [], fails_at, error
 
     def event(self, event):
         if event["step"] == self.fails_at:
-            raise OSError("the logger's disk is full")
+            raise self.error
         self.seen.append(event["step"])
 
     def close(self):
         self.seen.append("closed")
 
 
-def test_watchers_are_told_of_every_event_and_one_that_fails_costs_only_itself(tmp_path):
-    good, bad, said = Noting(), Noting(fails_at=2), []
+@pytest.mark.parametrize("error", [OSError("the logger's disk is full"), SystemExit("not logged in")])
+def test_watchers_are_told_of_every_event_and_one_that_fails_costs_only_itself(tmp_path, error):
+    good, bad, said = Noting(), Noting(2, error), []
     with Events(tmp_path / "events.jsonl", [bad, good], said.append).open() as events:
         for step in (1, 2, 3):
             events.add("step", stage=0, step=step)
     assert good.seen == [1, 2, 3, "closed"]
     assert bad.seen == [1, "closed"], "what it holds is let go of"
-    assert said == ["OSError: the logger's disk is full. It is told of nothing more; the training goes on."]
+    assert said == [f"{type(error).__name__}: {error}. It is told of nothing more; the training goes on."]
     assert len(events.read()) == 3
 
 

@@ -75,6 +75,12 @@ def test_where_nothing_could_be_shown_it_is_one_line(run, tmp_path):
         so_far(run, tmp_path)
 
 
+def test_its_encoder_may_be_set_as_a_finished_runs(translate, run, tmp_path):
+    weights = "--set=encoder.weights=gone.pth"
+    assert "no file at gone.pth" in translate("run", "one.png", weights).error
+    assert "found a trained bundle; expected an option of the encoder" in translate("run", "one.png", "--set=x=1").error
+
+
 def test_a_damaged_checkpoint_is_passed_over_and_kept(tmp_path):
     for step in (1, 2):
         checkpoint.save(tmp_path, {}, {"stage": 0, "step": step, "critic_step": 0})

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscade.framework import ImageSpec, InputError, LevelSpec, Pair
+from crosscade.framework import Encoder, ImageSpec, InputError, LevelSpec, Pair
 from crosscade.framework.testing.checks import check_loss
 from crosscade.framework.testing.tools import TinyEncoder
 from crosscade.plugins.losses import adversarial as module
@@ -131,6 +131,16 @@ VIEWS += [("projected", "inversion"), ("projected", "refinement")]
 @pytest.mark.parametrize("name", ["lsgan", "hinge"])
 def test_contract(name, critic, on):
     check_loss(OFFERS[name], on=on, options=AdversarialOptions(critic=critic, width=8, strided=3, r1=1.0, roll=3))
+
+
+def test_a_critic_of_features_needs_an_encoder_that_goes_on_from_them():
+    class Ending(TinyEncoder):
+        continued = Encoder.continued
+
+    encoder = Ending()
+    facts = {"here": encoder.pyramid[2], "image": ImageSpec(64), "encoder": encoder}
+    with pytest.raises(InputError, match=r"at level 2: found an encoder \(Ending\) that cannot go on"):
+        OFFERS["hinge"].build(AdversarialOptions(critic="projected"), **facts)
 
 
 @pytest.mark.parametrize("options", [{}, {"mixing": True}, {"levels": (3,), "roll": 4}])

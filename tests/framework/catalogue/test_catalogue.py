@@ -2,6 +2,7 @@
 
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 
 import pytest
@@ -140,3 +141,11 @@ def test_modules_that_fail_for_one_reason_are_one_failure():
     with pytest.raises(InputError, match="1 plugin") as refused:
         twice.get("encoder", "one")
     assert str(refused.value).count("no such chip") == 1
+
+
+def test_threads_that_ask_at_once_find_all():
+    catalogue = Catalogue.discover()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(catalogue.offers, ["dataset"] * 4))
+    assert found == [found[0]] * 4
+    assert {offer.name for offer in found[0]} >= {"folder", "safari"}
