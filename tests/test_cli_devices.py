@@ -50,7 +50,7 @@ def test_onnxruntime_runs_an_export_and_has_devices_of_its_own(crosscade, tmp_pa
 def test_torchrun_is_for_what_processes_do_together(crosscade, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     refused = crosscade("translate", "bundle", "one.png", "--out", "out")
-    expected = "crosscade translate: found 4 processes, started by torchrun; expected one. Call it without torchrun."
+    expected = "command translate: found 4 processes, started by torchrun; expected one. Call it without torchrun."
     assert (refused.code, refused.error) == (2, expected)
     assert "unknown recipe" in crosscade("train", "--recipe", "dmeo", "--out", "out").error
     assert "unknown recipe" in crosscade("doctor", "--recipe", "dmeo").error

@@ -24,7 +24,7 @@ COMMANDS = {
     "run": ("run", f"export{STEERS}", f"day{STEERS}", "--out", f"made-by-export{STEERS}", "--device", "cpu"),
     "run of shards": ("run", f"export{STEERS}", f"in{STEERS}.tar", "--out", f"shards{STEERS}", "--device", "cpu"),
     "run --check": ("run", f"export{STEERS}", "--check", "--device", "cpu"),
-    "evaluate": ("evaluate", f"run{STEERS}", *DATA, "--metrics", "diversity", "--out", f"judged{STEERS}"),
+    "evaluate": ("evaluate", f"run{STEERS}", *DATA, "--out", f"judged{STEERS}"),
     "compare": ("compare", "--methods", "tiny.json", *DATA, "--images", "8", "--out", f"compared{STEERS}"),
     "ablate": ("ablate", "--recipe", "tiny.json", *DATA, "--vary", "training.clip_sigma=3", "--images", "8",
                "--out", f"ablated{STEERS}"),
