@@ -27,7 +27,7 @@ def pictures(tmp_path):
 
 
 def test_it_costs_itself_alone(crosscade, pictures):
-    server = pytest.importorskip("tests.evaluation.app.test_server", reason="needs crosscade[app]")
+    server = pytest.importorskip("tests.evaluation.app.asking", reason="needs crosscade[app]")
 
     def named(answer):
         return any(BAD in line for line in answer.others) or BAD in answer.output

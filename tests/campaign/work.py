@@ -59,7 +59,7 @@ def jobs(workshop: Workshop) -> dict[str, Job]:
         "run": Job(lambda out: ("run", exported, a, b, "--out", out, "--device", "cpu", "--threads", 1)),
         "data": Job(lambda out: ("data", "safari", "--set", "train=6", "--set", "test=4", "--size", 32, "--out", out),
                     whole=True),
-        "evaluate": Job(lambda out: ("evaluate", run, *data, "--metrics", "diversity", "--out", out), files=("*.md",)),
+        "evaluate": Job(lambda out: ("evaluate", run, *data, "--out", out), files=("*.md",)),
         "export": Job(lambda out: ("export", run, "--direction", "a2b", *data, "--out", out),
                       files=("*.onnx", "golden/*.png", "manifest.json"), whole=True),
         "compare": Job(lambda out: ("compare", "--methods", run / "recipe.json", *data, *budget, out), ("--resume",),
