@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosscade.framework import DIRECTIONS, Pair, Translator
+from crosscade.framework import Pair
+from tests.evaluation.plain import Plain
 
 uvicorn = pytest.importorskip("uvicorn", reason="crosscade[app] is not installed")
 from crosscade.evaluation.app.server import HEADERS, UPLOAD_TYPE, App  # noqa: E402
@@ -64,24 +65,13 @@ def rows(answer):
     return [[pixels(b64decode(uri.split(",")[1])) for uri in row] for row in json.loads(body)["rows"]]
 
 
-class Fake(Translator):
+class Fake(Plain):
     """Of 8 pixels; `work` is what it does with pictures, `prepare` and `forget` what it does with a direction."""
 
-    name, size, directions, domains = "fake", 8, DIRECTIONS, Pair("a", "b")
+    name, size, domains = "fake", 8, Pair("a", "b")
 
     def __init__(self, work=lambda images: images, prepare=lambda direction: None, forget=lambda: None):
         self.work, self.prepare, self.forget = work, prepare, forget
-
-    def previews(self, direction=None):
-        return ()
-
-    def style_size(self, direction=None):
-        return 0
-
-    def examples(self, direction, count):
-        return []
-
-    prepare = forget = None  # each has its own
 
     def run(self, direction, images, styles, batch, *, previews):
         self.prepare(direction)

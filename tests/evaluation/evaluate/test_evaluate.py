@@ -12,9 +12,10 @@ from crosscade.evaluation.evaluate.judged import judge, rows_of
 from crosscade.evaluation.reports.table import read_tables
 from crosscade.evaluation.reports.table import shown as in_words
 from crosscade.exporters.safety import manifest
-from crosscade.framework import DIRECTIONS, Pair, Translation, Translator, write_png
+from crosscade.framework import Pair, Translation, write_png
 from crosscade.framework.bundle import bundle as bundles
 from crosscade.plugins.datasets.safari.dataset import Safari, SafariOptions
+from tests.evaluation.plain import Plain
 from tests.exporters import tiny_export
 
 COUNT = 12
@@ -137,24 +138,10 @@ def test_two_exports_of_one_precision_keep_rows_of_their_own(crosscade, here):
     assert rows["ONNX fp32"] == rows["ONNX fp32, again"]
 
 
-class Negative(Translator):
+class Negative(Plain):
     """Stands for an export of the trained run: its pictures are negatives."""
 
-    size, load, directions, domains = 64, 72, DIRECTIONS, Pair("zebra", "giraffe")
-
-    def previews(self, direction=None):
-        return ()
-
-    def style_size(self, direction=None):
-        return 0
-
-    def examples(self, direction, count):
-        return []
-
-    def prepare(self, direction=None):
-        """Nothing to read."""
-
-    forget = prepare
+    size, load, domains = 64, 72, Pair("zebra", "giraffe")
 
     def run(self, direction, images, styles, batch, *, previews):
         return [255 - images]

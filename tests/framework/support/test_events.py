@@ -79,6 +79,19 @@ def test_a_watcher_that_is_not_installed_is_refused_with_a_near_miss(tmp_path):
         watchers(["tensorboard:foldr=x"], tmp_path, Catalogue.discover())
 
 
+def test_when_one_of_several_cannot_be_built_those_before_it_are_closed(tmp_path):
+    class Plugin:
+        @hookimpl
+        def watchers(self):
+            yield WatcherOffer(name="noting", build=lambda options, *, run: noting, summary="notes")
+            yield WatcherOffer(name="failing", build=lambda options, *, run: 1 / 0, summary="fails")
+
+    noting = Noting()
+    with pytest.raises(InputError, match="watcher 'failing'"):
+        watchers(["noting,failing"], tmp_path, Catalogue.of(Plugin()))
+    assert noting.seen == ["closed"]
+
+
 def test_a_watchers_options_are_values_as_those_of_a_recipe_are(tmp_path):
     @frozen
     class Options:
