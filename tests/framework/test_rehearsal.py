@@ -242,9 +242,7 @@ def test_a_datasets_mistake_too(tmp_path, build, line):
 
 def test_a_dataset_of_the_callers_own_is_not_called_by_the_recipes_name(tmp_path):
     mine = Shown(lambda side: np.zeros((side, side, 3), np.float32))
-    with pytest.raises(
-        InputError, match=r"^the dataset: an image of a, train: found a ndarray .* of float32"
-    ):
+    with pytest.raises(InputError, match=r"^the dataset: an image of a, train: found a ndarray .* of float32"):
         train(tiny_recipe(), tmp_path / "run", dataset=mine)
     assert not (tmp_path / "run").exists()
 
