@@ -92,6 +92,8 @@ class TranslatorOffer(Offer):
 
     kind = "translator"
     makes = "contracts:TranslatorPair"
+    begins_with_input: Callable[[Any], bool] | None = None
+    """Whether one of such options gives back nearly its input until it is trained, and is safe on few directions."""
 
 
 @frozen(kw_only=True)

@@ -21,12 +21,12 @@ from .errors import InputError
 from .features.normalise import Normalise
 from .features.training_data import Rows
 from .recipe.recipe import AnyStage, Component, InvertStage, LossUse, TranslateStage
+from .setup import Setup
 from .spec import Pair
 from .styles import run, style_size
 from .support import ranks
 from .training.loop import frozen as fixed
 from .training.loop import total
-from .training.setup import Setup
 from .training.stages import Stage, build_stage
 from .views import View
 

@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from ...framework import Catalogue, CrosscadeError, Dataset, InputError, Recipe, read, resolve
 from ...framework.rehearsal import rehearse
+from ...framework.setup import Setup
 from ...framework.support.device import Compute
-from ...framework.training.setup import Setup
 from .jobs import Cost
 from .protocol import Protocol
 from .variant import Variant

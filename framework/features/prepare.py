@@ -9,13 +9,14 @@ from pathlib import Path
 
 import torch
 
+from ..catalogue.catalogue import Catalogue
 from ..data.dataset import Dataset, Domain, Image, ImageSet
 from ..encoder import Encoder
 from ..errors import InputError
-from ..recipe.recipe import Recipe
+from ..recipe.recipe import Component, Recipe
+from ..setup import Setup
 from ..spec import Pair
 from ..support import ranks, tensor_files
-from ..support.device import Compute
 from . import store
 from .arrays import array_bytes
 from .health import check_participation
@@ -100,9 +101,10 @@ def whole(folder: Path) -> bool:
 
 
 def training_data(
-    recipe: Recipe, dataset: Dataset, encoder: Encoder, compute: Compute, folder: Path, progress: Callable[[int], None]
+    setup: Setup, dataset: Dataset, folder: Path, progress: Callable[[int], None]
 ) -> tuple[TrainingData, list[str]]:
     """Stores of both domains and splits (made, or as they are when whole), and warnings about the features."""
+    recipe, encoder, compute = setup.recipe, setup.encoder, setup.compute
     levels, clip = levels_of(recipe), recipe.training.clip_sigma
     warnings: list[str] = []
 
@@ -127,9 +129,9 @@ def training_data(
             store.cut(images, path, recipe.image, train=views, seed=seed, progress=progress)
         train, normalise, ratios = store.build(train.folder, encoder, levels, compute, None, clip, progress)
         test, _, _ = store.build(test.folder, encoder, levels, compute, normalise, clip, progress)
-        deepest, options = recipe.translate[0].level, recipe.translate[0].translator.options
-        if not (encoder.normalised or getattr(options, "residual", False)):  # one with a skip does not collapse
-            warnings.extend(check_participation({deepest: ratios[deepest]}, d.name))
+        deepest = recipe.translate[0]
+        if not (encoder.normalised or _begins_with_input(setup.catalogue, deepest.translator)):
+            warnings.extend(check_participation({deepest.level: ratios[deepest.level]}, d.name))
         if ranks.first():
             tensor_files.write(statistics, {**normalise.state_dict(), "none": torch.zeros(1)})  # never an empty file
             train.vouch(f"../{statistics.name}")
@@ -138,3 +140,9 @@ def training_data(
     prepared = Pair("a", "b").zip(domain, dataset.domains)
     train, test = prepared.map(lambda m: m[0]), prepared.map(lambda m: m[1])
     return TrainingData(train, test, prepared.map(lambda m: m[2]), compute.device), warnings
+
+
+def _begins_with_input(catalogue: Catalogue, translator: Component) -> bool:
+    begins = catalogue.get("translator", translator.use).begins_with_input
+    with catalogue.calling("translator", translator, "`begins_with_input`"):
+        return bool(begins and begins(translator.options))

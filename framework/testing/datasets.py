@@ -15,9 +15,9 @@ from ..hookspecs import DatasetOffer, MetricOffer, RecipeOffer
 from ..metrics.metric import SETS, EvaluationSet, Metric, Score
 from ..recipe.resolve import resolve
 from ..rehearsal import rehearse
+from ..setup import Setup
 from ..spec import Pair
 from ..support.device import Compute
-from ..training.setup import Setup
 from .tools import asking, built, in_sentences, name_of, require
 
 

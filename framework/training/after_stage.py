@@ -13,11 +13,11 @@ from ..features import health
 from ..features.store import BATCH, Store
 from ..features.training_data import TrainingData
 from ..runs.state import StageHealth
+from ..setup import Setup
 from ..spec import DIRECTIONS
 from ..styles import run_seeded, styles_on
 from ..support import ranks
 from ..support.tensors import to_images
-from .setup import Setup
 from .stages import Stage
 
 

@@ -21,10 +21,10 @@ from ..recipe.resolve import component
 from ..runs.folder import RunFolder
 from ..runs.resume import resumed
 from ..runs.state import RunState
+from ..setup import Setup
 from ..support import atomic, ranks
 from ..support.device import Compute
 from ..support.events import Watcher
-from .setup import Setup
 
 HINT = "Use --resume to go on with the run in it, or --force to clear it."
 

@@ -17,6 +17,7 @@ from ..errors import InputError, RunError
 from ..features.training_data import TrainingData
 from ..runs.folder import RunFolder
 from ..runs.state import RunState
+from ..setup import Setup
 from ..spec import DIRECTIONS
 from ..support import atomic, ranks, tensor_files
 from ..support.events import Events
@@ -26,7 +27,6 @@ from . import checkpoint
 from .after_stage import check_final, check_inverters, check_translations, translate_stores
 from .loop import TrainState, train_stage
 from .samples import Sampler
-from .setup import Setup
 from .stages import Stage, build_stage
 from .start import begin_with, keep_for_itself, take_over
 from .time_budget import TimeBudget

@@ -25,6 +25,7 @@ from ..recipe.recipe import Recipe
 from ..recipe.resolve import resolve
 from ..runs.folder import RunFolder
 from ..runs.state import RunState
+from ..setup import Setup
 from ..spec import DIRECTIONS, Direction, Pair
 from ..styles import run_seeded
 from ..support import atomic, tensor_files
@@ -32,7 +33,6 @@ from ..support.tensor_files import Tensors
 from ..support.tensors import to_images
 from . import checkpoint
 from .loop import TrainState
-from .setup import Setup
 from .stages import name_of, title_of
 
 SHOWN = slice(0, 6)

@@ -21,10 +21,10 @@ from ..errors import InputError
 from ..features.training_data import Rows, TrainingData
 from ..former import renamed
 from ..recipe.recipe import AnyStage, InvertStage, LossUse, RefineStage, Schedule, TranslateStage
+from ..setup import Setup
 from ..spec import LevelSpec, Pair
 from ..support import ranks
 from ..views import InversionView, RefineView, View
-from .setup import Setup
 
 IMAGE_LEVEL = LevelSpec(0, "image", 3, 1)
 NONE = Pair(None, None)

@@ -19,10 +19,10 @@ from ..errors import InputError
 from ..recipe.recipe import Recipe, TranslateStage
 from ..runs.folder import RunFolder
 from ..runs.state import RunState
+from ..setup import Setup
 from ..spec import DIRECTIONS
 from ..support import tensor_files
 from ..support.tensor_files import Tensors
-from .setup import Setup
 from .stages import Stage, build_stage
 
 NONE_THERE = "none is kept there"

@@ -8,10 +8,10 @@ from attrs import evolve, frozen
 
 from ..features.training_data import TrainingData, Untranslated
 from ..recipe.recipe import AnyStage, Recipe
+from ..setup import Setup
 from ..support import ranks
 from ..support.progress import Reporter
 from .loop import TrainState, train_step
-from .setup import Setup
 from .stages import Stage, build_stage
 
 WARM_UP, TIMED_STEPS = 2, 5

@@ -18,6 +18,7 @@ from ..recipe.dataset import look_at
 from ..recipe.recipe import Recipe
 from ..rehearsal import rehearse
 from ..runs.folder import KIND, RunFolder
+from ..setup import Setup
 from ..spec import Pair
 from ..support import ranks
 from ..support.events import Events
@@ -25,7 +26,6 @@ from ..support.folders import Held, check, paths_in, refuse_overlap
 from ..support.progress import Reporter, Terminal
 from .opening import HINT, begin, computing, opened, rehearse_watchers, same_everywhere, watchers
 from .run import Run
-from .setup import Setup
 from .start import Earlier, not_given
 
 
@@ -97,7 +97,7 @@ def train(
         same_everywhere(setup, dataset, folder)
         with report.stage("prepare", prepare.total_steps(dataset, recipe)) as bar:
             share = lambda done: bar.advance(done * ranks.world())  # noqa: E731 (the others do as much meanwhile)
-            data, warnings = prepare.training_data(recipe, dataset, setup.encoder, compute, folder.store, share)
+            data, warnings = prepare.training_data(setup, dataset, folder.store, share)
         following = watchers(watch, folder.path, catalogue) if ranks.first() else ()
         events = stack.enter_context(Events(folder.events, following, report.warn).open())
         run = Run(folder, state, setup, data, report, events)

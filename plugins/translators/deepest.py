@@ -140,6 +140,7 @@ def translators() -> Iterator[TranslatorOffer]:
         name="deepest",
         options=DeepestOptions,
         build=build,
+        begins_with_input=lambda options: options.residual,
         summary="strided encoder-decoder for the deepest level, unconditional; a skip by default",
         source="Table S1",
     )

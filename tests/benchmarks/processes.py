@@ -19,10 +19,10 @@ from crosscade.framework import Catalogue, read, resolve
 from crosscade.framework.features import prepare
 from crosscade.framework.features.training_data import Untranslated
 from crosscade.framework.runs.state import machine
+from crosscade.framework.setup import Setup
 from crosscade.framework.support import ranks
 from crosscade.framework.support.device import CPU, Compute
 from crosscade.framework.training.loop import TrainState, train_step
-from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 
 WAYS = {"1 process, 1 thread": (1, 1), "1 process, 2 threads": (1, 2), "2 processes, 1 thread each": (2, 1)}
@@ -40,7 +40,7 @@ def seconds(recipe, times, steps, threads, folder):
         if not recipe.image.size:
             recipe = evolve(recipe, image=evolve(recipe.image, size=dataset.preferred_size))
         setup = Setup.of(recipe, catalogue, Compute.chosen(threads, "auto"))
-        data, _ = prepare.training_data(recipe, dataset, setup.encoder, setup.compute, folder, lambda _: None)
+        data, _ = prepare.training_data(setup, dataset, folder, lambda _: None)
         data, whole = Untranslated(data.train, data.test, data.normalise, CPU), 0.0
         for index, trained in enumerate(recipe.trained):
             stage = build_stage(setup, index)

@@ -23,8 +23,8 @@ from crosscade.framework import (
 )
 from crosscade.framework.bundle.networks import Networks
 from crosscade.framework.features.normalise import Normalise, Statistics
+from crosscade.framework.setup import Setup
 from crosscade.framework.support.device import Compute
-from crosscade.framework.training.setup import Setup
 
 TEST, CALIBRATION = 32, 128
 

@@ -11,9 +11,9 @@ import torch
 from crosscade.framework import Catalogue, read, resolve
 from crosscade.framework.features import prepare
 from crosscade.framework.recipe.read import override
+from crosscade.framework.setup import Setup
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.loop import TrainState, train_step
-from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 from tests.benchmarks.conftest import STEPS, setting
 from tests.benchmarks.cyclegan_reference import CycleGan, critic, generator
@@ -42,7 +42,7 @@ class Ours:
         recipe = resolve(override(read("cyclegan", catalogue), settings), catalogue)
         setup, dataset = Setup.of(recipe, catalogue, compute), catalogue.build("dataset", recipe.data)
         self.autocast = compute.autocast
-        self.data, _ = prepare.training_data(recipe, dataset, setup.encoder, compute, folder, lambda n: None)
+        self.data, _ = prepare.training_data(setup, dataset, folder, lambda n: None)
         self.state = TrainState.of(build_stage(setup, 1))
 
     def step(self) -> None:

@@ -27,8 +27,8 @@ from crosscade.framework import (
     train,
 )
 from crosscade.framework.rehearsal import rehearse
+from crosscade.framework.setup import Setup
 from crosscade.framework.support.device import Compute
-from crosscade.framework.training.setup import Setup
 from tests.framework.tiny import tiny_recipe
 
 KINDS = {"encoder": EncoderOffer, "translator": TranslatorOffer, "inverter": InverterOffer, "loss": LossOffer}

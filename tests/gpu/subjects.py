@@ -18,9 +18,9 @@ from crosscade.framework.errors import InputError
 from crosscade.framework.features import prepare
 from crosscade.framework.features.training_data import Untranslated
 from crosscade.framework.recipe.read import override
+from crosscade.framework.setup import Setup
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.loop import TrainState
-from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 from crosscade.plugins.recipes.packaged import packaged
 from tests.gpu.asked import At, NotHereError
@@ -54,8 +54,7 @@ def set_up(recipe: Recipe, compute: Compute) -> Setup:
 def data_of(setup: Setup, folder: Path) -> Untranslated:
     """Its features and images; real features stand for translations."""
     dataset = CATALOGUE.build("dataset", setup.recipe.data)
-    parts = (setup.recipe, dataset, setup.encoder, setup.compute, folder, lambda n: None)
-    data, _ = prepare.training_data(*parts)
+    data, _ = prepare.training_data(setup, dataset, folder, lambda n: None)
     return Untranslated(data.train, data.test, data.normalise, data.device)
 
 

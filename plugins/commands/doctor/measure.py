@@ -25,9 +25,9 @@ from ....framework.features.normalise import participation_ratio
 from ....framework.features.store import BATCH
 from ....framework.features.training_data import TrainingData
 from ....framework.rehearsal import rehearse
+from ....framework.setup import Setup
 from ....framework.support import ranks
 from ....framework.support.device import Compute, available
-from ....framework.training.setup import Setup
 from ....framework.training.time_budget import TimeBudget
 from .finding import OK, PROBLEM, WARNING, Line
 
@@ -111,7 +111,7 @@ def rehearsed(setup: Setup, dataset: Dataset, out: Path, report: Reporter) -> Re
         scratch = partial(TemporaryDirectory, prefix="crosscade-doctor-", dir=shared)
         folder = Path(ranks.on_first(lambda: stack.enter_context(scratch())))
         start = compute.clock()
-        data, _ = prepare.training_data(recipe, few, setup.encoder, compute, folder, _nobody)
+        data, _ = prepare.training_data(setup, few, folder, _nobody)
         each = (compute.clock() - start) / prepare.total_steps(few, recipe)
         seconds = {"encode": each * prepare.total_steps(dataset, recipe)}
         budget = TimeBudget.measured(setup, data, report)

@@ -6,8 +6,8 @@ import torch
 from crosscade.framework import Catalogue
 from crosscade.framework.features import health, prepare
 from crosscade.framework.features.health import check_features, check_images, check_participation
+from crosscade.framework.setup import Setup
 from crosscade.framework.support.device import Compute
-from crosscade.framework.training.setup import Setup
 from tests.framework.tiny import tiny_recipe
 
 
@@ -38,8 +38,8 @@ def test_a_recipe_whose_deepest_translator_begins_with_its_input_is_not_warned(t
     for residual, warned in (("true", 0), ("false", 2)):
         recipe = tiny_recipe(f"translate[0].translator.residual={residual}", "data.train=2", "data.test=1")
         setup = Setup.of(recipe, catalogue, Compute.as_it_is("cpu"))
-        facts = recipe, catalogue.build("dataset", recipe.data), setup.encoder, setup.compute
-        _, warnings = prepare.training_data(*facts, tmp_path / residual, lambda _: None)
+        dataset = catalogue.build("dataset", recipe.data)
+        _, warnings = prepare.training_data(setup, dataset, tmp_path / residual, lambda _: None)
         assert len(warnings) == warned
 
 

@@ -14,11 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from crosscade.framework import Catalogue, Pair, read, resolve
 from crosscade.framework.features.normalise import Normalise
+from crosscade.framework.setup import Setup
 from crosscade.framework.support import ranks
 from crosscade.framework.support.device import CPU, Compute
 from crosscade.framework.training import loop
 from crosscade.framework.training.loop import TrainState, train_step
-from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 from tests.framework.tiny import tiny_recipe
 

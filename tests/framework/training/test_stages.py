@@ -8,10 +8,10 @@ from attrs import evolve
 
 from crosscade.framework import Catalogue, InputError, Pair
 from crosscade.framework.bundle.networks import Networks
+from crosscade.framework.setup import Setup
 from crosscade.framework.support import ranks
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.loop import TrainState
-from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 from crosscade.plugins.losses.consistency import Cycle
 from tests.framework.tiny import tiny_recipe

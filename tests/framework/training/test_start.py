@@ -9,10 +9,10 @@ import torch
 from crosscade.framework import Catalogue, InputError, Reporter, RunError, StarterOffer, hookimpl, load, train
 from crosscade.framework.runs.folder import RunFolder
 from crosscade.framework.runs.state import RunState
+from crosscade.framework.setup import Setup
 from crosscade.framework.support import tensor_files
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training import checkpoint
-from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.start import Earlier
 from tests.framework.tiny import tiny_recipe, tiny_run
 

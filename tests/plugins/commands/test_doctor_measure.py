@@ -8,8 +8,8 @@ import torch
 from crosscade.framework import Catalogue, Reporter
 from crosscade.framework.features import arrays as array_files
 from crosscade.framework.features import prepare
+from crosscade.framework.setup import Setup
 from crosscade.framework.support.device import Compute
-from crosscade.framework.training.setup import Setup
 from crosscade.plugins.commands.doctor import measure as doctor_measure
 from crosscade.plugins.commands.doctor.measure import Rehearsal, disk, expected_time, idle, measure, memory
 from tests.framework.tiny import tiny_recipe
@@ -44,7 +44,7 @@ def test_room_on_the_way_is_the_most_that_lay_there(tmp_path, monkeypatch):
         return made
 
     monkeypatch.setattr(array_files, "new_array", watched)
-    prepare.training_data(recipe, dataset, encoder, CPU, tmp_path, lambda _: None)
+    prepare.training_data(Setup(recipe, CATALOGUE, encoder, CPU), dataset, tmp_path, lambda _: None)
     whole, peak = prepare.room(recipe, encoder, dataset)
     assert peak == max(held) > whole
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from crosscade.framework import Catalogue, InputError, read, resolve
+from crosscade.framework.setup import Setup
 from crosscade.framework.support import tensor_files
 from crosscade.framework.support.device import Compute
-from crosscade.framework.training.setup import Setup
 from crosscade.framework.training.stages import build_stage
 from crosscade.framework.training.start import Earlier
 from crosscade.plugins.starters.pack import pack

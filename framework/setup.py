@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from attrs import frozen
 
-from ..catalogue.catalogue import Catalogue
-from ..contracts import freeze
-from ..encoder import Encoder
-from ..errors import InputError
-from ..recipe.recipe import Recipe, RefineStage
-from ..spec import ImageSpec, LevelSpec
-from ..support.device import Compute
+from .catalogue.catalogue import Catalogue
+from .contracts import freeze
+from .encoder import Encoder
+from .errors import InputError
+from .recipe.recipe import Recipe, RefineStage
+from .spec import ImageSpec, LevelSpec
+from .support.device import Compute
 
 
 @frozen
