@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Self, cast
@@ -37,7 +38,7 @@ class View:
     @classmethod
     def gives(cls) -> frozenset[str]:
         """The names of what losses may read."""
-        annotated = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
+        annotated = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
         computed = {name for name in dir(cls) if isinstance(getattr(cls, name), property | cached_property)}
         return frozenset(name for name in annotated | computed if not name.startswith("_"))
 
