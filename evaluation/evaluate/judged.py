@@ -147,7 +147,7 @@ def judge(
             table = compare(real.samples, candidates, metrics, progress, catalogue, real.title)
             beside = tuple(candidates)[1:]  # what they lack is why they stand here
             table, samples = evolve(table, controls=(*table.controls, *beside)), real.samples.with_translated(strip[-1])
-        previews = first.previews(direction)
+        table, previews = evolve(table, flags=(real.seen,) if real.seen else ()), first.previews(direction)
         judged.append(Judged(direction, real.title, previews, tuple(strip), candidates, table, samples))
     return judged
 

@@ -67,7 +67,7 @@ def about(
             origin += f" It was trained through {encoder}: a gain that only scores over {encoder} see is none."
     return ReportData(
         title=judged[0].title.replace("→", "↔") if len(judged) > 1 else judged[0].title,
-        summary="Each row is a test image that training never saw, and what became of it.",
+        summary="Each row is a test image, and what became of it.",
         command=command,
         recipes=recipes,
         hardware=f"{machine()}, {Compute.as_it_is(device)}",

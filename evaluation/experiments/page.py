@@ -48,7 +48,7 @@ def write_files(
     data = ReportData(
         title=heading + results.directions[0].title.replace("→", "↔"),
         summary=f"{', '.join(results.recipes)}: trained within one budget, scored by one protocol. Each column is a "
-        "test image that training never saw, each row what a method made of it, by its first seed.",
+        "test image, each row what a method made of it, by its first seed.",
         command=command,
         recipes=tuple(
             lineage(method, firsts[method].recipe.plain(), recipe, catalogue)

@@ -93,6 +93,8 @@ class Protocol:
     """The arithmetic, chosen once, so that every run has the same."""
     device: str = ""
     """What is trained and scored on: as asked for, or `cuda` or `cpu`, whichever there was."""
+    images_sha256: str = ""
+    """Of the training images, once they are known; comparisons that are older have none."""
 
     @classmethod
     def asked(cls, command: str, arguments: argparse.Namespace, minutes: float | None = None, **own: Any) -> Protocol:
@@ -144,6 +146,7 @@ class Protocol:
             **budget,
             "precision": self.precision,
             "device": self.device,
+            **({"images_sha256": self.images_sha256} if self.images_sha256 else {}),
         }
 
     def _check(self, command: str) -> None:

@@ -122,7 +122,7 @@ def score(
         if samples is not None:
             candidates = {m.trial.name: m.images[direction] for m in every}
             table = _over_seeds(compare(samples, candidates, metrics, report.say, catalogue, title), methods)
-        table = evolve(table, notes=(*table.notes, *notes))
+        table = evolve(table, notes=(*table.notes, *notes), flags=(images.seen,) if images.seen else ())
         firsts = {run.trial.name: run.images[direction] for run, *_ in methods.values()}
         sheets = {name: sheet(images.test, translated) for name, translated in firsts.items()}
         grid = _grid(samples, images.test, methods, direction)

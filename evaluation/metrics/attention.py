@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from ...framework import Encoder, EvaluationSet, Images, Metric, MetricOffer, NoOptions, Score, hookimpl
 from .extractors import RESIZE, Extractor, Features, derived, encoder_of, resized
-from .jackknife import HOW, SPREAD, Rows, half_width
+from .jackknife import SPREAD, Rows, half_width, how
 from .mask_overlap import Masks, overlaps, paired, photographs
 
 STRONGEST, FINE = 0.3, 40
@@ -105,7 +105,7 @@ class Place(Metric):
             f"images {RESIZE.format(self.extractor.pool)}) in translation and source"
         )
         beside = {"unrelated real target": unrelated, "mirrored source": mirrored["iou"], SPREAD: spread}
-        overlap = f"mean intersection over union of the strongest {STRONGEST:.0%} of {looks}; {HOW}"
+        overlap = f"mean intersection over union of the strongest {STRONGEST:.0%} of {looks}; {how(count)}"
         label = "looked at where the source is"
         scores = {"place-iou": Score(value, overlap, count, "IoU", None, beside, lost, label=label)}
         for axis, x, y in zip("xy", centres(translated).T, centres(source).T):
@@ -114,9 +114,9 @@ class Place(Metric):
                 return correlation(x[rows], y[rows])
 
             beside = {"unrelated images": 0.0, "mirrored source": mirrored[axis], SPREAD: half_width(r, count)}
-            how = f"Pearson r of the centres of mass of {looks}; {HOW}"
+            centre = f"Pearson r of the centres of mass of {looks}; {how(count)}"
             label = "… its centre, across" if axis == "x" else "… and in height"
-            scores[f"place-{axis}"] = Score(r(np.arange(count)), how, count, "r", True, beside, label=label)
+            scores[f"place-{axis}"] = Score(r(np.arange(count)), centre, count, "r", True, beside, label=label)
         return scores
 
     def _real(self, samples: EvaluationSet) -> tuple[float, dict[str, float]]:

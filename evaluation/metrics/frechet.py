@@ -15,7 +15,7 @@ from attrs import frozen, validators
 
 from ...framework import EvaluationSet, InputError, Metric, MetricOffer, RunError, Score, hookimpl, option
 from .extractors import Extractor, Features, GreyPixels, Moments, Pooled
-from .jackknife import HOW, SPREAD, Rows, half_width
+from .jackknife import SPREAD, Rows, half_width, how
 
 
 @frozen
@@ -146,7 +146,7 @@ class Frechet(Metric):
         return (
             f"{self.title} to {shape[0]} target training images (the first, at most {self.extractor.train_limit}); "
             f"{self.extractor.described(samples)}{scaled}; {dims.format(shape[1])}; "
-            f"floor: real target test, ceiling: source test; {HOW}"
+            f"floor: real target test, ceiling: source test; {how(len(samples.translated))}"
         )
 
 

@@ -20,6 +20,8 @@ COPIED = 0.05
 DIVERSITY_LOW = 0.7
 NEAREST_LOW = 0.8
 SHARPNESS_LOW = 0.5
+NOTHING = 1e-3
+"""What real images measure below this is rounding: nothing can be held against it."""
 POOLED = Pooled()
 
 
@@ -46,9 +48,13 @@ def gradient_energy(images: Images) -> float:
 
 
 def of_real(
-    value: float, protocol: str, samples: EvaluationSet, warning: str, low: float, label: str, **beside: float
-) -> Score:
-    """A ratio to the same of real target images, with a warning where it is below `low`."""
+    measured: float, real: float, protocol: str, samples: EvaluationSet, warning: str, low: float, label: str,
+    **beside: float,
+) -> Score:  # fmt: skip
+    """The ratio of what was `measured` to the same of real target images, with a warning where it is below `low`."""
+    if real < NOTHING:
+        return Score.missing(f"it is {real:.1g} for real target test images: nothing can be held against that")
+    value = measured / real
     warning = f"below {low}: {warning}" if value < low else ""
     return Score(
         value, protocol, len(samples.translated), "× real", None, beside or {"real target": 1.0}, warning, label=label
@@ -66,10 +72,10 @@ class Diversity(Metric):
         real = samples.shared.once(
             ("pairwise", self.extractor.name), lambda: mean_pairwise(self.extractor.of(samples, "target_test"))
         )
-        value = mean_pairwise(self.extractor.of(samples, "translated")) / max(real, 1e-9)
+        own = mean_pairwise(self.extractor.of(samples, "translated"))
         protocol = f"mean pairwise distance over that of real target test images; {self.extractor.protocol}"
         warning = "the translations resemble one another (collapse)", DIVERSITY_LOW
-        return {"diversity": of_real(value, protocol, samples, *warning, "1: varied like real images")}
+        return {"diversity": of_real(own, real, protocol, samples, *warning, "1: varied like real images")}
 
 
 def nearest_by(samples: EvaluationSet, extractor: Pooled = POOLED) -> Pooled:
@@ -91,30 +97,34 @@ class Nearest(Metric):
             ("nearest", extractor.name),
             lambda: distances(extractor.of(samples, "target_test"), train).min(1),
         )
-        near, real = distances(extractor.of(samples, "translated"), train).min(1), float(each.mean())
-        value = float(near.mean()) / max(real, 1e-9)
+        near = distances(extractor.of(samples, "translated"), train).min(1)
         protocol = (
             "mean distance to the nearest target training image, over that of real target test images "
             f"({len(train)} training images); {extractor.protocol}"
         )
         warning = "nearer to training images than real images are (memorised)", NEAREST_LOW
-        scores = {"nearest-training": of_real(value, protocol, samples, *warning, "below 1: training images memorised")}
+        means, label = (float(near.mean()), float(each.mean())), "below 1: training images memorised"
+        scores = {"nearest-training": of_real(*means, protocol, samples, *warning, label)}
         if photographs(samples):
-            scores["copies"] = self._copies(float((near < np.quantile(each, COPIED)).mean()), samples, len(train))
+            scores["copies"] = self._copies(near, each, samples, len(train))
         return scores
 
-    def _copies(self, share: float, samples: EvaluationSet, searched: int) -> Score:
-        count = len(samples.translated)
+    def _copies(self, near: Features, each: Features, samples: EvaluationSet, searched: int) -> Score:
+        """Of the distances to the nearest training image, of translations (N,) and of real images (N',)."""
+        bound, count = np.quantile(each, COPIED), len(near)
+        if bound < NOTHING:
+            return Score.missing("real target test images are training images themselves")
+        share, real = float((near < bound).mean()), float((each < bound).mean())
         spread = share_half_width(share, count)
         return Score(
             share,
-            f"share nearer to one of {searched} target training images than all but {COPIED:.0%} of real target test "
+            f"share nearer to one of {searched} target training images than all but {real:.0%} of real target test "
             f"images are; {self.extractor.protocol}; {SHARE}",
             count,
             "share",
             False,
-            {"real target": COPIED, SPREAD: spread},
-            f"more than {COPIED:.0%} beyond chance: training images copied" if share - spread > COPIED else "",
+            {"real target": real, SPREAD: spread},
+            f"more than {real:.0%} beyond chance: training images copied" if share - spread > real else "",
             label="as near as copies are",
         )
 
@@ -127,10 +137,11 @@ class Sharpness(Metric):
         real, source = samples.shared.once(
             "gradient", lambda: (gradient_energy(samples.target_test), gradient_energy(samples.source))
         )
-        value = gradient_energy(samples.translated) / max(real, 1e-9)
+        energy = gradient_energy(samples.translated)
         protocol = f"mean squared grey gradient at {samples.size} px, over that of real target test images"
         warning, label = ("much blurrier than real images", SHARPNESS_LOW), "1: as sharp as real images"
-        return {"sharpness": of_real(value, protocol, samples, *warning, label, source=source / max(real, 1e-9))}
+        score = of_real(energy, real, protocol, samples, *warning, label, source=source / max(real, NOTHING))
+        return {"sharpness": score}
 
 
 class BlackOutputs(Metric):

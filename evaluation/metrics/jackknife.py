@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 GROUPS = 20
-STUDENT = 2.093
-"""The 97.5 % quantile of Student's t with GROUPS - 1 degrees of freedom."""
+STUDENT = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093,
+)  # fmt: skip
+"""The 97.5 % quantiles of Student's t with 1 to GROUPS - 1 degrees of freedom."""
 SPREAD = "±"
 """The name under which a score's spread lies beside it."""
-HOW = f"±: 95 % interval over the test images, by a jackknife of {GROUPS} groups, the reference held fixed"
 
 NORMAL = 1.96
 """The 97.5 % quantile of the normal distribution."""
@@ -28,6 +30,12 @@ def share_half_width(share: float, count: int) -> float:
     return NORMAL / (1 + square / count) * float(np.sqrt(share * (1 - share) / count + square / (4 * count**2)))
 
 
+def how(count: int) -> str:
+    """What `half_width` of so many images is, for people."""
+    groups = min(GROUPS, count)
+    return f"±: 95 % interval over the test images, by a jackknife of {groups} groups, the reference held fixed"
+
+
 def half_width(statistic: Callable[[Rows], float], count: int) -> float:
     """Half of the 95 % interval of `statistic(rows)` over `count` images, of which each is as likely as another.
 
@@ -37,4 +45,4 @@ def half_width(statistic: Callable[[Rows], float], count: int) -> float:
     groups = min(GROUPS, count)
     rows = np.arange(count)
     left = np.array([statistic(rows[rows % groups != k]) for k in range(groups)])
-    return STUDENT * float(np.sqrt((groups - 1) / groups * ((left - left.mean()) ** 2).sum()))
+    return STUDENT[groups - 2] * float(np.sqrt((groups - 1) / groups * ((left - left.mean()) ** 2).sum()))

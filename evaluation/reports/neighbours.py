@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from attrs import frozen
 from matplotlib.axes import Axes
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...framework import EvaluationSet
 from ..metrics.extractors import Extractor, Features
-from ..metrics.image_statistics import distances, nearest_by
+from ..metrics.image_statistics import NOTHING, distances, nearest_by
 from .figures import COLOURS, Figure
 from .page import Strip, spread
 
@@ -43,8 +45,9 @@ class Neighbours:
 
     @property
     def ratio(self) -> float:
-        """The score `nearest-training`: mean distance of translations over that of real test images."""
-        return float(self.distances[:, 0].mean()) / max(float(self.real.mean()), 1e-9)
+        """The score `nearest-training`: mean distance of translations over that of real test images, nan for none."""
+        real = float(self.real.mean())
+        return float(self.distances[:, 0].mean()) / real if real >= NOTHING else math.nan
 
     def strip(self, samples: EvaluationSet, title: str) -> Strip:
         """Source, translation and its nearest training images, of a few test images (Fig. S17)."""
@@ -71,7 +74,7 @@ class Neighbours:
             axes.figure.legend(loc="outside upper left", ncols=2)
 
         note = (
-            "Memorised translations would lie near 0, left of real images that training never saw. Mean of the "
+            "Memorised translations would lie near 0, left of real test images. Mean of the "
             f"translations over mean of the real images: {self.ratio:.2f}. {self.protocol}."
         )
         return Figure.drawn(f"{title}: memorised?", draw, note)

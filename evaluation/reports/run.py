@@ -19,10 +19,7 @@ from .page import ReportData, Strip, spread
 from .recipe_diff import lineage
 
 PAGE_ROWS = 14
-SUMMARY = (
-    "Each row is a test image that training never saw, what each level of the cascade made of it, "
-    "and the final translation."
-)
+SUMMARY = "Each row is a test image, what each level of the cascade made of it, and the final translation."
 
 
 def about(run: Path, catalogue: Catalogue) -> ReportData:

@@ -28,6 +28,8 @@ class Table:
     rows: Mapping[str, Mapping[str, Score]]
     controls: tuple[str, ...] = ()
     notes: tuple[str, ...] = Factory(tuple)
+    flags: tuple[str, ...] = ()
+    """Warnings that every row shares."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ class Table:
         return {name: reason for name, reason in absent.items() if name in named or len(absent) == len(judged)}
 
     def warnings(self) -> tuple[str, ...]:
-        """Every candidate's warnings (controls are meant to look odd), each once."""
+        """The table's own and every candidate's warnings (controls are meant to look odd), each once."""
         lines = [
             f"{row}: {name}: {score.warning}"
             for row, scores in self.rows.items()
@@ -101,7 +103,7 @@ class Table:
             for name, score in scores.items()
             if score.warning
         ]
-        return tuple(dict.fromkeys(lines))
+        return tuple(dict.fromkeys([*self.flags, *lines]))
 
     def markdown(self) -> str:
         """The table, then its protocol, what is absent and the warnings."""
@@ -123,7 +125,8 @@ class Table:
             row: {name: scores[name].as_json() for name in self.columns if name in scores}
             for row, scores in self.rows.items()
         }
-        return {"title": self.title, "controls": list(self.controls), "rows": rows, "notes": list(self.notes)}
+        notes = {"notes": list(self.notes), **({"flags": list(self.flags)} if self.flags else {})}
+        return {"title": self.title, "controls": list(self.controls), "rows": rows, **notes}
 
     def _arrow(self, name: str) -> str:
         wish = next(iter(self.valued(name).values())).higher_is_better
@@ -172,7 +175,7 @@ def read_tables(path: Path) -> tuple[Table, ...]:
 def _read_table(plain: Mapping[str, Any]) -> Table:
     """What `Table.as_json` wrote."""
     rows = {row: {name: _read_score(s) for name, s in scores.items()} for row, scores in plain["rows"].items()}
-    return Table(plain["title"], rows, tuple(plain["controls"]), tuple(plain["notes"]))
+    return Table(plain["title"], rows, tuple(plain["controls"]), tuple(plain["notes"]), tuple(plain.get("flags", ())))
 
 
 def _read_score(plain: Mapping[str, Any]) -> Score:

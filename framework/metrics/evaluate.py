@@ -115,6 +115,8 @@ class DirectionImages:
     """With the untranslated source in the translations' place; None where a set is too small."""
     too_small: str = ""
     """A line that says so."""
+    seen: str = ""
+    """A line that says how many test images are training images."""
 
 
 def evaluation_images(dataset: Dataset, image: ImageOptions, device: str = "cpu") -> dict[Direction, DirectionImages]:
@@ -125,6 +127,7 @@ def evaluation_images(dataset: Dataset, image: ImageOptions, device: str = "cpu"
     size, load = image.size, image.short_side
     train = dataset.domains.map(lambda d: cropped(d.train, load, size, LOADED_TRAIN))
     test = dataset.domains.map(lambda d: cropped(d.test, load, size, LOADED_TEST))
+    seen = _seen(dataset, train, test)
     smallest = min(len(images) for images in (*train, *test))
     samples, too_small = Pair[EvaluationSet | None](None, None), ""
     if smallest < FEWEST:
@@ -140,9 +143,22 @@ def evaluation_images(dataset: Dataset, image: ImageOptions, device: str = "cpu"
             way.source(train),
             way.source(samples),
             too_small,
+            seen,
         )
         for way in DIRECTIONS
     }
+
+
+def _seen(dataset: Dataset, train: Pair[Images], test: Pair[Images]) -> str:
+    """A warning where test images are, to the pixel, training images that are loaded."""
+    counts = []
+    for domain, known, images in zip(dataset.domains, train, test):
+        contents = {hash(image.tobytes()) for image in known}
+        if count := sum(hash(image.tobytes()) in contents for image in images):
+            counts.append(f"{count} of {len(images)} {domain.name}")
+    if not counts:
+        return ""
+    return f"{' and '.join(counts)} test images are training images: the scores do not show what unseen ones become"
 
 
 def _forward(dataset: Dataset, train: Pair[Images], test: Pair[Images], size: int, load: int) -> EvaluationSet:

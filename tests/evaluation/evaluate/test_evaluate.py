@@ -102,6 +102,22 @@ def test_what_it_was_trained_on_is_asked_for_or_read_from_the_manifest(crosscade
     assert "loaded at 16 px" in (here / "out" / "index.html").read_text()
 
 
+def test_test_images_that_are_training_images_are_counted_and_nothing_is_held_against_them(crosscade, here):
+    for n in range(COUNT):
+        (here / "night" / "test" / f"{n}.png").write_bytes((here / "night" / "train" / f"{n}.png").read_bytes())
+    (here / "day" / "test" / "0.png").write_bytes((here / "day" / "train" / "3.png").read_bytes())
+    answer = evaluate(crosscade, "tiny", "--data", "folder:day,night", "--out", "out")
+    said = "1 of 12 day and 12 of 12 night test images are training images"
+    assert f"- ! {said}" in answer.output
+    assert said in (here / "out" / "index.html").read_text()
+    there, back = read_tables(here / "out" / "scores.json")
+    assert all(line.startswith(said) for table in (there, back) for line in table.flags)
+    assert "for real target test images" in there.rows["ONNX fp32"]["nearest-training"].absent
+    assert "are training images themselves" in there.rows["ONNX fp32"]["copies"].absent
+    assert back.rows["ONNX fp32"]["nearest-training"].value > 0
+    assert answer.code == 1, "a score that was asked for has no value"
+
+
 def test_domains_the_wrong_way_round_are_pointed_out(crosscade, here):
     answer = evaluate(crosscade, "tiny", "--data", "folder:night,day")
     assert "judged on night and day, but made for day and night" in " ".join(answer.others)

@@ -80,6 +80,7 @@ def test_two_minutes_where_no_budget_is_given(crosscade, files, whole, tmp_path,
     assert "crosscade ablate --vary training.clip_sigma=2 --recipe tiny.json" in page
     assert "--set data.test=4" in page
     assert "2 minutes of training a run" in (tmp_path / "ablate" / "table.md").read_text(encoding="utf-8")
+    assert "expected 2.0, which the run began with" in crosscade("ablate", "--resume", "--minutes", "3").error
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from crosscade.evaluation.experiments.protocol import Protocol
 from crosscade.evaluation.experiments.results import merge, score
 from crosscade.evaluation.experiments.trials import Trial, images_seen, refusals, scaled, started, trials_of
 from crosscade.evaluation.experiments.variant import Variant
-from crosscade.evaluation.metrics.jackknife import HOW, SPREAD
+from crosscade.evaluation.metrics.jackknife import SPREAD, how
 from crosscade.framework import Catalogue, InputError, Reporter, RunError, Score
 from crosscade.framework.bundle import bundle
 from crosscade.framework.support import device
@@ -172,7 +172,9 @@ def test_the_file_of_a_protocol_stays_as_it_was(tmp_path):
 
 
 def test_seeds_become_a_mean_and_a_spread():
-    seeds = [Score(v, f"by hand; {HOW}", 9, beside={"floor": 1.0, SPREAD: 5.0}, warning="w") for v in (1.0, 2.0, 6.0)]
+    seeds = [
+        Score(v, f"by hand; {how(9)}", 9, beside={"floor": 1.0, SPREAD: 5.0}, warning="w") for v in (1.0, 2.0, 6.0)
+    ]
     merged = merge(seeds)
     assert merged.value == 3.0
     assert merged.beside == {"floor": 1.0, SPREAD: pytest.approx(7**0.5)}

@@ -7,11 +7,12 @@ import sys
 import threading
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from crosscade.evaluation.experiments import jobs
 from crosscade.evaluation.experiments.jobs import Cost, Job, places, run_jobs
-from crosscade.framework import Reporter
+from crosscade.framework import Reporter, write_png
 from crosscade.framework.support.folders import alone
 from crosscade.framework.training.watcher import InterruptedRunError
 from tests.framework.tiny import TABLE, former
@@ -190,6 +191,7 @@ run = pathlib.Path(words["--out"])
 shutil.copytree(sys.argv[1], run)
 state = json.loads((run / "run.json").read_text())
 del state["seal"]
+state["minutes"] = float(words["--minutes"]) if "--minutes" in words else None
 state["asked"] = json.loads(pathlib.Path(words["--recipe"]).read_text())
 (run / "run.json").write_text(json.dumps(state))
 """
@@ -226,6 +228,55 @@ def test_the_command_writes_the_table_and_trains_nothing_twice(crosscade, recipe
     other = crosscade("compare", "--resume", "--images", "80")
     assert other.code == 2
     assert "which the run began with" in other.error
+
+
+def test_the_table_is_written_when_a_run_fails_and_the_command_fails(crosscade, recipes, whole, tmp_path, monkeypatch):
+    fail = "import sys\nif 'other' in str(sys.argv): sys.exit('crosscade: no room')\n"
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", fail + COPY, str(whole)))
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
+    answer = crosscade(*WORDS)
+    assert answer.code == 1
+    assert answer.error.startswith("the comparison: found other-0 failed; expected all of 2 runs in the table.")
+    markdown = (tmp_path / "compare" / "table.md").read_text(encoding="utf-8")
+    assert "| tiny |" in markdown
+    assert "- ! other-0 failed: no room" in markdown
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
+    assert crosscade("compare", "--resume").code == 0
+
+
+def test_all_runs_have_one_budget_and_the_same_images(crosscade, recipes, whole, tmp_path, monkeypatch):
+    def draw(side, seed):
+        for n, image in enumerate(np.random.default_rng(seed).integers(0, 256, (8, 70, 70, 3), np.uint8)):
+            write_png(tmp_path / side / f"{n}.png", image)
+
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", COPY, str(whole)))
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
+    draw("a", 0)
+    draw("b", 1)
+    folders = ("--a", "a", "--b", "b", "--minutes", "0.5")
+    answer = crosscade("compare", "--methods", "tiny.json", *folders)
+    assert answer.code == 0, answer
+    out = tmp_path / "compare"
+    before = (out / "protocol.json").read_bytes()
+    for minutes in ("0.4", "2"):
+        answer = crosscade("compare", "--resume", "--minutes", minutes)
+        assert answer.code == 2
+        said = f"tiny-0: --minutes: found {float(minutes)}; expected 0.5, which the run began with"
+        assert answer.error.startswith(said), "a longer one is not learnt on either: the others had no more"
+    assert crosscade("compare", "--resume", "--methods", "tiny.json", "--minutes", "0.5").code == 0
+    draw("b", 2)
+    other = "the training images: found other images than this comparison began with"
+    answer = crosscade("compare", "--resume", "--methods", "tiny.json,other.json")
+    assert answer.code == 2
+    assert answer.error.startswith(other)
+    assert not (out / "runs" / "other-0").exists()
+    assert (out / "protocol.json").read_bytes() == before
+    draw("b", 1)
+    change = "import pathlib\nfile = pathlib.Path('b/0.png')\nfile.with_name('9.png').write_bytes(file.read_bytes())\n"
+    monkeypatch.setattr(jobs, "TRAIN", (sys.executable, "-c", change + COPY, str(whole)))
+    answer = crosscade("compare", "--methods", "tiny.json", *folders, "--out", "changed")
+    assert answer.error.startswith(other), "while it trained"
+    assert not (tmp_path / "changed" / "table.md").exists()
 
 
 @pytest.mark.slow

@@ -56,8 +56,15 @@ def test_of_photographs_copies_are_counted(photos):
     assert copies.value >= 8 / len(mixed)
     assert "training images copied" in copies.warning
     real = Nearest().measure(photos.with_translated(photos.target_test))["copies"]
-    assert real.value < 0.1
+    assert real.value == real.beside["real target"] == 2 / 24, "of few there is no share of 5 %"
+    assert "than all but 8% of real" in real.protocol
     assert not real.warning
+
+
+def test_nothing_is_held_against_real_images_that_are_all_alike(scenes):
+    flat = evolve(scenes, target_test=np.full_like(scenes.target_test, 90), shared=Memo(), own=Memo())
+    for metric in (Diversity(), Sharpness()):
+        assert "for real target test images: nothing can be held against that" in only(metric.measure(flat)).absent
 
 
 def test_blur_and_noise_move_sharpness(scenes):

@@ -9,7 +9,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from crosscade.evaluation.metrics import kid
 from crosscade.evaluation.metrics.extractors import GreyPixels, Pooled
 from crosscade.evaluation.metrics.frechet import Frechet, FrechetOptions, frechet_distance
-from crosscade.evaluation.metrics.jackknife import SPREAD, half_width
+from crosscade.evaluation.metrics.jackknife import SPREAD, half_width, how
 from crosscade.evaluation.metrics.kid import KernelDistance
 from crosscade.evaluation.reports.table import shown
 from tests.evaluation.conftest import TEST
@@ -78,6 +78,10 @@ def test_interval_of_a_mean_is_the_textbooks():
     expected = 1.96 * values.std(ddof=1) / np.sqrt(400)
     assert half_width(lambda rows: float(values[rows].mean()), 400) == pytest.approx(expected, rel=0.4)
     assert half_width(lambda rows: 1.0, 400) == 0
+    few = values[:10]
+    assert half_width(lambda rows: float(few[rows].mean()), 10) == pytest.approx(2.262 * few.std(ddof=1) / 10**0.5)
+    assert "a jackknife of 10 groups" in how(10)
+    assert "a jackknife of 20 groups" in how(20) == how(400)
 
 
 def test_measures_with_an_interval_and_the_hash_of_the_weights(scenes):

@@ -4,11 +4,13 @@ import io
 
 import numpy as np
 import pytest
+from attrs import evolve
 from PIL import Image
 
 from crosscade.evaluation.metrics.extractors import GreyPixels
 from crosscade.evaluation.metrics.image_statistics import POOLED, Nearest, distances
 from crosscade.evaluation.reports.neighbours import COLUMNS, ROWS, Neighbours
+from crosscade.framework.metrics.metric import Memo
 
 
 def brute_force(x, y):
@@ -39,6 +41,11 @@ def test_the_ratio_is_the_score(scenes):
     assert f"{found.ratio:.2f}" in found.figure("a → b").note
     by_hand = brute_force(POOLED.of(made, "translated"), POOLED.of(made, "target_train")).min(1).mean()
     assert found.ratio == pytest.approx(by_hand / found.real.mean(), rel=1e-6)
+
+
+def test_there_is_no_ratio_to_real_images_that_are_training_images(scenes):
+    known = evolve(scenes, target_test=scenes.target_train[:24], shared=Memo(), own=Memo())
+    assert np.isnan(Neighbours.of(known, GreyPixels()).ratio)
 
 
 def test_a_copied_training_image_is_found_and_shown_beside_its_copy(scenes):

@@ -92,6 +92,20 @@ def test_changes_are_losses_in_parts_of_the_scale():
     after = {"class": score(0.95, True), "fd": score(70.0, False, ceiling=1000.0), "sharpness": score(3.0, None)}
     changes = score_changes(before, after)
     assert changes == pytest.approx({"class": 0.03, "fd": 0.02})
-    with pytest.raises(RunError, match=r"class: found worse by 0\.030 in int8"):
-        refuse_change(changes, "int8", "a → b")
-    refuse_change({"class": -0.5, "fd": 0.02}, "int8", "a → b")
+    with pytest.raises(RunError, match=r"a → b: found class worse by 0\.030 than in eager"):
+        refuse_change(changes, after, "int8", "a → b")
+    refuse_change({"class": -0.5, "fd": 0.02}, after, "int8", "a → b")
+
+
+def test_a_share_of_few_images_may_lose_one_of_them():
+    def few(value, n):
+        return {"class": Score(value, "test", n, "share", True), "fd": score(50.0, False, ceiling=1000.0)}
+
+    for n in (10, 30, 49):
+        refuse_change(score_changes(few(0.8, n), few(0.8 - 1 / n, n)), few(0.8, n), "int8", "a → b")
+    with pytest.raises(RunError, match=r"class worse by 0\.200 .* expected at most 0\.100, one of 10 images"):
+        refuse_change(score_changes(few(0.8, 10), few(0.6, 10)), few(0.6, 10), "int8", "a → b")
+    with pytest.raises(RunError, match=r"fd worse by 0\.050 .* expected at most 0\.02\."):
+        refuse_change({"class": 0.1, "fd": 0.05}, few(0.7, 10), "int8", "a → b")
+    with pytest.raises(RunError, match=r"class worse by 0\.025 .* expected at most 0\.02\."):
+        refuse_change({"class": 0.025}, few(0.7, 200), "int8", "a → b")
