@@ -9,7 +9,8 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,10 +26,11 @@ MORE = "crosscade COMMAND --help says what a command takes."
 EXPECTED = {PermissionError: "permission", IsADirectoryError: "a file", NotADirectoryError: "a folder"}
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Usage errors as any other error: one line, exit code 2."""
 
     def error(self, message: str) -> NoReturn:
+        """InputError, with where to look."""
         raise InputError(message, cure=f"See {self.prog} --help.")
 
 
@@ -40,7 +42,7 @@ def parser(catalogue: Catalogue, chosen: str = "") -> argparse.ArgumentParser:
     times = Counter(entry.offer.name for entry in catalogue.commands)
     entries = {e.offer.name if times[e.offer.name] == 1 else e.qualified: e for e in catalogue.commands}
     form = argparse.RawDescriptionHelpFormatter
-    root = _Parser(
+    root = Parser(
         prog="crosscade",
         usage="%(prog)s [--help] [--version] [--no-plugins] COMMAND …",
         description="\n\n".join(["Translate images between domains whose shapes differ.", *_groups(entries)]),
@@ -96,12 +98,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without an arrow must not end what has been worked out
     words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
     if "--no-plugins" in words:
         os.environ[ALONE] = "1"  # also for the processes that a command starts
         words = [word for word in words if word != "--no-plugins"]
+    return answered(partial(_run, words), debug="--debug" in words)
+
+
+def answered(work: Callable[[], int], *, debug: bool = False) -> int:
+    """The exit code of `work`; what it raises is said in one line, unless that is to be seen (`debug`)."""
     try:
-        return _run(words)
+        return work()
     except KeyboardInterrupt:
         return _say("stopped", 130)
     except BrokenPipeError:

@@ -42,7 +42,11 @@ class Setup:
                 level = encoder.pyramid[stage.level]
             except InputError as error:
                 raise error.at(f"{error.where} @ {path}", "Use another level.") from None
-            level.size(image.size)
+            try:
+                level.size(image.size)
+            except InputError as error:  # losses may read deeper levels, and would refuse what this one divides
+                cure = f"Use {encoder.pyramid.nearest(image.size)}, which all of the encoder's levels divide."
+                raise error.at(error.where, cure) from None
         freeze(encoder)
         encoder = encoder.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(recipe, catalogue, encoder, compute)

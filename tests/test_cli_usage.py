@@ -102,6 +102,7 @@ def test_a_process_of_its_own_answers_alike(tmp_path):
         ("encoder.use=vgg91", "unknown encoder 'vgg91' @ $.encoder. did you mean 'vgg19'?"),
         ("image.size=100", "image.size = 100: found a size that level "),
         ("image.size=100", "; expected a multiple of "),
+        ("image.size=210", ". Use 224, which all of the encoder's levels divide."),
         ("translate[0].level=9", "level 9 @ $.translate[0]: found no such level in this encoder; expected one of 2, 3"),
         ("image.load=32", "$.image.load: found 32; expected at least image.size = 64"),
         ("invert[0].schedule.betas=[0.5]", "'betas'"),

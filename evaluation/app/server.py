@@ -163,7 +163,7 @@ class App:
         if samples > 1 and not styles:
             raise RefusedError("samples", found=str(samples), expected="1: a method without styles has no others")
         strip = strip_of(self.translator, [picture.seen] * samples, direction, seed)
-        rows = [[_data_uri(image) for image in row] for row in zip(*strip)]
+        rows = [[_data_uri(image, picture.profile) for image in row] for row in zip(*strip)]
         columns = ["source", *self.translator.previews(direction), "final"]
         if whole:
             columns.append(WHOLE)
@@ -188,7 +188,7 @@ def _own(answer: Answer) -> Answer:
     return guarded
 
 
-def _data_uri(image: Image, profile: bytes = b"") -> str:
+def _data_uri(image: Image, profile: bytes) -> str:
     return "data:image/png;base64," + b64encode(png(image, profile=profile)).decode()
 
 

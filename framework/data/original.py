@@ -68,7 +68,7 @@ class Original:
         """Its middle alone, as a translator of this size sees it."""
         seen = self.seen if self.seen.shape[:2] == (size, size) else fit_square(self.seen, size)
         alpha = None if self.alpha is None else fit_square(self.alpha, size)
-        return type(self)(seen, seen, alpha, several=self.several)
+        return type(self)(seen, seen, alpha, self.profile, self.several)
 
     def covered(self, image: Image) -> Image:
         """An image of its size, (H, W, 3), or with its transparency (H, W, 4)."""

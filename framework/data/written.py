@@ -81,8 +81,10 @@ def made_by(path: str | Path) -> str:
     """What a result says that it was made `by`; nothing for any other file."""
 
     def said(picture: Pillow.Image) -> str:
+        if MAKER in picture.info:  # without it a PNG is decoded for its EXIF
+            return str(picture.info[MAKER])
         maker, _, by = str(picture.getexif().get(SOFTWARE, "")).partition(" ")
-        return str(picture.info.get(MAKER, by if maker == MAKER else ""))
+        return by if maker == MAKER else ""
 
     try:
         return decoded(path, said)

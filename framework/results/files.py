@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..data.contents import A_VIDEO, MORE, Contents, lines, summary
 from ..errors import CrosscadeError, InputError, numbered
@@ -50,11 +50,12 @@ class Sources:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Sources:
-        """The named files, and what the named folders hold. InputError for a name that is neither.
+        """The named files, and what the named folders hold, each once. InputError for a name that is neither.
 
         Below one folder alone results lie as their pictures do; of several each has a folder of its name.
         """
         sources, taken = cls(), set[str]()
+        names = list({Path(name).absolute(): name for name in names}.values())
         for name in names:
             path = Path(name)
             if os.path.isdir(path):
@@ -70,6 +71,11 @@ class Sources:
                 sources.inputs.append(path)
             else:
                 raise InputError(name, found="no such file", expected="an image or a folder of images")
+        once: dict[Path, Source] = {}  # a file may also lie in a folder that was named
+        for source in sources.files:
+            first = once.setdefault(path := source.path.absolute(), source)
+            once[path] = evolve(first, named=first.named or source.named)
+        sources.files, sources.left_out = list(once.values()), list(dict.fromkeys(sources.left_out))
         return sources
 
 
@@ -113,10 +119,12 @@ def translate_files(
     try:
         threads = _threads([files[k].path for k in todo]) if threads is None else threads
         with report.stage(stage, len(todo)) as bar, Ahead(threads) as pool:
-            readings = pool.map(lambda k: _tried(read, files[k].path), todo, batch)
+            # the hash comes first: of a picture that is replaced meanwhile the result is made again, not kept
+            readings = pool.map(lambda k: (results.by_of(files[k].path), _tried(read, files[k].path)), todo, batch)
             for piece in _pieces(todo, batch):
-                pictures: dict[int, Any] = {}
-                for k, picture in zip(piece, readings):
+                pictures, says = dict[int, Any](), dict[int, str]()
+                for k, (says_of, picture) in zip(piece, readings):
+                    says[k] = says_of
                     if isinstance(picture, CrosscadeError):
                         reason = picture.found or str(picture)
                         (told if reason == A_VIDEO else bad).append((files[k].path, reason))
@@ -134,7 +142,7 @@ def translate_files(
                 # a film is translated while it is written
                 beside = batch if not any(isinstance(image, Filmed) for each in images for image in each) else 0
                 to_write = [
-                    (places[k], each, results.by, getattr(pictures[k], "profile", b""), report)
+                    (places[k], each, says[k], getattr(pictures[k], "profile", b""), report)
                     for k, each in zip(pictures, images)
                 ]
                 writing = pool.map(_written, to_write, beside) if beside else map(_written, to_write)

@@ -1,7 +1,7 @@
 """The folder for results: a list of whose each is, and nothing overwritten that a command did not make. Torch-free.
 
-`results.csv` has a row a result: source, result, reason. A result says itself by what it was made, so that what is
-there already is not made again.
+`results.csv` has a row a result: source, result, reason. A result says itself by what it was made, and of what, so that
+what is there already is not made again.
 """
 
 from __future__ import annotations
@@ -90,15 +90,25 @@ class Results:
             listed = [self.out / name for name, _ in self.rows.get(shown(source.path), []) if name]
             suffixes = [f".{ending.rpartition('.')[2]}" for ending in endings]
             if [path.suffix for path in listed] != suffixes or not all(self._ours(path) for path in listed):
-                listed = [self._free(source.place, ending) for ending in endings]
+                listed = self._free(source.place, endings)
             places.append(listed)
         return places
 
+    def by_of(self, picture: Path) -> str:
+        """What a result of it says: its making and the picture's hash, since its time may be that of any other."""
+        try:
+            return f"{self.by} {atomic.sha256(picture)[:32]}"
+        except (InputError, OSError):
+            return self.by  # whoever reads it says why
+
     def done(self, source: Source, results: Sequence[Path]) -> bool:
-        """Whether they are there, of the same making and no older than the picture."""
-        if self.force or not all(path.exists() and _made_by(path) == self.by for path in results):
+        """Whether they are there, of the same making and of this very picture."""
+        if self.force or not all(path.exists() for path in results):
             return False
-        return source.path.stat().st_mtime <= min(path.stat().st_mtime for path in results)
+        said = {_made_by(path) for path in results}
+        if said == {self.by}:  # by a version that did not say of which
+            return source.path.stat().st_mtime <= min(path.stat().st_mtime for path in results)
+        return said == {self.by_of(source.path)}
 
     def write_list(self) -> None:
         """`results.csv`."""
@@ -112,7 +122,7 @@ class Results:
         """Whether this may be written: it is not there, or was made by such a command."""
         if not os.path.lexists(path):
             return True
-        by = _made_by(path)
+        by = _made_by(path).partition(" ")[0]
         if by and by != self.by and not self.force:
             raise InputError(
                 str(path), found="a result of another model, or made in another way", expected="the same, or none",
@@ -120,15 +130,15 @@ class Results:
             )  # fmt: skip
         return bool(by)
 
-    def _free(self, place: Path, ending: str) -> Path:
-        more, _, suffix = ending.rpartition(".")
-        stem = _short(place.name) + more
+    def _free(self, place: Path, endings: Sequence[str]) -> list[Path]:
+        """One name for all of them, that what belongs together is seen to."""
+        stem = _short(place.name)
         for name in chain([stem], (f"{stem}-{n}" for n in count(2))):
-            path = self.out / place.parent / f"{name}.{suffix}"
-            key = shown(path.relative_to(self.out).as_posix()).lower()
-            if key not in self._taken and self._ours(path):
-                self._taken.add(key)
-                return path
+            paths = [self.out / place.parent / f"{name}{ending}" for ending in endings]
+            keys = {shown(path.relative_to(self.out).as_posix()).lower() for path in paths}
+            if not keys & self._taken and all(map(self._ours, paths)):
+                self._taken |= keys
+                return paths
         raise AssertionError
 
 

@@ -3,11 +3,12 @@
 import io
 import json
 import time
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from crosscade.evaluation.opening import open_translator
 from crosscade.exporters.runtime.exported import load
@@ -29,7 +30,8 @@ def test_styles_are_those_of_the_seed(ask, export):
 
 def test_a_picture_comes_back_in_its_own_size_when_asked(ask, export):
     file = io.BytesIO()
-    Image.fromarray(tiny_export.pictures(1, size=48)[0]).resize((70, 30)).save(file, "PNG")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(tiny_export.pictures(1, size=48)[0]).resize((70, 30)).save(file, "PNG", icc_profile=profile)
     path = "/translate?direction=a2b&samples=2&seed=7&whole=1"
     answer = ask(path=path, body=file.getvalue())
     assert json.loads(answer[2])["columns"] == ["source", "final", "in the picture"]
@@ -38,6 +40,9 @@ def test_a_picture_comes_back_in_its_own_size_when_asked(ask, export):
         expected, _ = load(export).onto_source(pixels(file.getvalue()), "a2b", style=style)
         assert row[2].shape == (30, 70, 3)
         assert np.array_equal(row[2], expected)
+    for uri in (uri for row in json.loads(answer[2])["rows"] for uri in row):
+        with Image.open(io.BytesIO(b64decode(uri.partition(",")[2]))) as picture:
+            assert picture.info["icc_profile"] == profile, "squares have their picture's colours too"
 
 
 @pytest.fixture

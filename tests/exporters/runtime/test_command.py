@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from crosscade.exporters.runtime import command as run_command
 from crosscade.framework import read_rgb, write_png
@@ -30,6 +30,15 @@ def test_results_may_be_of_a_format_that_loses_a_little(run, tmp_path, suffix):
     assert run("in", "--out", "out", "--format", suffix).others == [
         "0 images in out, on CPUExecutionProvider, 3 were there already"
     ]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_squares_keep_the_profile_of_their_pictures_colours(run, tmp_path, suffix):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "wide.jpg", icc_profile=profile)
+    assert run("wide.jpg", "--out", "out", "--format", suffix).code == 0
+    with Image.open(tmp_path / "out" / f"wide.{suffix}") as picture:
+        assert picture.info["icc_profile"] == profile
 
 
 def test_the_other_direction(run, tmp_path):

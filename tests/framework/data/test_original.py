@@ -132,7 +132,7 @@ def test_a_picture_is_upright_and_keeps_its_colours_meaning(tmp_path: Path) -> N
     Image.fromarray(smooth(40, 60)).save(tmp_path / "x.jpg", exif=exif, icc_profile=profile, quality=95)
     original = Original.of(tmp_path / "x.jpg")
     assert original.own.shape == (60, 40, 3)
-    assert original.profile == profile
+    assert original.profile == original.fitted(SIZE).profile == profile
     (tmp_path / "y.png").write_bytes(png(original.own, profile=original.profile))
     with Image.open(tmp_path / "y.png") as written:
         assert written.info["icc_profile"] == profile

@@ -78,7 +78,7 @@ def test_a_jpeg_has_white_where_a_picture_is_transparent(tmp_path):
     assert Pillow.open(tmp_path / "1.webp").mode == "RGBA"
 
 
-def test_what_is_there_is_not_made_again_unless_its_picture_is_newer(tmp_path):
+def test_what_is_there_is_not_made_again(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
     for name in "abc":
         picture(source / f"{name}.png")
@@ -86,10 +86,51 @@ def test_what_is_there_is_not_made_again_unless_its_picture_is_newer(tmp_path):
     (out / "b-2.png").unlink()
     picture(source / "0.png")
     os.utime(source / "c.png", (2**33, 2**33))
-    assert go([source], out, endings=("-1.png", "-2.png"))[2] == [0, 2, 3]
+    assert go([source], out, endings=("-1.png", "-2.png"))[2] == [0, 2], "the same picture with another time is there"
     assert made(out) == [f"{v}-{n}.png" for v in "0abc" for n in (1, 2)]
     assert go([source], out, endings=("-1.png", "-2.png"), force=True)[2] == [0, 1, 2, 3]
     assert made(out) == [f"{v}-{n}.png" for v in "0abc" for n in (1, 2)]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_another_picture_of_the_same_name_is_made_anew_however_old_it_is(tmp_path, suffix):
+    source, out = picture(tmp_path / "a.png", 10), tmp_path / "out"
+    go([source], out, endings=(f".{suffix}",))
+    os.utime(picture(source, 200), (0, 0))
+    assert go([source], out, endings=(f".{suffix}",))[2] == [0]
+    assert abs(read_rgb(out / f"a.{suffix}").astype(int) - 200).max() <= 2
+    assert go([source], out, endings=(f".{suffix}",))[2] == []
+
+
+def test_a_result_that_does_not_say_of_which_picture_is_made_again_when_that_is_newer(tmp_path):
+    source, out = picture(tmp_path / "a.png"), tmp_path / "out"
+    go([source], out)
+    write_png(out / "a.png", read_rgb(out / "a.png"), by=made_by(out / "a.png").split()[0])  # an earlier version's
+    assert go([source], out)[2] == []
+    os.utime(source, (2**33, 2**33))
+    assert go([source], out)[2] == [0]
+
+
+def test_what_belongs_together_has_one_name(tmp_path):
+    source, out, endings = tmp_path / "in", tmp_path / "out", (".png", ".mask.png")
+    for name in ("CAT.PNG", "cat.jpg", "cat.mask.png", "cat.png"):
+        picture(source / name)
+    for _ in range(2):
+        assert go([source], out, endings=endings)[0] == 0
+        stems = ["CAT", "cat-2", "cat.mask-2", "cat-3"]
+        assert [row[1] for row in listed(out)] == [f"{stem}{ending}" for stem in stems for ending in endings]
+
+
+def test_what_is_named_twice_is_read_once(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    picture(source / "a.png")
+    picture(source / "deep" / "b.png")
+    assert go([source, source, source / "deep", source / "a.png", f"{source}/."], out)[0] == 0
+    assert made(out) == ["in/a.png", "in/deep/b.png"]
+    assert [row[1] for row in listed(out)] == made(out)
+    assert go([source, source], tmp_path / "alone")[0] == 0
+    assert made(tmp_path / "alone") == ["a.png", "deep/b.png"]
+    assert [v.named for v in Sources.of([str(source), str(source / "a.png")]).files] == [True, False]
 
 
 def test_results_of_another_model_are_made_anew_only_when_forced(tmp_path):
