@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from attrs import frozen
 
@@ -45,7 +47,9 @@ class Setup:
             try:
                 level.size(image.size)
             except InputError as error:  # losses may read deeper levels, and would refuse what this one divides
-                cure = f"Use {encoder.pyramid.nearest(image.size)}, which all of the encoder's levels divide."
+                every = math.lcm(*(each.stride for each in encoder.pyramid.levels))
+                nearest = max(1, round(image.size / every)) * every
+                cure = f"Use {nearest}, which all of the encoder's levels divide."
                 raise error.at(error.where, cure) from None
         freeze(encoder)
         encoder = encoder.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -119,11 +118,6 @@ class PyramidSpec:
             found="no such level in this encoder",
             expected=f"one of {', '.join(str(v.number) for v in self.levels)}",
         )
-
-    def nearest(self, image_size: int) -> int:
-        """The image size near this one that all levels divide."""
-        every = math.lcm(*(level.stride for level in self.levels))
-        return max(1, round(image_size / every)) * every
 
     @property
     def numbers(self) -> tuple[int, ...]:
