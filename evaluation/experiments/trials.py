@@ -8,9 +8,9 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from ...framework import Catalogue, CrosscadeError, Dataset, InputError, Recipe, read, resolve
-from ...framework.rehearsal import rehearse
 from ...framework.setup import Setup
 from ...framework.support.device import Compute
+from ...framework.training.start import rehearse_from, starter
 from .jobs import Cost
 from .protocol import Protocol
 from .variant import Variant
@@ -78,7 +78,8 @@ def refusals(
     for trial in (trial for trial in trials if not trial.seed):
         image = evolve(trial.recipe.image, size=trial.recipe.image.size or dataset.preferred_size)
         try:
-            list(rehearse(Setup.of(evolve(trial.recipe, image=image), catalogue, Compute.as_it_is("cpu"))))
+            setup = Setup.of(evolve(trial.recipe, image=image), catalogue, Compute.as_it_is("cpu"))
+            rehearse_from(starter(setup.recipe, catalogue), setup)
         except InputError as error:
             yield trial.variant, error.at(f"method '{trial.variant.name}': {error.where}")
         except CrosscadeError as error:

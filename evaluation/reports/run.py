@@ -29,12 +29,15 @@ def about(run: Path, catalogue: Catalogue) -> ReportData:
     """
     folder = RunFolder(run)
     state, recipe, events = RunState.read(folder), folder.read_recipe(), Events(folder.events).read()
+    durations: dict[str, float] = {}
+    for event in (e for e in events if e["event"] == "stage"):  # a stage that has learnt on has several
+        durations[event["title"]] = durations.get(event["title"], 0.0) + event["seconds"]
     return ReportData(
         title=str(recipe["name"]),
-        command=state.command,  # the one that began it, not a later --resume
+        command=state.command,  # the one that began it and those that gave it more minutes, not a mere --resume
         recipes=(lineage(str(recipe["name"]), state.asked, recipe, catalogue),),
         hardware=state.hardware,
-        durations=tuple((e["title"], e["seconds"]) for e in events if e["event"] == "stage"),
+        durations=tuple(durations.items()),
         curves=training_curves(events),
         warnings=tuple(state.warnings),
     )

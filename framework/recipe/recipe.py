@@ -210,6 +210,13 @@ class Recipe:
             refine=self.refine and scaled(self.refine),
         )
 
+    def longer(self, steps: int) -> Recipe:
+        """With so many more steps in the last stage that learns."""
+        if not steps:
+            return self
+        last = self.learning[-1]
+        return self.scaled(1 + steps * last.schedule.batch / last.schedule.images, last)
+
     def plain(self) -> dict[str, Any]:
         """As plain values that `resolve` reads back to an equal recipe."""
         values = {a.name: getattr(self, a.name) for a in attrs.fields(Recipe)}

@@ -18,12 +18,17 @@ FREE = ("$.training.checkpoint_seconds", "$.training.samples_seconds", "$.traini
 
 
 def resumed(
-    folder: RunFolder, catalogue: Catalogue, recipe: Recipe | None, minutes: float | None, start: str = ""
+    folder: RunFolder,
+    catalogue: Catalogue,
+    recipe: Recipe | None,
+    minutes: float | None,
+    command: str = "",
+    start: str = "",
 ) -> tuple[RunState, Recipe]:
     """The state and the resolved recipe of a run that goes on; what a cut-off write left there is removed.
 
-    A finished one that is given more `minutes` is to learn on. Raises InputError when there is none, or when `recipe`,
-    `minutes` or `start` are given and differ from what it began with.
+    A finished one that is given more `minutes`, by `command`, is to learn on. Raises InputError when there is none, or
+    when `recipe`, `minutes` or `start` are given and differ from what it began with.
     """
     if not folder.begun:
         raise InputError(
@@ -39,6 +44,7 @@ def resumed(
         state.check(folder, folder.recipe, "It is not what the run went by: put it back, or begin a new run.")
     if state.done and minutes and state.minutes and minutes > state.minutes:
         state.spent, state.minutes, state.done, state.ready = state.minutes, minutes, False, False
+        state.command = " && ".join(filter(None, [state.command, command]))
     begun_with = resolve(dict(state.asked), catalogue).plain()  # with the defaults of keys that are newer than the run
     asked = {"recipe": begun_with, "minutes": state.minutes, "start": state.start}
     now = {
@@ -62,7 +68,8 @@ def resumed(
     atomic.clear_parts(folder.path)
     # a kill may have come between the first writing of the two files
     settled = state.ready or state.spent
-    return state, resolve(folder.read_recipe() if settled else dict(state.asked), catalogue)
+    kept = resolve(folder.read_recipe() if settled else dict(state.asked), catalogue)
+    return state, kept.longer(-state.before) if state.ready else kept
 
 
 def _began(value: Any) -> str:

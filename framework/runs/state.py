@@ -78,6 +78,8 @@ class RunState:
     """What was taken over of it, and what could not be: a line each."""
     spent: float = 0.0
     """Minutes that it was finished with before it was given more."""
+    before: int = 0
+    """Steps that its last stage took in them; `recipe.json` counts these as well."""
     files: dict[str, str] | None = None
     """Hashes of what is read back, by its name in the run's folder. None: of a run that kept none."""
 
@@ -136,7 +138,7 @@ class RunState:
 
 _KINDS: dict[str, type | UnionType] = {
     **dict.fromkeys(("command", "machine", "precision", "device", "gpu", "start"), str),
-    **dict.fromkeys(("threads", "processes", "white"), int),
+    **dict.fromkeys(("threads", "processes", "white", "before"), int),
     **dict.fromkeys(("ready", "done", "tf32"), bool),
     **dict.fromkeys(("warnings", "taken"), list),
     **dict.fromkeys(("asked", "domains"), dict),

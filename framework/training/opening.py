@@ -25,6 +25,7 @@ from ..setup import Setup
 from ..support import atomic, ranks
 from ..support.device import Compute
 from ..support.events import Watcher
+from .start import starter
 
 HINT = "Use --resume to go on with the run in it, or --force to clear it."
 
@@ -41,10 +42,12 @@ def opened(
 ) -> tuple[RunState, Recipe]:
     """The state and the recipe of a run that goes on, or of one that can begin: nothing is changed yet."""
     if resume:
-        state, kept = resumed(folder, catalogue, recipe, minutes, start)
+        state, kept = resumed(folder, catalogue, recipe, minutes, command, start)
         known = state.files is not None
         for path in [folder.recipe, *sorted(folder.stages.glob("*.safetensors"))]:
-            again = "more minutes then begin with new critics" if ".critics." in path.name else "its stage trains again"
+            again = (
+                "more minutes then begin with new critics" if ".critics." in path.name else "its stage is made again"
+            )
             if known:
                 state.check(folder, path, f"It was changed since. Put back what it was, or delete it: {again}.")
             elif state.ready or state.spent:
@@ -53,16 +56,6 @@ def opened(
     if recipe is None:
         raise InputError("recipe", found="none", expected=f"one, because {folder.path} has no run to go on with yet")
     return RunState.new(recipe, minutes, command, start or starter(recipe, catalogue)), recipe
-
-
-def starter(recipe: Recipe, catalogue: Catalogue) -> str:
-    """The folder of the starter that a recipe names; empty where it names none."""
-    if not recipe.start:
-        return ""
-    with catalogue.calling("starter", recipe.start, "`build`"):
-        folder = catalogue.get("starter", recipe.start).build()
-    catalogue.require(isinstance(folder, Path), "starter", recipe.start, "`build`", folder, "a bundle's folder, a Path")
-    return str(folder)
 
 
 def begin(state: RunState, recipe: Recipe, path: Path) -> None:

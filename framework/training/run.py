@@ -28,7 +28,7 @@ from .after_stage import check_final, check_inverters, check_translations, trans
 from .loop import TrainState, train_stage
 from .samples import Sampler
 from .stages import Stage, build_stage
-from .start import begin_with, keep_for_itself, take_over
+from .start import begin_with, keep_for_itself, not_given, take_over
 from .time_budget import TimeBudget
 from .watcher import RunWatcher
 
@@ -73,14 +73,18 @@ class Run:
         state.ready = True
         state.warn(*warnings)
         if ranks.first():
-            atomic.write_json(self.folder.recipe, self.setup.recipe.plain())
+            atomic.write_json(self.folder.recipe, self.setup.recipe.longer(state.before).plain())
             state.vouch(self.folder, self.folder.recipe)
             state.write(self.folder)
 
     def _starts(self) -> bool:
-        """Whether stages begin with something; InputError when that was changed."""
-        self.state.check(self.folder, self.folder.start, "It was changed since: begin a new run.")
-        return self.folder.start.exists()
+        """Whether stages begin with something; InputError when that was changed, or is gone."""
+        state, folder = self.state, self.folder
+        state.check(folder, folder.start, "It was changed since: begin a new run.")
+        if not folder.start.exists() and folder.name_of(folder.start) in (state.files or {}):
+            cure = "Put it back, or begin a new run."
+            raise InputError(str(folder.start), found="no such file", expected="what its stages begin with", cure=cure)
+        return folder.start.exists()
 
     def _forget(self, stage: Stage) -> None:
         """Makes a trained stage one that is not, and that begins with what it had learnt."""
@@ -98,6 +102,7 @@ class Run:
         with self.report.run([stage.schedule.steps for stage in recipe.trained], self.state.seconds):
             for index, kind in enumerate(stage.kind for stage in recipe.trained):
                 stage = build_stage(self.setup, index, finished)
+                stage.before = self.state.before if recipe.trained[index] == recipe.learning[-1] else 0
                 self.train_stage(stage, finished)
                 unrefined = finished if kind == "refine" else finished.with_stage(stage.networks)
                 finished = finished.with_stage(stage.networks, refined=kind == "refine")
@@ -111,8 +116,9 @@ class Run:
         if ranks.on_first(partial(self.state.vouches, self.folder, weights)):
             self.report.skip(stage.index, stage.schedule.steps)
         else:
-            if ranks.on_first(self._starts):
-                begin_with(stage, tensor_files.read(self.folder.start))
+            start = tensor_files.read(self.folder.start) if ranks.on_first(self._starts) else {}
+            if not begin_with(stage, start) and stage.given:
+                raise not_given(stage)
             self._calibrate(stage)
             if stage.learns:
                 self._learn(stage, finished)
@@ -140,7 +146,7 @@ class Run:
         if saved and saved["stage"] == stage.index:
             state.restore(tensor_files.read(folder.path / saved["file"]), saved)
         if ranks.first():
-            self.events.rewind(stage.index, state.step)
+            self.events.rewind(stage.index, stage.before + state.step)
         sampler = Sampler(self.setup, self.data, finished, folder.samples)
         # torchrun hands a Ctrl-C on that the terminal has given to all already
         patience = 1 if ranks.world() == 1 else None
@@ -178,7 +184,8 @@ class Run:
             return
         for health in check_translations(stage, self.data):
             if ranks.first():
-                self.events.add("health", stage=stage.index, step=stage.schedule.steps, **asdict(health))
+                step = stage.before + stage.schedule.steps
+                self.events.add("health", stage=stage.index, step=step, **asdict(health))
             self.state.health.append(health)
             self.state.warn(*health.warnings)
         if ranks.first():
@@ -207,8 +214,9 @@ class Run:
         facts = {key: getattr(state, key) for key in told}
         if state.start:
             facts |= {"start": state.start, "taken": state.taken}
-        parts = (setup.recipe, setup.catalogue, domains, setup.encoder, self.data.normalise)
-        if setup.recipe.refine:
+        recipe = setup.recipe.longer(state.before)
+        parts = (recipe, setup.catalogue, domains, setup.encoder, self.data.normalise)
+        if recipe.refine:
             bundle.write(self.folder.without_refine, *parts, unrefined, facts)
         bundle.write(self.folder.bundle, *parts, networks, facts)
         state.done = True

@@ -56,7 +56,7 @@ class Sampler:
             with self.setup.compute.autocast():
                 previews = [to_images(v) for v in self._previews(state, source, direction)]
             rows += [list(row) for row in zip(np.asarray(source.array("images")[SHOWN]), *previews)]
-        file = self.folder / f"{state.stage.name}-{state.step:06d}.png"
+        file = self.folder / f"{state.stage.name}-{state.stage.before + state.step:06d}.png"
         write_png(file, grid(rows))
         return file
 
@@ -133,7 +133,8 @@ def _learnt(
         elif saved and saved[1]["stage"] == index:
             average = {name: value for name, value in saved[0].items() if name.startswith("average.")}
             learnt[title] = {name.removeprefix("average."): value for name, value in average.items()}
-            return learnt, f"{title} is at step {saved[1]['step']} of {stage.schedule.steps}"
+            before = state.before if stage == recipe.learning[-1] else 0
+            return learnt, f"{title} is at step {before + saved[1]['step']} of {stage.schedule.steps}"
         else:
             break
     return learnt, reached

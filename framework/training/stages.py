@@ -47,6 +47,8 @@ class Stage:
     """Of translators that learn slower or faster than the schedule's rate, by level."""
     graphs: bool = False
     """Whether its networks are replayed as CUDA graphs."""
+    before: int = 0
+    """Steps that it took when the run was finished once already."""
 
     @property
     def name(self) -> str:

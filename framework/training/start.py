@@ -15,8 +15,10 @@ from torch import Tensor
 
 from ..bundle import bundle
 from ..bundle.bundle import Bundle
+from ..catalogue.catalogue import Catalogue
 from ..errors import InputError
 from ..recipe.recipe import Recipe, TranslateStage
+from ..rehearsal import rehearse
 from ..runs.folder import RunFolder
 from ..runs.state import RunState
 from ..setup import Setup
@@ -35,6 +37,8 @@ class Earlier:
     """A bundle, or a finished run, that another run starts from, and what was asked of it."""
 
     path: Path
+    asked: str
+    """How it was asked for."""
     bundle: Bundle
     run: RunFolder | None
     whole: list[str] = field(factory=list)
@@ -47,9 +51,11 @@ class Earlier:
         """InputError when there is none at `path`, or when its networks read the features of another encoder."""
         there, run = bundle.load(path, setup.catalogue), RunFolder(path)
         theirs, ours = there.recipe.encoder.use, setup.recipe.encoder.use
+        own = str(path) == starter(setup.recipe, setup.catalogue)
+        asked = f"starter '{setup.recipe.start}' @ $.start" if own else f"--start {path}"
         if bundle.weights_hash(there.encoder) != bundle.weights_hash(setup.encoder):
             raise InputError(
-                f"--start {path}",
+                asked,
                 found=f"networks that read the encoder '{theirs}'",
                 expected=f"'{ours}', as in the recipe" if theirs != ours else "the same weights of it",
                 cure="Choose the same encoder.",
@@ -58,7 +64,7 @@ class Earlier:
             state = RunState.read(run)
             for file in run.stages.glob("*.safetensors"):
                 state.check(run, file, f"It was changed since: start from its bundle alone, {there.folder}.")
-        return cls(path, there, run if run.begun else None)
+        return cls(path, asked, there, run if run.begun else None)
 
     def give(self, stage: Stage) -> Tensors:
         """What `stage` can begin with. A refinement's networks are this run's own: it takes over critics alone."""
@@ -82,7 +88,7 @@ class Earlier:
     def told(self, recipe: Recipe) -> list[str]:
         """What was taken over and what could not be, a line each. InputError when nothing was."""
         if not self.whole and not self.partly:
-            raise InputError(f"--start {self.path}", found="nothing that fits this recipe", cure="Begin without it.")
+            raise InputError(self.asked, found="nothing that fits this recipe", cure="Begin without it.")
         lines = [f"taken over from {self.path}: {', '.join(self.whole) or 'nothing whole'}", *self.partly]
         lines += [f"not taken over: {', '.join(labels)}: {reason}" for reason, labels in self.lacking.items()]
         for kind in ("translate", "invert"):
@@ -139,6 +145,31 @@ class Earlier:
         return fitting
 
 
+def starter(recipe: Recipe, catalogue: Catalogue) -> str:
+    """The folder of the starter that a recipe names; empty where it names none."""
+    if not recipe.start:
+        return ""
+    with catalogue.calling("starter", recipe.start, "`build`"):
+        folder = catalogue.get("starter", recipe.start).build()
+    catalogue.require(isinstance(folder, Path), "starter", recipe.start, "`build`", folder, "a bundle's folder, a Path")
+    return str(folder)
+
+
+def rehearse_from(start: str, setup: Setup) -> list[str]:
+    """Rehearses a run that is to start from the bundle or run at `start` (empty: from nothing).
+
+    What it would take over and what it could not, a line each. InputError as `rehearse` and `Earlier` have it, or when
+    networks that are not trained have nothing to begin with.
+    """
+    earlier = Earlier.opened(Path(start), setup) if start else None
+    for stage in rehearse(setup):
+        if earlier:
+            earlier.give(stage)
+        elif stage.given:
+            raise not_given(stage)
+    return earlier.told(setup.recipe) if earlier else []
+
+
 def take_over(setup: Setup, folder: RunFolder, state: RunState) -> None:
     """Keeps what the stages are to begin with: to resume needs the earlier run no more."""
     earlier = Earlier.opened(Path(state.start), setup)
@@ -149,17 +180,20 @@ def take_over(setup: Setup, folder: RunFolder, state: RunState) -> None:
 
 def keep_for_itself(stage: Stage, folder: RunFolder, state: RunState) -> None:
     """Keeps what a trained stage has learnt, for itself to begin with once more, and takes away that it is trained."""
-    weights = folder.weights(stage.name)
-    if not weights.exists():  # a kill came after this
+    weights, prefix = folder.weights(stage.name), f"{stage.name}/"
+    if not state.vouches(folder, weights):  # a kill came after this
         return
     tensors = {f"modules.{name}": tensor for name, tensor in tensor_files.read(weights).items()}
     if folder.critics(stage.name).exists():
         tensors |= tensor_files.read(folder.critics(stage.name))
-    tensor_files.write(folder.start, {f"{stage.name}/{name}": tensor for name, tensor in tensors.items()})
+    start = tensor_files.read(folder.start) if folder.start.exists() else {}
+    others = {name: tensor for name, tensor in start.items() if not name.startswith(prefix)}
+    tensor_files.write(folder.start, others | {prefix + name: tensor for name, tensor in tensors.items()})
     state.vouch(folder, folder.start)
     state.forget(folder, folder.recipe)  # which is about to change
+    state.forget(folder, weights)
+    state.before = stage.schedule.steps
     state.write(folder)
-    weights.unlink()
 
 
 def not_given(stage: Stage, *found: str) -> InputError:
@@ -172,9 +206,12 @@ def not_given(stage: Stage, *found: str) -> InputError:
     )
 
 
-def begin_with(stage: Stage, start: Tensors) -> None:
-    """Puts what is a stage's own into its networks and critics."""
+def begin_with(stage: Stage, start: Tensors) -> bool:
+    """Puts what is a stage's own into its networks and critics; whether there was something."""
+    begun = False
     for prefix, module in {"modules": stage.networks.modules, **stage.critics}.items():
         path = f"{stage.name}/{prefix}."
         own = {name.removeprefix(path): tensor for name, tensor in start.items() if name.startswith(path)}
         module.load_state_dict(own, strict=False)
+        begun |= bool(own)
+    return begun

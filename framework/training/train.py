@@ -16,7 +16,6 @@ from ..data.dataset import Dataset
 from ..features import prepare
 from ..recipe.dataset import look_at
 from ..recipe.recipe import Recipe
-from ..rehearsal import rehearse
 from ..runs.folder import KIND, RunFolder
 from ..setup import Setup
 from ..spec import Pair
@@ -26,7 +25,7 @@ from ..support.folders import Held, check, paths_in, refuse_overlap
 from ..support.progress import Reporter, Terminal
 from .opening import HINT, begin, computing, opened, rehearse_watchers, same_everywhere, watchers
 from .run import Run
-from .start import Earlier, not_given
+from .start import rehearse_from
 
 
 def train(
@@ -81,17 +80,10 @@ def train(
         if not resume:
             refuse_overlap(folder.path, dataset.sources)
             # whatever cannot work is refused before the folder is cleared and before hours are spent
-            earlier = Earlier.opened(Path(state.start), setup) if state.start else None
             look_at(dataset, named, catalogue, recipe.image.short_side)
             state.domains = dict(zip("ab", dataset.domains.map(lambda d: d.name)))
             state.white = dataset.white
-            for stage in rehearse(setup):
-                if earlier:
-                    earlier.give(stage)
-                elif stage.given:
-                    raise not_given(stage)
-            if earlier:
-                state.taken = earlier.told(recipe)
+            state.taken = rehearse_from(state.start, setup)
             read = [*dataset.sources, *inputs, *paths_in([state.asked, state.start])]
             ranks.on_first(partial(held.begin, partial(begin, state, recipe), read))
         same_everywhere(setup, dataset, folder)
@@ -101,7 +93,7 @@ def train(
         following = watchers(watch, folder.path, catalogue) if ranks.first() else ()
         events = stack.enter_context(Events(folder.events, following, report.warn).open())
         run = Run(folder, state, setup, data, report, events)
-        for line in state.taken:
+        for line in state.taken if not resume else ():
             report.say(line)
         run.refuse_other_data()
         if not state.ready:

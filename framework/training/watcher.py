@@ -61,24 +61,24 @@ class RunWatcher:
             )
 
     def _report(self, state: TrainState, values: Mapping[int, Mapping[str, float]], stop: bool) -> None:
-        stage, steps = state.stage, state.stage.schedule.steps
+        stage, steps, before = state.stage, state.stage.schedule.steps, state.stage.before
         about = {"stage": stage.index, "title": stage.title}
         for step, terms in values.items():
             if step % max(1, steps // EVENTS_A_STAGE) == 0 or step == steps:
-                numbers, images = {k: round(v, 6) for k, v in terms.items()}, step * stage.schedule.batch
-                self.events.add("step", **about, step=step, images=images, values=numbers)
+                numbers, images = {k: round(v, 6) for k, v in terms.items()}, (before + step) * stage.schedule.batch
+                self.events.add("step", **about, step=before + step, images=images, values=numbers)
         self.bar.show(state.step, values[state.step])
         now, last = time.monotonic(), state.step == steps
         if now - self._sampled >= self.training.samples_seconds or last:
             strip = self.sample(state)
-            self.events.add("sample", **about, step=state.step, file=str(strip.relative_to(self.out)))
+            self.events.add("sample", **about, step=before + state.step, file=str(strip.relative_to(self.out)))
             self._sampled = time.monotonic()
         if stop or (now - self._saved >= self.training.checkpoint_seconds and not last):
             self.save(state)
         if last:
             seconds = round(time.monotonic() - self._began, 2)
             digest = checkpoint.digest(state.tensors(), state.meta())
-            self.events.add("stage", **about, step=state.step, seconds=seconds, state_sha256=digest)
+            self.events.add("stage", **about, step=before + state.step, seconds=seconds, state_sha256=digest)
 
     @staticmethod
     def _agree(state: TrainState) -> None:

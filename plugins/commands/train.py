@@ -50,6 +50,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
     if arguments.minutes is not None and not 0 < arguments.minutes < float("inf"):
         raise InputError("--minutes", found=str(arguments.minutes), expected="a number above 0")
+    if arguments.start == "":
+        cure = "Leave it out (`--set start=''` begins without the recipe's own starter)."
+        raise InputError("--start", found="''", expected="a bundle folder or a finished run", cure=cure)
     from ...framework import train
 
     if arguments.start and not arguments.recipe:

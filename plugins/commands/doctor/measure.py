@@ -24,10 +24,10 @@ from ....framework.features.health import check_features
 from ....framework.features.normalise import participation_ratio
 from ....framework.features.store import BATCH
 from ....framework.features.training_data import TrainingData
-from ....framework.rehearsal import rehearse
 from ....framework.setup import Setup
 from ....framework.support import ranks
 from ....framework.support.device import Compute, available
+from ....framework.training.start import rehearse_from, starter
 from ....framework.training.time_budget import TimeBudget
 from .finding import OK, PROBLEM, WARNING, Line
 
@@ -84,7 +84,7 @@ def measure(
     try:
         setup, training = Setup.of(recipe, catalogue, Compute.as_it_is(device)), recipe.training
         lines.append(disk(*prepare.room(recipe, setup.encoder, dataset), out))
-        list(rehearse(setup))
+        rehearse_from(starter(recipe, catalogue), setup)
         compute = Compute.chosen(training.threads, training.precision, device, deterministic=training.deterministic)
         done = rehearsed(evolve(setup, compute=compute), dataset, out, report)
     except Exception as error:  # a component may raise anything, and that it does is what is to be told

@@ -117,6 +117,15 @@ def test_a_recipe_that_cannot_work_is_refused_before_any_training(tmp_path, cata
     assert re.search(r"method 'odd': .*style-reconstruction.* @ \$\.translate\[0\]", str(error))
 
 
+def test_a_method_with_nothing_to_begin_with_is_refused_before_any_training(tmp_path, catalogue):
+    table = copy.deepcopy(TABLE)
+    table["invert"][0]["losses"] = []
+    (tmp_path / "bare.json").write_text(json.dumps(table))
+    runs = trials(tmp_path, catalogue, methods=str(tmp_path / "bare.json"))
+    ((_, error),) = refusals(runs, Safari(SafariOptions(train=4, test=4)), catalogue)
+    assert re.search(r"method 'bare': invert level \d, which has no losses: found nothing to start from", str(error))
+
+
 def test_resuming_needs_no_argument_twice(tmp_path):
     first = protocol(tmp_path, methods="cascade,dfi", images=60, seeds=3, set=["image.size=64"])
     (tmp_path / "protocol.json").write_text(json.dumps(first.plain()))

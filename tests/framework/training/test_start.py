@@ -6,7 +6,8 @@ import shutil
 import pytest
 import torch
 
-from crosscade.framework import Catalogue, InputError, Reporter, RunError, StarterOffer, hookimpl, load, train
+from crosscade.evaluation.reports.run import about
+from crosscade.framework import Catalogue, InputError, Reporter, RunError, StarterOffer, hookimpl, load, resolve, train
 from crosscade.framework.runs.folder import RunFolder
 from crosscade.framework.runs.state import RunState
 from crosscade.framework.setup import Setup
@@ -156,6 +157,27 @@ def test_a_finished_run_given_more_minutes_learns_on_in_its_last_stage(short, tm
     assert files(tmp_path / "run") == after
 
 
+def test_what_it_learnt_before_is_still_told_of(short, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(short, run)
+    tiny_run(run, minutes=0.04, resume=True, command="more")
+    tiny_run(run, minutes=0.06, resume=True, command="and more")
+    first, lines = [(folder / "events.jsonl").read_text().splitlines() for folder in (short, run)]
+    assert lines[: len(first)] == first
+    refined = [event for event in map(json.loads, lines) if event.get("title") == "refine"]
+    images = [event["images"] for event in refined if event["event"] == "step"]
+    assert images == sorted(set(images))
+    ends = {event["step"]: event["seconds"] for event in refined if event["event"] == "stage"}
+    assert len(ends) == 3
+    assert {f"3-refine-{step:06d}.png" for step in ends} <= {path.name for path in (run / "samples").iterdir()}
+    recipe = json.loads((run / "bundle" / "recipe.json").read_text())
+    assert recipe == json.loads((run / "recipe.json").read_text())
+    assert resolve(recipe, Catalogue.discover()).refine.schedule.steps == max(ends)
+    page = about(run, Catalogue.discover())
+    assert dict(page.durations)["refine"] == pytest.approx(sum(ends.values()))
+    assert page.command == "more && and more"
+
+
 def test_so_does_one_without_a_refinement(tmp_path):
     tiny_run(tmp_path / "run", "refine=none", minutes=0.02)
     before = files(tmp_path / "run")
@@ -188,6 +210,26 @@ def test_networks_without_losses_stay_what_they_begin_with(whole, tmp_path):
     with pytest.raises(InputError, match=r"translate level 4, which has no losses: found nothing to start from"):
         tiny_run(tmp_path / "other", "translate[1].losses=[]")
     assert not (tmp_path / "other").exists()
+
+
+def test_what_they_begin_with_is_kept_for_as_long_as_there_is_the_run(whole, tmp_path):
+    run, words = RunFolder(tmp_path / "run"), ("translate[1].losses=[]",)
+    tiny_run(run.path, *words, start=whole, minutes=0.02)
+    tiny_run(run.path, *words, minutes=0.04, resume=True)
+    learnt, kept = files(run.path), run.weights(STAGES[2])
+    networks = kept.read_bytes()
+    kept.unlink()
+    tiny_run(run.path, *words, resume=True)
+    assert (kept.read_bytes(), files(run.path)) == (networks, learnt)
+    kept.unlink()
+    run.start.unlink()
+    with pytest.raises(InputError, match=r"start\.safetensors: found no such file; .* Put it back"):
+        tiny_run(run.path, *words, resume=True)
+    state = RunState.read(run)
+    state.forget(run, run.start)  # as if there had never been one
+    state.write(run)
+    with pytest.raises(InputError, match=r"translate level 4, which has no losses: found nothing to start from"):
+        tiny_run(run.path, *words, resume=True)
 
 
 def test_a_recipe_names_its_starter(whole, tmp_path):

@@ -101,6 +101,7 @@ def test_time_grows_with_the_images(tmp_path):
         ("image.size=72", "a size that level 5", "Use 64."),
         ("image.load=40", "40", "Leave it out"),
         ("encoder.weights=/nowhere/weights.pth", "no file at", "weights = PATH"),
+        ("invert[0].losses=[]", "nothing to start from", "Give it losses"),
     ],
 )
 def test_a_recipe_that_cannot_be_built_is_a_line(tmp_path, setting, found, cure):

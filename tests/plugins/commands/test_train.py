@@ -39,3 +39,9 @@ def test_where_there_is_no_bundle_no_recipe_is_made_up(crosscade, tmp_path):
     answer = crosscade("train", "--start", "nowhere", "--out", "run")
     assert answer.code == 2
     assert answer.error.startswith("--start nowhere: found no recipe.json; expected a bundle folder or a finished run")
+
+
+def test_an_empty_start_is_refused(crosscade):
+    answer = crosscade("train", "--start", "", "--a", "cats", "--b", "dogs", "--out", "run")
+    assert answer.code == 2
+    assert answer.error.startswith("--start: found ''; expected a bundle folder or a finished run. Leave it out")

@@ -15,7 +15,7 @@ from crosscade.framework.setup import Setup
 from crosscade.framework.support import tensor_files
 from crosscade.framework.support.device import Compute
 from crosscade.framework.training.stages import build_stage
-from crosscade.framework.training.start import Earlier
+from crosscade.framework.training.start import Earlier, rehearse_from
 from crosscade.plugins.starters.pack import main, pack
 from tests.docs_tools import DOCS
 from tests.framework.tiny import tiny_run
@@ -32,6 +32,14 @@ def test_it_gives_photo_all_that_has_no_losses_there_at_any_size(size):
     for index in range(len(recipe.trained)):
         earlier.give(build_stage(setup, index))
     assert earlier.whole == ["inverter 3", "inverter 4", "inverter 5", "translators 4", "translators 3"]
+
+
+def test_another_encoder_is_refused_by_the_starters_own_name():
+    setup = Setup.of(resolve(read("photo", CATALOGUE), CATALOGUE), CATALOGUE, Compute.as_it_is("cpu"))
+    with torch.no_grad():
+        next(setup.encoder.parameters()).add_(1)
+    with pytest.raises(InputError, match=r"^starter 'photographs' @ \$\.start: found networks that read the encoder"):
+        rehearse_from(str(FOLDER), setup)
 
 
 def test_it_says_what_made_it_and_under_which_licence():
