@@ -111,9 +111,9 @@ def translate_files(
     places = results.places(files, endings)
     todo = [k for k, source in enumerate(files) if not results.done(source, places[k])]
     failed, made, told = 0, 0, list[tuple[Path, str]]()
-    for k in todo:
+    for k, reason in {**dict.fromkeys(range(len(files)), ""), **dict.fromkeys(todo, "not made yet")}.items():
         names = [shown(path.relative_to(out).as_posix()) for path in places[k]]
-        results.rows[shown(files[k].path)] = [(name, "not made yet") for name in names]
+        results.rows[shown(files[k].path)] = [(name, reason) for name in names]
     atomic.clear_parts_of([out / LIST, *(path for k in todo for path in places[k])])
     results.write_list()  # a kill leaves whose each is
     try:

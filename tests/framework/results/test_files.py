@@ -214,6 +214,10 @@ def test_a_kill_leaves_a_list_of_whose_each_is(tmp_path):
         go([source], out, read=read)
     assert [row[2] for row in listed(out)] == ["", "", "not made yet"]
     assert go([source], out)[2] == [2]
+    unchanged = (out / "results.csv").read_text().replace(".png,\n", ".png,not made yet\n")
+    (out / "results.csv").write_text(unchanged)  # as a kill that nothing notices leaves it
+    assert go([source], out)[2] == []
+    assert [row[2] for row in listed(out)] == ["", "", ""]
 
 
 def test_a_name_without_images_is_refused(tmp_path):
