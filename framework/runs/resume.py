@@ -42,10 +42,11 @@ def resumed(
         raise InputError(str(folder.recipe), found="no such file", expected="the recipe of the run that was begun")
     if state.ready:
         state.check(folder, folder.recipe, "It is not what the run went by: put it back, or begin a new run.")
-    if state.done and minutes and state.minutes and minutes > state.minutes:
+    began = resolve(dict(state.asked), catalogue)
+    if state.done and minutes and state.minutes and minutes > state.minutes and began.learning:
         state.spent, state.minutes, state.done, state.ready = state.minutes, minutes, False, False
         state.command = " && ".join(filter(None, [state.command, command]))
-    begun_with = resolve(dict(state.asked), catalogue).plain()  # with the defaults of keys that are newer than the run
+    begun_with = began.plain()  # with the defaults of keys that are newer than the run
     asked = {"recipe": begun_with, "minutes": state.minutes, "start": state.start}
     now = {
         "recipe": recipe.plain() if recipe else begun_with,
@@ -68,7 +69,7 @@ def resumed(
     atomic.clear_parts(folder.path)
     # a kill may have come between the first writing of the two files
     settled = state.ready or state.spent
-    kept = resolve(folder.read_recipe() if settled else dict(state.asked), catalogue)
+    kept = resolve(folder.read_recipe(), catalogue) if settled else began
     return state, kept.longer(-state.before) if state.ready else kept
 
 

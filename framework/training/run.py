@@ -102,7 +102,7 @@ class Run:
         with self.report.run([stage.schedule.steps for stage in recipe.trained], self.state.seconds):
             for index, kind in enumerate(stage.kind for stage in recipe.trained):
                 stage = build_stage(self.setup, index, finished)
-                stage.before = self.state.before if recipe.trained[index] == recipe.learning[-1] else 0
+                stage.before = self.state.before if recipe.trained[index] in recipe.learning[-1:] else 0
                 self.train_stage(stage, finished)
                 unrefined = finished if kind == "refine" else finished.with_stage(stage.networks)
                 finished = finished.with_stage(stage.networks, refined=kind == "refine")

@@ -200,6 +200,13 @@ def test_fewer_minutes_or_none_before_are_refused(short, whole):
         tiny_run(whole, start=short, resume=True)
 
 
+def test_one_with_nothing_to_learn_is_given_no_more(whole, tmp_path):
+    nothing = ("invert[0].losses=[]", "translate[0].losses=[]", "translate[1].losses=[]", "refine=none")
+    tiny_run(tmp_path / "run", *nothing, start=whole, minutes=0.02)
+    with pytest.raises(InputError, match=r"--resume: --minutes: found 0\.04; expected 0\.02"):
+        tiny_run(tmp_path / "run", *nothing, minutes=0.04, resume=True)
+
+
 def test_networks_without_losses_stay_what_they_begin_with(whole, tmp_path):
     tiny_run(tmp_path / "run", "translate[1].losses=[]", start=whole)
     stages = [tensor_files.read(run / "stages" / f"{STAGES[2]}.safetensors") for run in (whole, tmp_path / "run")]
