@@ -98,7 +98,7 @@ def test_time_grows_with_the_images(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "found", "cure"),
     [
-        ("image.size=72", "a size that level 5", "Use 64."),
+        ("image.size=72", "a size that level 5", "Use 64, which all"),
         ("image.load=40", "40", "Leave it out"),
         ("encoder.weights=/nowhere/weights.pth", "no file at", "weights = PATH"),
         ("invert[0].losses=[]", "nothing to start from", "Give it losses"),
