@@ -178,6 +178,27 @@ def test_what_it_learnt_before_is_still_told_of(short, tmp_path):
     assert page.command == "more && and more"
 
 
+def test_one_that_is_killed_while_it_learns_on_ends_as_long(tmp_path, monkeypatch):
+    run, save, settings = tmp_path / "run", checkpoint.save, ("training.checkpoint_seconds=1e-9",)
+    tiny_run(run, *settings, minutes=0.02)
+
+    def dying(folder, tensors, meta):
+        save(folder, tensors, meta)
+        raise RunError("killed")
+
+    monkeypatch.setattr(checkpoint, "save", dying)
+    with pytest.raises(RunError, match="killed"):
+        tiny_run(run, *settings, minutes=0.06, resume=True)
+    settled = json.loads((run / "recipe.json").read_text())
+    monkeypatch.setattr(checkpoint, "save", save)
+    tiny_run(run, *settings, resume=True)
+    assert json.loads((run / "bundle" / "recipe.json").read_text()) == settled
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    steps = [event["step"] for event in events if (event["event"], event.get("title")) == ("step", "refine")]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == resolve(settled, Catalogue.discover()).refine.schedule.steps
+
+
 def test_so_does_one_without_a_refinement(tmp_path):
     tiny_run(tmp_path / "run", "refine=none", minutes=0.02)
     before = files(tmp_path / "run")
